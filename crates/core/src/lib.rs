@@ -1,0 +1,11 @@
+//! The core of Tollgate: the domain, its use cases and its MongoDB repositories.
+//!
+//! `domain` is pure; `store` speaks to MongoDB; `app` holds one use case per verb; `provider` is the
+//! trait that every payment provider's adapter implements.
+
+pub mod app;
+pub mod crypto;
+pub mod domain;
+pub mod jobs;
+pub mod outbound;
+pub mod store;
