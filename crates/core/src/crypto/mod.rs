@@ -1,1 +1,38 @@
-//! crypto.
+//! Cryptography: the key hierarchy, field encryption, blind indexes, API keys and signatures.
+//!
+//! Everything here is pure computation over bytes and text; only [`random`] reads the operating system's
+//! entropy. Nothing here knows the database or the domain's types.
+//!
+//! | Key | Made from | Used for |
+//! |---|---|---|
+//! | system key, versioned | `SYSTEM_ENCRYPTION_KEY` | wraps each organization's data keys ([`keys`]) |
+//! | data key, versioned per organization | random | seals single fields ([`sealed`]) |
+//! | search key, versioned | `SYSTEM_SEARCH_HASH_KEY` | blind indexes ([`search`]) |
+//! | pepper, versioned | its own variable | hashes of API keys ([`api_key`]) |
+//!
+//! Every stored value names the version of the key that made it, so that each key rotates online: put a new
+//! version first in the list, rewrite what names an old one, then take the old one out.
+
+pub mod api_key;
+mod base32;
+mod binary;
+mod error;
+pub mod fingerprint;
+pub mod keys;
+mod mac;
+pub mod random;
+pub mod sealed;
+pub mod search;
+mod secret;
+pub mod signature;
+pub mod versioned;
+
+pub use api_key::{ApiKeyParseError, ApiKeySecret, ApiKeyToken, KeyHash, KeyMode, NewApiKey, PresentedKey};
+pub use error::CryptoError;
+pub use fingerprint::{Fingerprint, RequestDigest, idempotency_slot};
+pub use keys::{KeyWrapper, OrganizationKeys, SystemKeyWrapper, WrappedDataKey, WrappedKey};
+pub use sealed::{FieldContext, Sealed};
+pub use search::{SearchHash, SearchKeys, normalize_email};
+pub use secret::Secret;
+pub use signature::SignatureRejection;
+pub use versioned::{Key32, KeyListError, VersionedKeys};
