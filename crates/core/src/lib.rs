@@ -6,6 +6,8 @@
 pub mod app;
 pub mod crypto;
 pub mod domain;
+pub mod fault;
 pub mod jobs;
 pub mod outbound;
+pub mod provider;
 pub mod store;

@@ -1,1 +1,45 @@
-//! domain.
+//! The pure domain: what a checkout, a transaction and a refund are, and how they may change.
+//!
+//! Nothing here does I/O, reads a clock or knows MongoDB; a test in `tests/` scans the imports.
+
+macro_rules! text_serde {
+    ($name:ty) => {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+use text_serde;
+
+pub mod api_key;
+pub mod checkout;
+pub mod delivery;
+pub mod endpoint;
+pub mod id;
+pub mod ipn;
+pub mod lane;
+pub mod metadata;
+pub mod mode;
+pub mod money;
+pub mod organization;
+pub mod outbox;
+pub mod provider_account;
+pub mod provider_event;
+pub mod scope;
+pub mod site;
+pub mod time;
+pub mod transaction;
+
+pub use id::*;
+pub use metadata::Metadata;
+pub use mode::{Mode, Tenant};
+pub use money::{Currency, Money, MoneyError};
+pub use time::{Clock, SystemClock, Timestamp};

@@ -1,0 +1,108 @@
+//! Identifiers. Each is a MongoDB `ObjectId` (12 bytes, written as 24 hex digits), with a type of its
+//! own so that a site's id cannot be passed where a provider's is meant.
+
+use std::{fmt, str::FromStr};
+
+/// The text was not 24 hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not an id: 24 hexadecimal digits are expected")]
+pub struct InvalidId;
+
+/// The bytes behind every id.
+pub type IdBytes = [u8; 12];
+
+/// What all id types can do; lets the store write its codec once.
+pub trait EntityId: Copy + Eq + fmt::Display + Send + Sync + 'static {
+    /// Wraps twelve bytes.
+    fn from_bytes(bytes: IdBytes) -> Self;
+    /// The twelve bytes.
+    fn bytes(self) -> IdBytes;
+}
+
+macro_rules! entity_id {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(IdBytes);
+
+        impl EntityId for $name {
+            fn from_bytes(bytes: IdBytes) -> Self {
+                Self(bytes)
+            }
+            fn bytes(self) -> IdBytes {
+                self.0
+            }
+        }
+
+        impl $name {
+            /// Wraps twelve bytes.
+            pub const fn from_bytes(bytes: IdBytes) -> Self {
+                Self(bytes)
+            }
+            /// The twelve bytes.
+            pub const fn bytes(self) -> IdBytes {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({})", stringify!($name), hex::encode(self.0))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let mut bytes = IdBytes::default();
+                hex::decode_to_slice(text, &mut bytes).map_err(|_| InvalidId)?;
+                Ok(Self(bytes))
+            }
+        }
+    )*};
+}
+
+entity_id! {
+    /// A tenant.
+    OrganizationId;
+    /// A merchant's shop.
+    SiteId;
+    /// A merchant's account at a payment provider, as configured here.
+    ProviderId;
+    /// A checkout, called session in webhooks.
+    CheckoutId;
+    /// One provider's try at paying a checkout.
+    TransactionId;
+    /// A refund of a transaction.
+    RefundId;
+    /// A key of a merchant's server.
+    ApiKeyId;
+    /// A webhook endpoint of an organization.
+    EndpointId;
+    /// One message to one receiver.
+    DeliveryId;
+    /// A provider's event in the inbox.
+    ProviderEventId;
+    /// A payment at the built-in sandbox provider.
+    SandboxPaymentId;
+}
+
+/// An id that follows from its parts, so that doing the same thing twice names the same document.
+pub fn derived_id(parts: &[&[u8]]) -> IdBytes {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    let mut id = IdBytes::default();
+    id.copy_from_slice(&digest[..12]);
+    id
+}

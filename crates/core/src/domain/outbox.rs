@@ -1,0 +1,182 @@
+//! What must be announced, kept inside the document that changed until it has been relayed.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{EndpointId, Timestamp};
+
+/// A document whose outbox holds this many entries takes no further change until some are relayed.
+pub const OUTBOX_MAX: usize = 64;
+
+macro_rules! event_types {
+    ($($variant:ident => $text:literal,)*) => {
+        /// The type of a webhook.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[expect(missing_docs, reason = "the name of each is its text")]
+        pub enum EventType { $($variant,)* }
+
+        impl EventType {
+            /// Every type.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// As it stands in an envelope.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+event_types! {
+    SessionCreated => "session.created",
+    SessionPaid => "session.paid",
+    SessionCompleted => "session.completed",
+    SessionExpired => "session.expired",
+    SessionCancelled => "session.cancelled",
+    OrderCompleted => "order.completed",
+    TransactionInitiated => "transaction.initiated",
+    TransactionPending => "transaction.pending",
+    TransactionAuthorized => "transaction.authorized",
+    TransactionSucceeded => "transaction.succeeded",
+    TransactionPartiallyRefunded => "transaction.partially_refunded",
+    TransactionRefunded => "transaction.refunded",
+    TransactionFailed => "transaction.failed",
+    TransactionCancelled => "transaction.cancelled",
+    TransactionExpired => "transaction.expired",
+    TransactionDisputed => "transaction.disputed",
+    TransactionLost => "transaction.lost",
+    TransactionNeedsReview => "transaction.needs_review",
+    RefundPending => "refund.pending",
+    RefundSucceeded => "refund.succeeded",
+    RefundFailed => "refund.failed",
+    RefundUnknown => "refund.unknown",
+    DisputeOpened => "dispute.opened",
+    DisputeUpdated => "dispute.updated",
+    DisputeWon => "dispute.won",
+    DisputeLost => "dispute.lost",
+    ProviderEventReceived => "provider_event.received",
+    EndpointDisabled => "webhook_endpoint.disabled",
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for EventType {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|t| t.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not an event type"))
+    }
+}
+
+super::text_serde!(EventType);
+
+/// An announcement that waits to be relayed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Rises within the document; with the document's id it names the announcement for ever.
+    pub seq: i64,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub event: EventType,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// What a merchant's IPN says, where this change sends one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ipn: Option<IpnNotice>,
+    /// The endpoints that get it, fixed when it was committed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<EndpointId>,
+    /// Fields as they were at this change, laid over the document when the message is written, so that a
+    /// late relay does not tell a newer state under an older name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Changed>,
+}
+
+/// One field as it was at a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Name of a top-level field in the message's data.
+    pub field: String,
+    /// Its value.
+    pub value: ChangedValue,
+}
+
+/// A value that an announcement fixes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ChangedValue {
+    /// An amount or a version.
+    Number(i64),
+    /// A status, an id or a time.
+    Text(String),
+}
+
+/// What an IPN says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IpnNotice {
+    /// The integer of the contract, −2 to 4.
+    pub status: i8,
+    /// Rising per transaction; names one status.
+    pub event_version: i64,
+    /// Version 1 only: what became of a dispute.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub dispute: Option<DisputeNotice>,
+}
+
+/// The two fields that only a version 1 message about a dispute carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DisputeNotice {
+    /// open, `under_review`, won, lost or accepted.
+    pub status: String,
+    /// The dispute's id at the provider.
+    pub id: String,
+}
+
+/// The entries of one document.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Outbox {
+    /// Unrelayed entries, oldest first.
+    pub entries: Vec<Entry>,
+    /// Number of the last entry made.
+    pub seq: i64,
+    /// When the relay should look, absent when there is nothing to relay. Indexed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+}
+
+impl Outbox {
+    /// Whether there is room for another change (a change adds at most a handful of entries).
+    pub fn has_room(&self) -> bool {
+        self.entries.len() < OUTBOX_MAX
+    }
+
+    /// Adds an entry.
+    pub fn push(&mut self, event: EventType, at: Timestamp, ipn: Option<IpnNotice>, changed: Vec<Changed>) {
+        self.seq += 1;
+        self.entries.push(Entry { seq: self.seq, event, at, ipn, endpoints: Vec::new(), changed });
+        self.due = Some(at);
+    }
+}
+
+impl Changed {
+    /// A text field.
+    pub fn text(field: &str, value: impl fmt::Display) -> Self {
+        Self { field: field.to_owned(), value: ChangedValue::Text(value.to_string()) }
+    }
+
+    /// A number field.
+    pub fn number(field: &str, value: i64) -> Self {
+        Self { field: field.to_owned(), value: ChangedValue::Number(value) }
+    }
+}

@@ -1,0 +1,118 @@
+//! A merchant's own account at a payment provider.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Mode, OrganizationId, ProviderId, Tenant, Timestamp};
+use crate::crypto::Sealed;
+
+/// A payment provider that an adapter exists for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderKind {
+    /// The built-in sandbox. Cannot exist in live mode.
+    Sandbox,
+    /// Stripe Checkout.
+    Stripe,
+    /// GoCardless billing requests.
+    GoCardless,
+}
+
+impl ProviderKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[Self::Sandbox, Self::Stripe, Self::GoCardless];
+
+    /// As it stands in `/hooks/{type}/…` and in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sandbox => "sandbox",
+            Self::Stripe => "stripe",
+            Self::GoCardless => "gocardless",
+        }
+    }
+
+    /// Whether a provider of this kind may exist in a mode.
+    pub const fn allowed_in(self, mode: Mode) -> bool {
+        !(matches!(self, Self::Sandbox) && mode.is_live())
+    }
+}
+
+impl fmt::Display for ProviderKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ProviderKind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not a provider type: use sandbox, stripe or gocardless"))
+    }
+}
+
+super::text_serde!(ProviderKind);
+
+/// An account as it is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderAccount {
+    /// Its id, part of the webhook address.
+    #[serde(rename = "_id")]
+    pub id: ProviderId,
+    /// Whose account it is.
+    pub org: OrganizationId,
+    /// Live or test.
+    pub mode: Mode,
+    /// Which adapter speaks to it.
+    #[serde(rename = "type")]
+    pub kind: ProviderKind,
+    /// What the panel calls it.
+    pub name: String,
+    /// Whether customers may choose it.
+    pub enabled: bool,
+    /// [`Credentials`] as JSON.
+    pub credentials: Sealed,
+    /// The account's id at the provider, when known; events of another account are parked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub account: Option<String>,
+    /// When the last verified event came.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_event_at: Option<Timestamp>,
+    /// Rises with every change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl ProviderAccount {
+    /// Field name of [`Self::credentials`] for encryption.
+    pub const CREDENTIALS_FIELD: &'static str = "credentials";
+
+    /// The tenant that the account belongs to.
+    pub const fn tenant(&self) -> Tenant {
+        Tenant::new(self.org, self.mode)
+    }
+}
+
+/// What opens an account. Lives only in memory; sealed whole at rest.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Credentials {
+    /// Stripe's secret key or GoCardless's access token; unused by the sandbox.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+    /// Accepted webhook secrets; more than one while a secret is rolled.
+    pub webhook_secrets: Vec<String>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credentials({} webhook secrets)", self.webhook_secrets.len())
+    }
+}

@@ -1,0 +1,74 @@
+//! What an API key may do: `resource:action`, or `*` for everything.
+
+use std::{fmt, str::FromStr};
+
+macro_rules! scopes {
+    ($($variant:ident => $text:literal, $doc:literal;)*) => {
+        /// A permission of an API key.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Scope {
+            /// Everything.
+            All,
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl Scope {
+            /// Every scope there is, `*` first.
+            pub const ALL: &[Self] = &[Self::All, $(Self::$variant),*];
+
+            /// As it is written in a key.
+            pub const fn as_str(self) -> &'static str {
+                match self { Self::All => "*", $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+scopes! {
+    CheckoutCreate => "checkout:create", "Create checkouts.";
+    CheckoutRead => "checkout:read", "List and read checkouts.";
+    CheckoutUpdate => "checkout:update", "Change and cancel checkouts.";
+    TransactionRead => "transaction:read", "List and read transactions.";
+    TransactionCapture => "transaction:capture", "Capture authorized transactions.";
+    TransactionCancel => "transaction:cancel", "Cancel transactions.";
+    RefundCreate => "refund:create", "Refund transactions.";
+    SiteRead => "site:read", "List and read sites.";
+    SiteWrite => "site:write", "Create and change sites, and regenerate their webhook secret.";
+    ProviderRead => "provider:read", "List and read providers.";
+    ProviderWrite => "provider:write", "Create, change, test and toggle providers.";
+    ApiKeyRead => "api-key:read", "List API keys.";
+    ApiKeyWrite => "api-key:write", "Create, rotate and revoke API keys.";
+    EndpointRead => "webhook-endpoint:read", "List and read webhook endpoints.";
+    EndpointWrite => "webhook-endpoint:write", "Create and change webhook endpoints.";
+    DeliveryRead => "delivery:read", "List and read deliveries.";
+    DeliveryWrite => "delivery:write", "Resend and recover deliveries.";
+    EventRead => "event:read", "List and read provider events.";
+    EventWrite => "event:write", "Replay parked provider events.";
+    OrganizationRead => "organization:read", "Read the organization.";
+}
+
+impl Scope {
+    /// Whether a key holding `self` may do what asks for `wanted`.
+    pub fn grants(self, wanted: Self) -> bool {
+        self == Self::All || self == wanted
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|s| s.as_str() == text)
+            .ok_or_else(|| format!("`{text}` is not a scope"))
+    }
+}
+
+super::text_serde!(Scope);

@@ -1,0 +1,285 @@
+//! A transaction: one provider's try at paying a checkout.
+//!
+//! Providers' statements arrive late, twice, in any order or never. Each is kept as the newest fact about
+//! one object (the payment, a refund, a dispute); the status is a pure function of those facts, so that
+//! every order ends in the same place. See `reduce.rs`.
+
+mod facts;
+mod lifecycle;
+mod operation;
+mod reduce;
+mod refund;
+
+use serde::{Deserialize, Serialize};
+
+pub use facts::{
+    DisputeFact, DisputeState, Failure, PaymentFact, PaymentState, ProviderRef, ProviderUpdate, RefundFact,
+    RefundState, Source,
+};
+pub use lifecycle::TransactionStatus;
+pub use operation::{Operation, OperationError, OperationKind};
+pub use reduce::{Applied, UpdateMismatch};
+pub use refund::{REFUNDS_MAX, Refund, RefundError, RefundRequest};
+
+use super::{
+    CheckoutId, Currency, Metadata, Mode, Money, OrganizationId, ProviderId, SiteId, Tenant, Timestamp,
+    TransactionId,
+    checkout::{CaptureMethod, IpnTarget},
+    outbox::Outbox,
+    provider_account::ProviderKind,
+};
+use crate::crypto::Sealed;
+
+/// How many status changes are kept for people to read.
+pub const HISTORY_MAX: usize = 100;
+
+/// How many tries are kept for people to read.
+pub const ATTEMPTS_MAX: usize = 100;
+
+/// A status change, for people to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusChange {
+    /// The status it took.
+    pub status: TransactionStatus,
+    /// When it was committed here.
+    pub at: Timestamp,
+    /// Who said so: an event's id, `fetch`, `api`, `customer`, `expiry`.
+    pub source: String,
+}
+
+/// Something that a person must look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// A stable word: `amount_mismatch`, `late_success`, `second_payment`, `outcome_unknown` …
+    pub reason: String,
+    /// What was seen.
+    pub detail: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the provider last said about the payment itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Payment {
+    /// Its state.
+    pub state: PaymentState,
+    /// When the provider says it came about.
+    pub at: Timestamp,
+    /// Whether only another final statement may change it.
+    pub sticky: bool,
+    /// Why it failed, where it did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<Failure>,
+}
+
+/// One try at moving the money within a transaction, such as a card that was declined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// The provider's id of it (a charge, a payment).
+    pub reference: String,
+    /// What became of it.
+    pub state: PaymentState,
+    /// When the provider says so.
+    pub at: Timestamp,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<Failure>,
+}
+
+/// A dispute (chargeback).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dispute {
+    /// The provider's id of it.
+    pub reference: String,
+    /// Where it stands.
+    pub state: DisputeState,
+    /// What is disputed, in minor units, where the provider says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub amount: Option<i64>,
+    /// The provider's reason.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// When the provider says so.
+    pub at: Timestamp,
+}
+
+/// A total that a provider states for the whole charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatedTotal {
+    /// Minor units.
+    pub amount: i64,
+    /// When the provider says so.
+    pub at: Timestamp,
+}
+
+/// When the reconciler should ask the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reconcile {
+    /// When. Indexed.
+    pub due: Timestamp,
+    /// How often it has asked since the last change.
+    pub step: i64,
+}
+
+/// What the customer does next, as the provider told when the payment was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum NextStep {
+    /// Go to the provider's page.
+    Redirect {
+        /// Its address.
+        url: String,
+    },
+    /// Nothing: the payment needs no customer.
+    Done,
+}
+
+/// A transaction as it is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Transaction {
+    /// Its id; also the provider's idempotency key and our id in its metadata.
+    #[serde(rename = "_id")]
+    pub id: TransactionId,
+    /// Whose transaction it is.
+    pub org: OrganizationId,
+    /// Live or test.
+    pub mode: Mode,
+    /// The shop.
+    pub site_id: SiteId,
+    /// The checkout that it pays.
+    pub checkout_id: CheckoutId,
+    /// The checkout's public id, repeated in IPNs and in the provider's metadata.
+    pub session_public_id: String,
+    /// The account that takes the money; absent where nothing is to be taken.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provider_id: Option<ProviderId>,
+    /// Which adapter.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none", default)]
+    pub provider_kind: Option<ProviderKind>,
+    /// Minor units to be paid.
+    pub amount: i64,
+    /// Of what currency.
+    pub currency: Currency,
+    /// The shop's order number.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub external_reference: String,
+    /// The shop's invoice number.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub invoice_number: String,
+    /// The shop's own pairs.
+    #[serde(rename = "m", default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    /// The shop's id of the customer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub client_id: Option<String>,
+    /// Taken at once, or authorized.
+    #[serde(default)]
+    pub capture_method: CaptureMethod,
+    /// Where IPNs go; the address is sealed under the checkout's id.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ipn: Option<IpnTarget>,
+    /// Whether the site wants a −1.
+    #[serde(default)]
+    pub send_initiated: bool,
+
+    /// Where it stands: computed from the facts below.
+    pub status: TransactionStatus,
+    /// Rises with every change of status; the `eventVersion` of IPNs.
+    pub status_version: i64,
+    /// The integer of the last IPN made.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ipn_status: Option<i64>,
+    /// Present and true while it may still be paid: unique per checkout. Absent otherwise, so that the
+    /// partial index stays small.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub open: Option<bool>,
+    /// When it first succeeded; silences IPNs of its siblings. Never removed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub succeeded_at: Option<Timestamp>,
+    /// What the provider last said of the payment.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payment: Option<Payment>,
+    /// Tries at moving the money.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// Minor units taken.
+    pub captured: i64,
+    /// Minor units given back for certain.
+    pub refunded: i64,
+    /// Refunds, ours and the dashboard's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refunds: Vec<Refund>,
+    /// The charge's own total of refunds, where the provider states one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stated_refunded: Option<StatedTotal>,
+    /// Disputes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disputes: Vec<Dispute>,
+    /// Captures and cancels asked for through the API.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<Operation>,
+    /// Its names at the provider.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refs: Vec<ProviderRef>,
+    /// [`NextStep`] as JSON, sealed: a hosted page's address lets its holder pay.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<Sealed>,
+    /// Why the provider would not start it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<Failure>,
+    /// What a person must look at.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub needs_review: Option<Review>,
+    /// Status changes, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<StatusChange>,
+    /// When to ask the provider.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reconcile: Option<Reconcile>,
+    /// What must be announced.
+    #[serde(default)]
+    pub outbox: Outbox,
+    /// When the provider's session ends.
+    pub expires_at: Timestamp,
+    /// Rises with every change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Transaction {
+    /// Field name of [`Self::next`] for encryption.
+    pub const NEXT_FIELD: &'static str = "next";
+
+    /// The tenant that the transaction belongs to.
+    pub const fn tenant(&self) -> Tenant {
+        Tenant::new(self.org, self.mode)
+    }
+
+    /// What is to be paid.
+    pub const fn money(&self) -> Money {
+        Money::new(self.amount, self.currency)
+    }
+
+    /// The first of its names at the provider of a kind, such as `payment_intent`.
+    pub fn reference(&self, kind: &str) -> Option<&str> {
+        self.refs.iter().find(|r| r.kind() == kind).map(ProviderRef::id)
+    }
+
+    /// Flags it for a person; the first reason stays until it is resolved.
+    pub fn flag(&mut self, reason: &str, detail: impl Into<String>, now: Timestamp) {
+        if self.needs_review.is_some() {
+            return;
+        }
+        self.needs_review = Some(Review { reason: reason.to_owned(), detail: detail.into(), at: now });
+        let changed = vec![super::outbox::Changed::text("needsReview", reason)];
+        self.outbox.push(super::outbox::EventType::TransactionNeedsReview, now, None, changed);
+        self.updated_at = now;
+    }
+}

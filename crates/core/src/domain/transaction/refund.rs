@@ -1,0 +1,239 @@
+//! Refunds: objects of their own inside a transaction, with a state of their own.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Failure, ProviderUpdate, RefundFact, RefundState, Source, Transaction, TransactionStatus};
+use crate::domain::{
+    RefundId, Timestamp,
+    checkout::Idempotency,
+    derived_id,
+    outbox::{Changed, EventType},
+};
+
+/// At most this many refunds in a transaction.
+pub const REFUNDS_MAX: usize = 100;
+
+/// A refund.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refund {
+    /// Its id; also the provider's idempotency key.
+    pub id: RefundId,
+    /// The provider's id, once it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reference: Option<String>,
+    /// Minor units.
+    pub amount: i64,
+    /// Where it stands.
+    pub state: RefundState,
+    /// The merchant's reason.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<Failure>,
+    /// Made in the provider's dashboard, not through this gateway.
+    #[serde(default)]
+    pub imported: bool,
+    /// The record of the request that made it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub idem: Option<Idempotency>,
+    /// The provider's time of the newest statement about it; ours until it speaks.
+    pub at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A refund that is asked for.
+#[derive(Debug, Clone)]
+pub struct RefundRequest {
+    /// Its id.
+    pub id: RefundId,
+    /// Minor units; all that is left when absent.
+    pub amount: Option<i64>,
+    /// The merchant's reason.
+    pub reason: Option<String>,
+    /// The record of the request.
+    pub idem: Option<Idempotency>,
+}
+
+/// Why a refund is not possible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefundError {
+    /// No money was taken, or it is disputed.
+    #[error("a transaction that is {0} cannot be refunded")]
+    Status(TransactionStatus),
+    /// More than is left.
+    #[error("{requested} minor units were asked for, {available} are left to refund")]
+    ExceedsBalance {
+        /// Asked for.
+        requested: i64,
+        /// Left: captured less refunds that succeeded, run or are unknown.
+        available: i64,
+    },
+    /// Zero or less.
+    #[error("the amount to refund must be more than zero")]
+    NotPositive,
+    /// Too many refunds in one transaction.
+    #[error("a transaction takes at most {REFUNDS_MAX} refunds")]
+    TooMany,
+}
+
+impl Transaction {
+    /// What can still be refunded. Everything that may have left counts: also a refund that was decided
+    /// but not sent, or two of them could exceed the balance together.
+    pub fn refundable(&self) -> i64 {
+        let reserved: i64 =
+            self.refunds.iter().filter(|r| r.state != RefundState::Failed).map(|r| r.amount).sum();
+        self.captured - reserved.max(self.refunded)
+    }
+
+    /// Decides a refund: not sent yet, but its money is reserved.
+    pub fn request_refund(&mut self, request: RefundRequest, now: Timestamp) -> Result<(), RefundError> {
+        if !matches!(self.status, TransactionStatus::Succeeded | TransactionStatus::PartiallyRefunded) {
+            return Err(RefundError::Status(self.status));
+        }
+        let available = self.refundable();
+        let amount = request.amount.unwrap_or(available);
+        if request.amount.is_some_and(|amount| amount <= 0) {
+            return Err(RefundError::NotPositive);
+        }
+        if amount > available || available <= 0 {
+            return Err(RefundError::ExceedsBalance { requested: amount, available });
+        }
+        if self.refunds.len() >= REFUNDS_MAX {
+            return Err(RefundError::TooMany);
+        }
+        self.refunds.push(Refund {
+            id: request.id,
+            reference: None,
+            amount,
+            state: RefundState::NotSent,
+            reason: request.reason,
+            failure: None,
+            imported: false,
+            idem: request.idem,
+            at: Timestamp::default(),
+            created_at: now,
+            updated_at: now,
+        });
+        self.updated_at = now;
+        Ok(())
+    }
+
+    /// A refund of ours by its id.
+    pub fn refund(&self, id: RefundId) -> Option<&Refund> {
+        self.refunds.iter().find(|r| r.id == id)
+    }
+
+    /// Records that nobody knows whether the provider has a refund.
+    pub fn mark_refund_unknown(&mut self, id: RefundId, now: Timestamp) {
+        let Some(refund) = self.refunds.iter_mut().find(|r| r.id == id) else { return };
+        if refund.state != RefundState::NotSent {
+            return;
+        }
+        refund.state = RefundState::Unknown;
+        refund.updated_at = now;
+        self.updated_at = now;
+        let changed = vec![Changed::text("refundId", id), Changed::text("refundStatus", "unknown")];
+        self.outbox.push(EventType::RefundUnknown, now, None, changed);
+    }
+
+    /// Records that the provider refused a refund before taking it.
+    pub fn reject_refund(&mut self, id: RefundId, failure: Failure, now: Timestamp) {
+        let Some(refund) = self.refunds.iter_mut().find(|r| r.id == id) else { return };
+        if !matches!(refund.state, RefundState::NotSent | RefundState::Unknown) {
+            return;
+        }
+        refund.state = RefundState::Failed;
+        refund.failure = Some(failure);
+        refund.updated_at = now;
+        self.updated_at = now;
+        let changed = vec![Changed::text("refundId", id), Changed::text("refundStatus", "failed")];
+        self.outbox.push(EventType::RefundFailed, now, None, changed);
+        self.settle("api", None, now);
+    }
+
+    /// Takes in what a provider says of one refund; unknown ones were made in its dashboard.
+    pub(super) fn take_refund(
+        &mut self,
+        fact: &RefundFact,
+        update: &ProviderUpdate,
+        now: Timestamp,
+    ) -> bool {
+        let at = fact.at.unwrap_or(update.at);
+        let position = self.refunds.iter().position(|r| {
+            r.reference.as_ref() == Some(&fact.reference) || fact.refund_id.is_some_and(|id| r.id == id)
+        });
+        let Some(index) = position else {
+            return self.import_refund(fact, at, now);
+        };
+        let refund = &mut self.refunds[index];
+        let mut changed = false;
+        if refund.reference.is_none() {
+            refund.reference = Some(fact.reference.clone());
+            changed = true;
+        }
+        let ours_only = matches!(refund.state, RefundState::NotSent | RefundState::Unknown);
+        let newer = ours_only
+            || update.source == Source::Fetch
+            || (at, fact.state.rank()) > (refund.at, refund.state.rank());
+        if !newer {
+            return changed;
+        }
+        let new_time = refund.at.max(at);
+        changed |= new_time != refund.at;
+        refund.at = new_time;
+        if refund.state == fact.state {
+            return changed;
+        }
+        refund.state = fact.state;
+        refund.failure.clone_from(&fact.failure);
+        refund.updated_at = now;
+        let id = refund.id;
+        self.announce_refund(id, fact.state, now);
+        true
+    }
+
+    fn import_refund(&mut self, fact: &RefundFact, at: Timestamp, now: Timestamp) -> bool {
+        let Some(amount) = fact.amount.filter(|amount| *amount > 0) else { return false };
+        if self.refunds.len() >= REFUNDS_MAX {
+            self.flag("too_many_refunds", "the provider reports more refunds than are kept", now);
+            return false;
+        }
+        let id = fact.refund_id.unwrap_or_else(|| imported_refund_id(self, &fact.reference));
+        self.refunds.push(Refund {
+            id,
+            reference: Some(fact.reference.clone()),
+            amount,
+            state: fact.state,
+            reason: None,
+            failure: fact.failure.clone(),
+            imported: true,
+            idem: None,
+            at,
+            created_at: now,
+            updated_at: now,
+        });
+        self.announce_refund(id, fact.state, now);
+        true
+    }
+
+    fn announce_refund(&mut self, id: RefundId, state: RefundState, now: Timestamp) {
+        let event = match state {
+            RefundState::Pending => EventType::RefundPending,
+            RefundState::Succeeded => EventType::RefundSucceeded,
+            RefundState::Failed => EventType::RefundFailed,
+            RefundState::NotSent | RefundState::Unknown => return,
+        };
+        let changed = vec![Changed::text("refundId", id), Changed::text("refundStatus", state.as_str())];
+        self.outbox.push(event, now, None, changed);
+    }
+}
+
+/// The same for every delivery of the same news: derived from transaction and reference.
+fn imported_refund_id(transaction: &Transaction, reference: &str) -> RefundId {
+    RefundId::from_bytes(derived_id(&[b"imported-refund", &transaction.id.bytes(), reference.as_bytes()]))
+}

@@ -1,0 +1,136 @@
+//! Indexes and validators: made at start, the same on every start.
+
+use mongodb::{
+    Database, IndexModel,
+    bson::{Document, doc},
+    options::IndexOptions,
+};
+
+use super::{Store, StoreError};
+
+fn index(name: &str, keys: Document) -> IndexModel {
+    let options = IndexOptions::builder().name(name.to_owned()).build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+fn unique(name: &str, keys: Document) -> IndexModel {
+    let options = IndexOptions::builder().name(name.to_owned()).unique(true).build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+fn partial(name: &str, keys: Document, filter: Document, is_unique: bool) -> IndexModel {
+    let options = IndexOptions::builder()
+        .name(name.to_owned())
+        .unique(is_unique)
+        .partial_filter_expression(filter)
+        .build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+/// Every index, by collection.
+pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
+    let tenant_id = || index("tenant_id", doc! { "org": 1, "mode": 1, "_id": -1 });
+    let outbox = || partial("outbox_due", doc! { "outbox.due": 1 }, exists("outbox.due"), false);
+    let metadata =
+        || partial("metadata", doc! { "org": 1, "mode": 1, "m.k": 1, "m.v": 1 }, exists("m"), false);
+    let reference = || {
+        let keys = doc! { "siteId": 1, "externalReference": 1, "_id": -1 };
+        partial("site_reference", keys, exists("externalReference"), false)
+    };
+    vec![
+        (
+            "checkouts",
+            vec![
+                tenant_id(),
+                outbox(),
+                metadata(),
+                reference(),
+                unique("short_code", doc! { "shortCode": 1 }),
+                unique("public_id", doc! { "publicId": 1 }),
+                partial("idempotency", doc! { "idem.slot": 1 }, exists("idem.slot"), true),
+                partial("idempotency_expiry", doc! { "idem.expiresAt": 1 }, exists("idem.expiresAt"), false),
+                partial("expiry_due", doc! { "expiryDue": 1 }, exists("expiryDue"), false),
+                partial("email", doc! { "org": 1, "mode": 1, "emailHash": 1 }, exists("emailHash"), false),
+            ],
+        ),
+        (
+            "transactions",
+            vec![
+                tenant_id(),
+                outbox(),
+                metadata(),
+                reference(),
+                index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
+                index("checkout", doc! { "checkoutId": 1, "_id": -1 }),
+                partial("one_open", doc! { "checkoutId": 1, "open": 1 }, doc! { "open": true }, true),
+                partial("provider_ref", doc! { "providerId": 1, "refs": 1 }, exists("refs"), false),
+                partial("reconcile_due", doc! { "reconcile.due": 1 }, exists("reconcile.due"), false),
+                partial(
+                    "needs_review",
+                    doc! { "org": 1, "mode": 1, "needsReview.at": -1 },
+                    exists("needsReview"),
+                    false,
+                ),
+            ],
+        ),
+        (
+            "provider_events",
+            vec![
+                unique("provider_event", doc! { "providerId": 1, "eventId": 1 }),
+                partial("due", doc! { "due": 1 }, exists("due"), false),
+                tenant_id(),
+                partial("transaction", doc! { "transactionId": 1 }, exists("transactionId"), false),
+            ],
+        ),
+        (
+            "deliveries",
+            vec![
+                tenant_id(),
+                partial("lane_due", doc! { "lane": 1, "due": 1 }, exists("due"), false),
+                partial(
+                    "transaction",
+                    doc! { "transactionId": 1, "kind": 1, "eventVersion": 1 },
+                    exists("transactionId"),
+                    false,
+                ),
+                partial("sending", doc! { "lane": 1, "state": 1 }, doc! { "state": "sending" }, false),
+            ],
+        ),
+        ("lanes", vec![partial("next", doc! { "next": 1 }, exists("next"), false)]),
+        ("sites", vec![tenant_id()]),
+        ("providers", vec![tenant_id()]),
+        ("api_keys", vec![tenant_id()]),
+        ("webhook_endpoints", vec![tenant_id()]),
+        (
+            "sandbox_payments",
+            vec![
+                unique("transaction", doc! { "transactionId": 1 }),
+                partial("due", doc! { "due": 1 }, exists("due"), false),
+            ],
+        ),
+    ]
+}
+
+fn exists(field: &str) -> Document {
+    doc! { field: { "$exists": true } }
+}
+
+/// Makes what is missing. A sandbox provider in live mode is refused by the database itself.
+pub async fn ensure(store: &Store) -> Result<(), StoreError> {
+    let database = store.database();
+    for (collection, indexes) in all() {
+        database.collection::<Document>(collection).create_indexes(indexes).await?;
+    }
+    forbid_live_sandbox(database).await
+}
+
+/// A validator rather than an index: an index can only refuse a second document, a validator the first.
+async fn forbid_live_sandbox(database: &Database) -> Result<(), StoreError> {
+    let rule = doc! { "$nor": [{ "type": "sandbox", "mode": "live" }] };
+    for collection in ["providers", "sandbox_payments"] {
+        let command =
+            doc! { "collMod": collection, "validator": rule.clone(), "validationLevel": "strict" };
+        database.run_command(command).await?;
+    }
+    Ok(())
+}

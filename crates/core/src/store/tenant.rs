@@ -1,0 +1,191 @@
+//! A tenant's part of the store: every filter here starts from organization and mode.
+
+use futures::TryStreamExt;
+use mongodb::{
+    bson::{Document, doc},
+    options::ReadConcern,
+};
+
+use super::{Entity, Store, StoreError, Versioned, codec::oid, list::{Page, PageRequest}};
+use crate::{
+    crypto::{FieldContext, OrganizationKeys, Sealed},
+    domain::Tenant,
+};
+
+/// A tenant's part of the store.
+#[derive(Debug, Clone)]
+pub struct TenantStore {
+    store: Store,
+    tenant: Tenant,
+}
+
+impl TenantStore {
+    pub(super) const fn new(store: Store, tenant: Tenant) -> Self {
+        Self { store, tenant }
+    }
+
+    /// The tenant.
+    pub const fn tenant(&self) -> Tenant {
+        self.tenant
+    }
+
+    /// The whole store.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The start of every filter.
+    pub fn scope(&self) -> Document {
+        doc! { "org": self.tenant.organization, "mode": self.tenant.mode }
+    }
+
+    fn by_id<E: Entity>(&self, id: E::Id) -> Document {
+        let mut filter = doc! { "_id": oid(id) };
+        filter.extend(self.scope());
+        filter
+    }
+
+    /// Looks a document up; another tenant's is not there.
+    pub async fn get<E: Entity>(&self, id: E::Id) -> Result<Option<E>, StoreError> {
+        Ok(self.store.collection::<E>().find_one(self.by_id::<E>(id)).await?)
+    }
+
+    /// Looks a document up as a majority has it.
+    pub async fn get_majority<E: Entity>(&self, id: E::Id) -> Result<Option<E>, StoreError> {
+        let found = self.store.collection::<E>().find_one(self.by_id::<E>(id));
+        Ok(found.read_concern(ReadConcern::majority()).await?)
+    }
+
+    /// The first document that fits.
+    pub async fn find_one<E: Entity>(&self, filter: Document) -> Result<Option<E>, StoreError> {
+        let mut scoped = self.scope();
+        scoped.extend(filter);
+        Ok(self.store.collection::<E>().find_one(scoped).await?)
+    }
+
+    /// All documents that fit, at most `limit`.
+    pub async fn find<E: Entity>(
+        &self,
+        filter: Document,
+        sort: Document,
+        limit: i64,
+    ) -> Result<Vec<E>, StoreError> {
+        let mut scoped = self.scope();
+        scoped.extend(filter);
+        let found = self.store.collection::<E>().find(scoped).sort(sort).limit(limit).await?;
+        Ok(found.try_collect().await?)
+    }
+
+    /// How many fit, counted no further than `limit`.
+    pub async fn count<E: Entity>(&self, filter: Document, limit: u64) -> Result<u64, StoreError> {
+        let mut scoped = self.scope();
+        scoped.extend(filter);
+        Ok(self.store.collection::<E>().count_documents(scoped).limit(limit).await?)
+    }
+
+    /// A page of a list, newest first.
+    pub async fn page<E: Entity>(
+        &self,
+        filter: Document,
+        request: &PageRequest,
+    ) -> Result<Page<E>, StoreError> {
+        super::list::page(self, filter, request).await
+    }
+
+    /// Inserts a document of this tenant.
+    pub async fn insert<E: Entity>(&self, entity: &E) -> Result<(), StoreError> {
+        debug_assert!(entity.entity_tenant() == self.tenant, "a document of another tenant");
+        self.store.collection::<E>().insert_one(entity).await?;
+        Ok(())
+    }
+
+    /// Replaces a document if nobody changed it since it was read, and raises its version.
+    pub async fn save<E: Versioned>(&self, entity: &mut E) -> Result<(), StoreError> {
+        let read = entity.version();
+        let mut filter = self.by_id::<E>(entity.entity_id());
+        filter.insert("version", read);
+        entity.set_version(read + 1);
+        let result = self.store.collection::<E>().replace_one(filter, &*entity).await;
+        match result {
+            Ok(done) if done.matched_count == 1 => Ok(()),
+            Ok(_) => {
+                entity.set_version(read);
+                Err(StoreError::Conflict)
+            }
+            Err(error) => {
+                entity.set_version(read);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Changes a document directly; false when it is not there or does not fit `filter`.
+    pub async fn update<E: Entity>(
+        &self,
+        id: E::Id,
+        filter: Document,
+        update: Document,
+    ) -> Result<bool, StoreError> {
+        let mut scoped = self.by_id::<E>(id);
+        scoped.extend(filter);
+        let done = self.store.collection::<E>().update_one(scoped, update).await?;
+        Ok(done.matched_count == 1)
+    }
+
+    /// The tenant's data keys.
+    pub async fn keys(&self) -> Result<OrganizationKeys, StoreError> {
+        self.store.keys().of(self.tenant.organization).await
+    }
+
+    /// Opens a sealed field.
+    pub async fn open(
+        &self,
+        collection: &str,
+        id: impl std::fmt::Display + Send,
+        field: &str,
+        sealed: &Sealed,
+    ) -> Result<String, StoreError> {
+        let keys = self.keys().await?;
+        open_with(&keys, self.tenant, collection, &id.to_string(), field, sealed)
+    }
+
+    /// Seals a field.
+    pub async fn seal(
+        &self,
+        collection: &str,
+        id: impl std::fmt::Display + Send,
+        field: &str,
+        plaintext: &[u8],
+    ) -> Result<Sealed, StoreError> {
+        let keys = self.keys().await?;
+        Ok(seal_with(&keys, self.tenant, collection, &id.to_string(), field, plaintext))
+    }
+}
+
+/// Seals a field with keys at hand.
+pub fn seal_with(
+    keys: &OrganizationKeys,
+    tenant: Tenant,
+    collection: &str,
+    id: &str,
+    field: &str,
+    plaintext: &[u8],
+) -> Sealed {
+    let organization = tenant.organization.to_string();
+    keys.seal(&FieldContext { organization: &organization, collection, id, field }, plaintext)
+}
+
+/// Opens a field with keys at hand.
+pub fn open_with(
+    keys: &OrganizationKeys,
+    tenant: Tenant,
+    collection: &str,
+    id: &str,
+    field: &str,
+    sealed: &Sealed,
+) -> Result<String, StoreError> {
+    let organization = tenant.organization.to_string();
+    let context = FieldContext { organization: &organization, collection, id, field };
+    let bytes = keys.open(&context, sealed)?;
+    String::from_utf8(bytes.to_vec()).map_err(|_| StoreError::Malformed(format!("{collection}.{field}")))
+}
