@@ -99,7 +99,8 @@ mod debug {
 
     static FAULT: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
         let text = std::env::var("TOLLGATE_FAULT").ok().filter(|text| !text.is_empty())?;
-        let (name, nth) = text.split_once(':').map_or((text.as_str(), 1), |(n, c)| (n, c.parse().unwrap_or(1)));
+        let (name, nth) =
+            text.split_once(':').map_or((text.as_str(), 1), |(n, c)| (n, c.parse().unwrap_or(1)));
         Some((name.to_owned(), nth))
     });
     static WITHOUT: LazyLock<Vec<String>> = LazyLock::new(|| {

@@ -4,6 +4,7 @@
 //! trait that every payment provider's adapter implements.
 
 pub mod app;
+pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod fault;
@@ -11,3 +12,4 @@ pub mod jobs;
 pub mod outbound;
 pub mod provider;
 pub mod store;
+pub mod telemetry;

@@ -219,8 +219,11 @@ pub trait PaymentProvider: Send + Sync + fmt::Debug {
     async fn start(&self, account: &Account, payment: &StartPayment) -> Result<Started, ProviderError>;
 
     /// Everything the provider knows of a payment: payment, refunds and disputes.
-    async fn fetch(&self, account: &Account, payment: &PaymentHandle)
-    -> Result<ProviderUpdate, ProviderError>;
+    async fn fetch(
+        &self,
+        account: &Account,
+        payment: &PaymentHandle,
+    ) -> Result<ProviderUpdate, ProviderError>;
 
     /// Takes authorized money; all of it where `amount` is absent.
     async fn capture(

@@ -1,1 +1,280 @@
-//! app.
+//! Use cases: a file per verb. The JSON API, the pages and the jobs all call these.
+
+pub mod apply;
+pub mod authenticate;
+pub mod bootstrap;
+pub mod checkouts;
+pub mod create_checkout;
+pub mod error;
+pub mod intake;
+pub mod operate;
+pub mod project;
+pub mod refund;
+pub mod start_payment;
+mod urls;
+
+use std::{sync::Arc, time::Duration};
+
+use moka::future::Cache;
+
+pub use error::{AppError, Problem};
+
+use crate::{
+    config::{CommonConfig, PublicUrls, SingleTenant},
+    domain::{
+        ApiKeyId, Clock, ProviderId, SiteId, Tenant, Timestamp,
+        api_key::ApiKey,
+        endpoint::WebhookEndpoint,
+        provider_account::{Credentials, ProviderAccount, ProviderKind},
+        site::Site,
+    },
+    outbound::TargetPolicy,
+    provider::{Account, PaymentProvider, ProviderRegistry},
+    store::{Entity, Store, StoreError, Versioned},
+};
+use mongodb::bson::doc;
+
+/// How long settings (sites, providers, endpoints, keys) may be read from memory: revocation must reach
+/// every node within 5 s.
+pub const SETTINGS_CACHE: Duration = Duration::from_secs(3);
+
+/// How often a compare-and-set is tried again before the caller is told to come back.
+pub const CONFLICT_RETRIES: usize = 20;
+
+/// What use cases work with. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// MongoDB.
+    pub store: Store,
+    /// Providers' adapters.
+    pub providers: ProviderRegistry,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Public addresses.
+    pub urls: PublicUrls,
+    /// Where IPNs and webhooks may go.
+    pub targets: TargetPolicy,
+    /// The provider `_`.
+    pub single_tenant: Option<SingleTenant>,
+    caches: Caches,
+}
+
+#[derive(Clone, Debug)]
+struct Caches {
+    keys: Cache<ApiKeyId, Option<Arc<ApiKey>>>,
+    sites: Cache<(Tenant, SiteId), Option<Arc<Site>>>,
+    providers: Cache<ProviderId, Option<Arc<ProviderAccount>>>,
+    offered: Cache<Tenant, Arc<Vec<ProviderAccount>>>,
+    endpoints: Cache<Tenant, Arc<Vec<WebhookEndpoint>>>,
+}
+
+fn cache<K, V>() -> Cache<K, V>
+where
+    K: std::hash::Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    Cache::builder().max_capacity(20_000).time_to_live(SETTINGS_CACHE).build()
+}
+
+impl App {
+    /// Connects to MongoDB and makes what is missing there.
+    pub async fn start(
+        config: &CommonConfig,
+        providers: ProviderRegistry,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let store = Store::connect(&config.store, config.keys.clone()).await?;
+        crate::store::indexes::ensure(&store).await?;
+        let targets =
+            if config.allow_private_targets { TargetPolicy::DEVELOPMENT } else { TargetPolicy::STRICT };
+        Ok(Self {
+            store,
+            providers,
+            clock,
+            urls: config.urls.clone(),
+            targets,
+            single_tenant: config.single_tenant.clone(),
+            caches: Caches {
+                keys: cache(),
+                sites: cache(),
+                providers: cache(),
+                offered: cache(),
+                endpoints: cache(),
+            },
+        })
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// An API key, at most [`SETTINGS_CACHE`] old.
+    pub async fn api_key(&self, id: ApiKeyId) -> Result<Option<Arc<ApiKey>>, AppError> {
+        let load = async { Ok::<_, StoreError>(self.store.lookup_api_key(id).await?.map(Arc::new)) };
+        Ok(self.caches.keys.try_get_with(id, load).await?)
+    }
+
+    /// A site, at most [`SETTINGS_CACHE`] old.
+    pub async fn site(&self, tenant: Tenant, id: SiteId) -> Result<Option<Arc<Site>>, AppError> {
+        let load =
+            async { Ok::<_, StoreError>(self.store.for_org(tenant).get::<Site>(id).await?.map(Arc::new)) };
+        Ok(self.caches.sites.try_get_with((tenant, id), load).await?)
+    }
+
+    /// A provider account, at most [`SETTINGS_CACHE`] old.
+    pub async fn provider(&self, id: ProviderId) -> Result<Option<Arc<ProviderAccount>>, AppError> {
+        let load = async { Ok::<_, StoreError>(self.store.lookup_provider(id).await?.map(Arc::new)) };
+        Ok(self.caches.providers.try_get_with(id, load).await?)
+    }
+
+    /// A tenant's enabled providers, oldest first.
+    pub async fn enabled_providers(&self, tenant: Tenant) -> Result<Arc<Vec<ProviderAccount>>, AppError> {
+        let load = async {
+            let found =
+                self.store.for_org(tenant).find(doc! { "enabled": true }, doc! { "_id": 1 }, 100).await?;
+            Ok::<_, StoreError>(Arc::new(found))
+        };
+        Ok(self.caches.offered.try_get_with(tenant, load).await?)
+    }
+
+    /// A tenant's enabled webhook endpoints.
+    pub async fn enabled_endpoints(&self, tenant: Tenant) -> Result<Arc<Vec<WebhookEndpoint>>, AppError> {
+        let load = async {
+            let found =
+                self.store.for_org(tenant).find(doc! { "enabled": true }, doc! { "_id": 1 }, 100).await?;
+            Ok::<_, StoreError>(Arc::new(found))
+        };
+        Ok(self.caches.endpoints.try_get_with(tenant, load).await?)
+    }
+
+    /// Forgets cached settings of this process after it changed them.
+    pub async fn forget_settings(&self, tenant: Tenant) {
+        self.caches.offered.invalidate(&tenant).await;
+        self.caches.endpoints.invalidate(&tenant).await;
+        self.caches.sites.invalidate_all();
+        self.caches.providers.invalidate_all();
+        self.caches.keys.invalidate_all();
+    }
+
+    /// The adapter of a kind.
+    pub fn adapter(&self, kind: ProviderKind) -> Result<&Arc<dyn PaymentProvider>, AppError> {
+        self.providers.get(kind).ok_or_else(|| AppError::internal(format!("no adapter for {kind}")))
+    }
+
+    /// Opens a provider account for a call.
+    pub async fn open_account(&self, account: &ProviderAccount) -> Result<Account, AppError> {
+        let text = self
+            .store
+            .for_org(account.tenant())
+            .open(
+                ProviderAccount::COLLECTION,
+                account.id,
+                ProviderAccount::CREDENTIALS_FIELD,
+                &account.credentials,
+            )
+            .await?;
+        let mut credentials: Credentials = serde_json::from_str(&text)
+            .map_err(|_| AppError::internal("stored credentials cannot be read"))?;
+        self.fall_back_to_environment(account, &mut credentials);
+        Ok(Account { id: account.id, mode: account.mode, account: account.account.clone(), credentials })
+    }
+
+    /// In single-tenant mode that organization's providers fall back to the environment's secrets.
+    fn fall_back_to_environment(&self, account: &ProviderAccount, credentials: &mut Credentials) {
+        let Some(single) = self.single_tenant.as_ref().filter(|s| s.organization == account.org) else {
+            return;
+        };
+        let (key, secret) = match account.kind {
+            ProviderKind::Stripe => (&single.stripe_secret_key, &single.stripe_webhook_secret),
+            ProviderKind::GoCardless => (&single.gocardless_access_token, &single.gocardless_webhook_secret),
+            ProviderKind::Sandbox => return,
+        };
+        if credentials.api_key.is_none() {
+            credentials.api_key.clone_from(key);
+        }
+        if credentials.webhook_secrets.is_empty() {
+            credentials.webhook_secrets.extend(secret.clone());
+        }
+    }
+}
+
+/// A document that announces what happens to it.
+pub(crate) trait Announcing: Versioned {
+    /// Its outbox.
+    fn outbox(&self) -> &crate::domain::outbox::Outbox;
+    /// Its outbox.
+    fn outbox_mut(&mut self) -> &mut crate::domain::outbox::Outbox;
+}
+
+impl Announcing for crate::domain::checkout::Checkout {
+    fn outbox(&self) -> &crate::domain::outbox::Outbox {
+        &self.outbox
+    }
+    fn outbox_mut(&mut self) -> &mut crate::domain::outbox::Outbox {
+        &mut self.outbox
+    }
+}
+
+impl Announcing for crate::domain::transaction::Transaction {
+    fn outbox(&self) -> &crate::domain::outbox::Outbox {
+        &self.outbox
+    }
+    fn outbox_mut(&mut self) -> &mut crate::domain::outbox::Outbox {
+        &mut self.outbox
+    }
+}
+
+impl App {
+    /// Fixes the receivers of announcements made since `seq`.
+    pub(crate) async fn address<E: Announcing>(
+        &self,
+        entity: &mut E,
+        since_seq: i64,
+    ) -> Result<(), AppError> {
+        if entity.outbox().seq == since_seq {
+            return Ok(());
+        }
+        let endpoints = self.enabled_endpoints(entity.entity_tenant()).await?;
+        for entry in entity.outbox_mut().entries.iter_mut().filter(|entry| entry.seq > since_seq) {
+            entry.endpoints = endpoints.iter().filter(|e| e.wants(entry.event)).map(|e| e.id).collect();
+        }
+        Ok(())
+    }
+
+    /// Reads, decides and saves, again and again until nobody came between. `decide` may be called several
+    /// times and must be pure; its answer of `None` means that there is nothing to change.
+    pub(crate) async fn change<E, T, F>(
+        &self,
+        tenant: Tenant,
+        id: E::Id,
+        what: &'static str,
+        mut decide: F,
+    ) -> Result<(E, T), AppError>
+    where
+        E: Announcing,
+        E::Id: Copy,
+        F: FnMut(&mut E) -> Result<(bool, T), AppError> + Send,
+        T: Send,
+    {
+        let store = self.store.for_org(tenant);
+        for _ in 0..CONFLICT_RETRIES {
+            let mut entity = store.get::<E>(id).await?.ok_or(AppError::NotFound(what))?;
+            let seq = entity.outbox().seq;
+            if !entity.outbox().has_room() {
+                return Err(AppError::Busy);
+            }
+            let (changed, answer) = decide(&mut entity)?;
+            if !changed {
+                return Ok((entity, answer));
+            }
+            self.address(&mut entity, seq).await?;
+            match store.save(&mut entity).await {
+                Ok(()) => return Ok((entity, answer)),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(AppError::Busy)
+    }
+}

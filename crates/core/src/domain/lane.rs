@@ -56,6 +56,6 @@ pub struct Lane {
     #[serde(default)]
     pub dirty: bool,
     /// Whether the receiver is believed to be well.
-    #[serde(default)]
-    pub breaker: Breaker,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub breaker: Option<Breaker>,
 }

@@ -44,8 +44,17 @@ macro_rules! id_codec {
 }
 
 id_codec!(
-    OrganizationId, SiteId, ProviderId, CheckoutId, TransactionId, RefundId, ApiKeyId, EndpointId, DeliveryId,
-    ProviderEventId, SandboxPaymentId,
+    OrganizationId,
+    SiteId,
+    ProviderId,
+    CheckoutId,
+    TransactionId,
+    RefundId,
+    ApiKeyId,
+    EndpointId,
+    DeliveryId,
+    ProviderEventId,
+    SandboxPaymentId,
 );
 
 /// An id as the driver wants it.
@@ -92,7 +101,10 @@ pub mod binary {
     use serde::de::Error as _;
 
     /// Writes.
-    pub fn serialize<const N: usize, S: Serializer>(bytes: &[u8; N], serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<const N: usize, S: Serializer>(
+        bytes: &[u8; N],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
             serializer.collect_str(&hex::encode(bytes))
         } else {
@@ -101,7 +113,9 @@ pub mod binary {
     }
 
     /// Reads.
-    pub fn deserialize<'de, const N: usize, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; N], D::Error> {
+    pub fn deserialize<'de, const N: usize, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<[u8; N], D::Error> {
         let bytes = if deserializer.is_human_readable() {
             hex::decode(String::deserialize(deserializer)?).map_err(D::Error::custom)?
         } else {
@@ -131,15 +145,21 @@ mod tests {
 
     #[test]
     fn bson_gets_native_types_and_json_gets_text() {
-        let sample =
-            Sample { id: SiteId::from_bytes([7; 12]), at: Timestamp::from_millis(1_700_000_000_123), slot: [1; 4] };
+        let sample = Sample {
+            id: SiteId::from_bytes([7; 12]),
+            at: Timestamp::from_millis(1_700_000_000_123),
+            slot: [1; 4],
+        };
         let document = bson::serialize_to_document(&sample).unwrap();
         assert!(document.get_object_id("id").is_ok());
         assert!(document.get_datetime("at").is_ok());
         assert!(document.get_binary_generic("slot").is_ok());
         assert_eq!(bson::deserialize_from_document::<Sample>(document).unwrap(), sample);
         let json = serde_json::to_string(&sample).unwrap();
-        assert_eq!(json, r#"{"id":"070707070707070707070707","at":"2023-11-14T22:13:20.123Z","slot":"01010101"}"#);
+        assert_eq!(
+            json,
+            r#"{"id":"070707070707070707070707","at":"2023-11-14T22:13:20.123Z","slot":"01010101"}"#
+        );
         assert_eq!(serde_json::from_str::<Sample>(&json).unwrap(), sample);
     }
 }

@@ -128,8 +128,7 @@ pub async fn ensure(store: &Store) -> Result<(), StoreError> {
 async fn forbid_live_sandbox(database: &Database) -> Result<(), StoreError> {
     let rule = doc! { "$nor": [{ "type": "sandbox", "mode": "live" }] };
     for collection in ["providers", "sandbox_payments"] {
-        let command =
-            doc! { "collMod": collection, "validator": rule.clone(), "validationLevel": "strict" };
+        let command = doc! { "collMod": collection, "validator": rule.clone(), "validationLevel": "strict" };
         database.run_command(command).await?;
     }
     Ok(())

@@ -53,14 +53,8 @@ pub(super) async fn page<E: Entity>(
     let mut scoped = store.scope();
     scoped.extend(wanted);
     let limit = i64::try_from(request.limit + 1).unwrap_or(101);
-    let cursor = store
-        .store()
-        .collection::<E>()
-        .find(scoped)
-        .sort(doc! { "_id": -1 })
-        .skip(skip)
-        .limit(limit)
-        .await?;
+    let cursor =
+        store.store().collection::<E>().find(scoped).sort(doc! { "_id": -1 }).skip(skip).limit(limit).await?;
     let mut rows: Vec<E> = futures::TryStreamExt::try_collect(cursor).await?;
     let keep = usize::try_from(request.limit).unwrap_or(100);
     let has_more = rows.len() > keep;

@@ -23,7 +23,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use group_commit::{GroupCommit, GroupCommitConfig, InsertOutcome, QueueFull};
 pub use keys::KeyService;
-pub use tenant::TenantStore;
+pub use tenant::{TenantStore, open_with, seal_with};
 
 use crate::{
     crypto::CryptoError,
@@ -238,7 +238,7 @@ fn stronger(configured: Option<&WriteConcern>) -> Result<WriteConcern, StoreErro
 
 async fn refuse_standalone(database: &Database) -> Result<(), StoreError> {
     let hello = database.run_command(doc! { "hello": 1 }).await?;
-    if hello.get_str("setName").is_err() && hello.get_str("msg") != Ok("isdbgrid") {
+    if hello.get_str("setName").is_err() && !hello.get_str("msg").is_ok_and(|m| m == "isdbgrid") {
         let text = "MongoDB runs as a standalone server: start it as a replica set (one node is enough)";
         return Err(StoreError::Unsafe(text.to_owned()));
     }

@@ -6,7 +6,11 @@ use mongodb::{
     options::ReadConcern,
 };
 
-use super::{Entity, Store, StoreError, Versioned, codec::oid, list::{Page, PageRequest}};
+use super::{
+    Entity, Store, StoreError, Versioned,
+    codec::oid,
+    list::{Page, PageRequest},
+};
 use crate::{
     crypto::{FieldContext, OrganizationKeys, Sealed},
     domain::Tenant,
@@ -52,7 +56,8 @@ impl TenantStore {
 
     /// Looks a document up as a majority has it.
     pub async fn get_majority<E: Entity>(&self, id: E::Id) -> Result<Option<E>, StoreError> {
-        let found = self.store.collection::<E>().find_one(self.by_id::<E>(id));
+        let collection = self.store.collection::<E>();
+        let found = collection.find_one(self.by_id::<E>(id));
         Ok(found.read_concern(ReadConcern::majority()).await?)
     }
 

@@ -5,8 +5,8 @@ use mongodb::bson::doc;
 
 use super::{Store, StoreError, codec::oid};
 use crate::domain::{
-    ApiKeyId, OrganizationId, ProviderEventId, ProviderId, Timestamp, TransactionId,
-    api_key::ApiKey, checkout::Checkout, organization::Organization, provider_account::ProviderAccount,
+    ApiKeyId, OrganizationId, ProviderEventId, ProviderId, Timestamp, TransactionId, api_key::ApiKey,
+    checkout::Checkout, organization::Organization, provider_account::ProviderAccount,
     provider_event::ProviderEvent, transaction::Transaction,
 };
 
@@ -52,19 +52,22 @@ impl Store {
 
     /// Events whose time has come.
     pub async fn due_events(&self, now: Timestamp, limit: i64) -> Result<Vec<ProviderEvent>, StoreError> {
-        let found = self.collection::<ProviderEvent>().find(doc! { "due": { "$lte": now } });
+        let collection = self.collection::<ProviderEvent>();
+        let found = collection.find(doc! { "due": { "$lte": now } });
         Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
     /// Transactions that the reconciler should look at.
     pub async fn due_reconciles(&self, now: Timestamp, limit: i64) -> Result<Vec<Transaction>, StoreError> {
-        let found = self.collection::<Transaction>().find(doc! { "reconcile.due": { "$lte": now } });
+        let collection = self.collection::<Transaction>();
+        let found = collection.find(doc! { "reconcile.due": { "$lte": now } });
         Ok(found.sort(doc! { "reconcile.due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
     /// Checkouts whose time has run out.
     pub async fn due_expiries(&self, now: Timestamp, limit: i64) -> Result<Vec<Checkout>, StoreError> {
-        let found = self.collection::<Checkout>().find(doc! { "expiryDue": { "$lte": now } });
+        let collection = self.collection::<Checkout>();
+        let found = collection.find(doc! { "expiryDue": { "$lte": now } });
         Ok(found.sort(doc! { "expiryDue": 1 }).limit(limit).await?.try_collect().await?)
     }
 
@@ -74,7 +77,8 @@ impl Store {
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Checkout>, StoreError> {
-        let found = self.collection::<Checkout>().find(doc! { "outbox.due": { "$lte": now } });
+        let collection = self.collection::<Checkout>();
+        let found = collection.find(doc! { "outbox.due": { "$lte": now } });
         Ok(found.sort(doc! { "outbox.due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
@@ -84,22 +88,21 @@ impl Store {
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<Transaction>, StoreError> {
-        let found = self.collection::<Transaction>().find(doc! { "outbox.due": { "$lte": now } });
+        let collection = self.collection::<Transaction>();
+        let found = collection.find(doc! { "outbox.due": { "$lte": now } });
         Ok(found.sort(doc! { "outbox.due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
     /// Takes expired idempotency records out of checkouts; answers how many.
     pub async fn sweep_idempotency(&self, now: Timestamp) -> Result<u64, StoreError> {
         let filter = doc! { "idem.expiresAt": { "$lte": now } };
-        let done = self.collection::<Checkout>().update_many(filter, doc! { "$unset": { "idem": "" } });
+        let collection = self.collection::<Checkout>();
+        let done = collection.update_many(filter, doc! { "$unset": { "idem": "" } });
         Ok(done.await?.modified_count)
     }
 
     /// An organization.
-    pub async fn lookup_organization(
-        &self,
-        id: OrganizationId,
-    ) -> Result<Option<Organization>, StoreError> {
+    pub async fn lookup_organization(&self, id: OrganizationId) -> Result<Option<Organization>, StoreError> {
         let collection = self.database().collection::<Organization>(ORGANIZATIONS);
         Ok(collection.find_one(doc! { "_id": oid(id) }).await?)
     }
@@ -112,10 +115,23 @@ impl Store {
 
     /// Makes an organization.
     pub async fn insert_organization(&self, organization: &Organization) -> Result<(), StoreError> {
-        self.database().collection(ORGANIZATIONS).insert_one(organization).await?;
+        self.database().collection::<Organization>(ORGANIZATIONS).insert_one(organization).await?;
         Ok(())
     }
 }
 
 /// The collection of organizations.
 pub const ORGANIZATIONS: &str = "organizations";
+
+impl Store {
+    /// An organization's providers of a kind, oldest first: for the webhook address `_`.
+    pub async fn providers_of_kind(
+        &self,
+        organization: OrganizationId,
+        kind: crate::domain::provider_account::ProviderKind,
+    ) -> Result<Vec<ProviderAccount>, StoreError> {
+        let filter = doc! { "org": organization, "type": kind.as_str() };
+        let collection = self.collection::<ProviderAccount>();
+        Ok(collection.find(filter).sort(doc! { "_id": 1 }).limit(10).await?.try_collect().await?)
+    }
+}

@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn a_larger_difference_is_refused_in_words_that_shops_know() {
-        let error = reconcile(&mut vec![item(3, 334, None, AmountType::Gross)], 1006).unwrap_err().to_string();
+        let error =
+            reconcile(&mut vec![item(3, 334, None, AmountType::Gross)], 1006).unwrap_err().to_string();
         assert!(error.contains("sum of item amounts") && error.contains("does not match total amount"));
     }
 

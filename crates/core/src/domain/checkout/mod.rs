@@ -11,7 +11,7 @@ use super::{
     outbox::{Changed, EventType, Outbox},
     site::IpnVersion,
 };
-use crate::crypto::{Fingerprint, SearchHash, Sealed};
+use crate::crypto::{Fingerprint, Sealed, SearchHash};
 
 /// Shortest life of a checkout, in seconds.
 pub const LIFETIME_SECONDS_MIN: i64 = 30 * 60;

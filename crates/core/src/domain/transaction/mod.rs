@@ -9,6 +9,7 @@ mod lifecycle;
 mod operation;
 mod reduce;
 mod refund;
+mod schedule;
 
 use serde::{Deserialize, Serialize};
 

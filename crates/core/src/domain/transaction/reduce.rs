@@ -11,8 +11,9 @@ use super::{
     RefundState, Source, StatedTotal, StatusChange, Transaction, TransactionStatus,
 };
 use crate::domain::{
-    Timestamp, ipn,
+    Timestamp,
     checkout::CaptureMethod,
+    ipn,
     outbox::{Changed, DisputeNotice, EventType, IpnNotice},
     site::IpnVersion,
     transaction::{ATTEMPTS_MAX, HISTORY_MAX},
@@ -161,6 +162,39 @@ impl Transaction {
         }
     }
 
+    /// Ends an open payment by our own decision.
+    pub fn end(
+        &mut self,
+        state: PaymentState,
+        source: &str,
+        failure: Option<super::Failure>,
+        now: Timestamp,
+    ) {
+        self.payment = Some(Payment { state, at: now, sticky: false, failure });
+        self.updated_at = now;
+        self.settle(source, None, now);
+        self.schedule_reconcile(true, now);
+    }
+
+    /// Brings a transaction that was just built in line with its facts.
+    pub fn settle_now(&mut self, source: &str, now: Timestamp) {
+        self.settle(source, None, now);
+    }
+
+    /// Announces that the transaction was begun.
+    pub fn announce_initiated(&mut self, now: Timestamp) {
+        let ipn = self.ipn.as_ref().filter(|_| self.send_initiated).map(|_| IpnNotice {
+            status: -1,
+            event_version: self.status_version,
+            dispute: None,
+        });
+        if ipn.is_some() {
+            self.ipn_status = Some(-1);
+        }
+        let changed = vec![Changed::text("status", self.status)];
+        self.outbox.push(EventType::TransactionInitiated, now, ipn, changed);
+    }
+
     fn take_status(
         &mut self,
         status: TransactionStatus,
@@ -288,7 +322,8 @@ impl Transaction {
         });
         if newer {
             let at = self.payment.as_ref().map_or(update.at, |stored| stored.at.max(update.at));
-            let payment = Payment { state: fact.state, at, sticky: fact.sticky, failure: fact.failure.clone() };
+            let payment =
+                Payment { state: fact.state, at, sticky: fact.sticky, failure: fact.failure.clone() };
             if self.payment.as_ref() != Some(&payment) {
                 self.payment = Some(payment);
                 changed = true;

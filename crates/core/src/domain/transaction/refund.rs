@@ -157,12 +157,7 @@ impl Transaction {
     }
 
     /// Takes in what a provider says of one refund; unknown ones were made in its dashboard.
-    pub(super) fn take_refund(
-        &mut self,
-        fact: &RefundFact,
-        update: &ProviderUpdate,
-        now: Timestamp,
-    ) -> bool {
+    pub(super) fn take_refund(&mut self, fact: &RefundFact, update: &ProviderUpdate, now: Timestamp) -> bool {
         let at = fact.at.unwrap_or(update.at);
         let position = self.refunds.iter().position(|r| {
             r.reference.as_ref() == Some(&fact.reference) || fact.refund_id.is_some_and(|id| r.id == id)

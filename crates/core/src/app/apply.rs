@@ -1,0 +1,380 @@
+//! Hear: what providers state becomes what we know. The webhook, the customer's return and the reconciler
+//! all end here.
+
+use std::time::Duration;
+
+use mongodb::bson::doc;
+
+use super::{App, AppError, CONFLICT_RETRIES, project};
+use crate::{
+    domain::{
+        ProviderEventId, Tenant, Timestamp, TransactionId,
+        provider_account::ProviderAccount,
+        provider_event::{ATTEMPTS_MAX, EventState, ProviderEvent},
+        transaction::{ProviderUpdate, Source, Transaction, TransactionStatus},
+    },
+    fault::{self, Recovery},
+    provider::{EventUpdate, IncomingEvent, Interpretation, PaymentHandle},
+    store::{Entity, StoreError},
+};
+
+/// How many the sweeps take at once.
+const SWEEP_BATCH: i64 = 200;
+
+/// What became of an event.
+enum Verdict {
+    Applied(TransactionId),
+    Ignored(&'static str),
+    Parked(String, Option<TransactionId>),
+    Later(String),
+}
+
+/// Applies a stored event. Harmless to repeat, and from several processes at once.
+pub async fn apply_event(app: &App, id: ProviderEventId) -> Result<(), AppError> {
+    let Some(event) = app.store.lookup_event(id).await? else { return Ok(()) };
+    if event.state != EventState::Received {
+        return Ok(());
+    }
+    let verdict = match judge(app, &event).await {
+        Ok(verdict) => verdict,
+        Err(error) => Verdict::Later(error.to_string()),
+    };
+    fault::point("apply.after_project");
+    mark(app, &event, verdict).await?;
+    fault::point("apply.after_mark");
+    Ok(())
+}
+
+async fn judge(app: &App, event: &ProviderEvent) -> Result<Verdict, AppError> {
+    let tenant = event.tenant();
+    let store = app.store.for_org(tenant);
+    let raw = store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await?;
+    let incoming =
+        IncomingEvent { event_id: event.event_id.clone(), name: event.name.clone(), raw: raw.into() };
+    let EventUpdate { livemode, account, update } =
+        match app.adapter(event.provider_kind)?.interpret(&incoming) {
+            Ok(Interpretation::Ignored(reason)) => return Ok(Verdict::Ignored(reason)),
+            Ok(Interpretation::Update(update)) => *update,
+            Err(error) => return Ok(Verdict::Later(format!("the event could not be read: {error}"))),
+        };
+    let provider = store.get::<ProviderAccount>(event.provider_id).await?;
+    let provider = provider.ok_or(AppError::NotFound("provider"))?;
+    if livemode.is_some_and(|live| live != event.mode.is_live()) {
+        return Ok(Verdict::Parked("the event is of the other mode".to_owned(), None));
+    }
+    if let (Some(stated), Some(known)) = (&account, &provider.account)
+        && stated != known
+    {
+        return Ok(Verdict::Parked(format!("the event is of the account {stated}"), None));
+    }
+    let Some(transaction) = find(app, tenant, &provider, &update).await? else {
+        return Ok(not_found(event, &update));
+    };
+    let snapshot = if order_matters(&update) { try_fetch(app, &provider, &transaction).await } else { None };
+    take_in(app, transaction, snapshot, Some(update)).await
+}
+
+/// Refunds and disputes are objects of their own: only a snapshot shows how they stand beside each other
+/// when their events come in another order than they happened.
+fn order_matters(update: &ProviderUpdate) -> bool {
+    !update.refunds.is_empty() || !update.disputes.is_empty() || update.refunded_total.is_some()
+}
+
+/// An account has payments that are not ours; what names a transaction of ours must be found, though.
+fn not_found(event: &ProviderEvent, update: &ProviderUpdate) -> Verdict {
+    let is_last = event.attempts + 1 >= ATTEMPTS_MAX;
+    match update.transaction_id {
+        Some(id) if is_last => Verdict::Parked(format!("the transaction {id} is not there"), None),
+        None if event.attempts >= 2 => Verdict::Ignored("not a payment of this gateway"),
+        _ => Verdict::Later("the transaction is not there (yet)".to_owned()),
+    }
+}
+
+async fn find(
+    app: &App,
+    tenant: Tenant,
+    provider: &ProviderAccount,
+    update: &ProviderUpdate,
+) -> Result<Option<Transaction>, AppError> {
+    let store = app.store.for_org(tenant);
+    if let Some(id) = update.transaction_id {
+        let found = store.get::<Transaction>(id).await?;
+        return Ok(found.filter(|t| t.provider_id == Some(provider.id)));
+    }
+    if update.refs.is_empty() {
+        return Ok(None);
+    }
+    let refs: Vec<&str> = update.refs.iter().map(crate::domain::transaction::ProviderRef::as_str).collect();
+    Ok(store.find_one(doc! { "providerId": provider.id, "refs": { "$in": refs } }).await?)
+}
+
+/// A snapshot of a transaction as its provider has it now.
+async fn fetch(
+    app: &App,
+    provider: &ProviderAccount,
+    transaction: &Transaction,
+) -> Result<ProviderUpdate, AppError> {
+    let account = app.open_account(provider).await?;
+    let handle = handle_of(app, transaction);
+    app.adapter(provider.kind)?.fetch(&account, &handle).await.map_err(AppError::from)
+}
+
+async fn try_fetch(
+    app: &App,
+    provider: &ProviderAccount,
+    transaction: &Transaction,
+) -> Option<ProviderUpdate> {
+    match fetch(app, provider, transaction).await {
+        Ok(snapshot) => Some(snapshot),
+        Err(error) => {
+            tracing::info!(transaction = %transaction.id, %error, "no snapshot, the event alone is applied");
+            None
+        }
+    }
+}
+
+/// A transaction as an adapter sees it.
+pub fn handle_of(app: &App, transaction: &Transaction) -> PaymentHandle {
+    PaymentHandle {
+        transaction_id: transaction.id,
+        amount: transaction.money(),
+        refs: transaction.refs.clone(),
+        now: app.now(),
+    }
+}
+
+/// Takes a snapshot (fetched after `transaction` was read) and an event in, by compare-and-set. On a miss
+/// the snapshot may be older than what is stored now, so it is dropped: the next look fetches again.
+async fn take_in(
+    app: &App,
+    transaction: Transaction,
+    snapshot: Option<ProviderUpdate>,
+    event: Option<ProviderUpdate>,
+) -> Result<Verdict, AppError> {
+    let store = app.store.for_org(transaction.tenant());
+    let id = transaction.id;
+    let mut snapshot = snapshot;
+    let mut current = transaction;
+    for _ in 0..CONFLICT_RETRIES {
+        fault::point("apply.after_load");
+        if !current.outbox.has_room() {
+            return Err(AppError::Busy);
+        }
+        let seq = current.outbox.seq;
+        let outcome = merge(&mut current, snapshot.as_ref(), event.as_ref(), app.now());
+        if !outcome.changed {
+            // It may have been this very update whose projection was cut off.
+            project::project_checkout(app, &current).await?;
+            return Ok(outcome.verdict(id));
+        }
+        app.address(&mut current, seq).await?;
+        match store.save(&mut current).await {
+            Ok(()) => {
+                fault::point("apply.after_save");
+                if Recovery::Projection.is_on() {
+                    project::project_checkout(app, &current).await?;
+                }
+                return Ok(outcome.verdict(id));
+            }
+            Err(StoreError::Conflict) => {
+                current = store.get(id).await?.ok_or(AppError::NotFound("transaction"))?;
+                if snapshot.take().is_some() && event.is_none() {
+                    return Ok(Verdict::Later("changed while it was fetched".to_owned()));
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(AppError::Busy)
+}
+
+struct Merged {
+    changed: bool,
+    mismatch: Option<String>,
+}
+
+impl Merged {
+    fn verdict(self, id: TransactionId) -> Verdict {
+        match self.mismatch {
+            Some(reason) => Verdict::Parked(reason, Some(id)),
+            None => Verdict::Applied(id),
+        }
+    }
+}
+
+fn merge(
+    transaction: &mut Transaction,
+    snapshot: Option<&ProviderUpdate>,
+    event: Option<&ProviderUpdate>,
+    now: Timestamp,
+) -> Merged {
+    let before = transaction.outbox.seq;
+    let mut merged = Merged { changed: false, mismatch: None };
+    let mut status_changed = false;
+    for update in [snapshot, event].into_iter().flatten() {
+        match transaction.check(update) {
+            Ok(()) => {
+                let applied = transaction.apply(update, now);
+                merged.changed |= applied.changed;
+                status_changed |= applied.status_changed;
+            }
+            Err(mismatch) => {
+                transaction.flag(mismatch.reason(), mismatch.to_string(), now);
+                merged.mismatch = Some(mismatch.to_string());
+            }
+        }
+    }
+    merged.changed |= transaction.outbox.seq != before;
+    if merged.changed {
+        transaction.schedule_reconcile(status_changed, now);
+    }
+    merged
+}
+
+async fn mark(app: &App, event: &ProviderEvent, verdict: Verdict) -> Result<(), AppError> {
+    let now = app.now();
+    let (state, reason, transaction) = match verdict {
+        Verdict::Applied(id) => ("applied", None, Some(id)),
+        Verdict::Ignored(reason) => ("ignored", Some(reason.to_owned()), None),
+        Verdict::Parked(reason, id) => ("parked", Some(reason), id),
+        Verdict::Later(reason) if event.attempts + 1 >= ATTEMPTS_MAX => ("parked", Some(reason), None),
+        Verdict::Later(reason) => {
+            let due = now + backoff(event.attempts);
+            let update = doc! { "$set": { "attempts": event.attempts + 1, "due": due, "reason": reason } };
+            return update_event(app, event, update).await;
+        }
+    };
+    if state == "parked" {
+        tracing::warn!(event = %event.event_id, reason = reason.as_deref(), "a provider's event is parked");
+        metrics::counter!("provider_events_parked_total").increment(1);
+    }
+    let mut set = doc! { "state": state };
+    let mut unset = doc! { "due": "" };
+    match reason {
+        Some(reason) => {
+            set.insert("reason", reason);
+        }
+        None => {
+            unset.insert("reason", "");
+        }
+    }
+    if let Some(id) = transaction {
+        set.insert("transactionId", id);
+    }
+    update_event(app, event, doc! { "$set": set, "$unset": unset }).await
+}
+
+async fn update_event(
+    app: &App,
+    event: &ProviderEvent,
+    update: mongodb::bson::Document,
+) -> Result<(), AppError> {
+    let store = app.store.for_org(event.tenant());
+    store.update::<ProviderEvent>(event.id, doc! { "state": "received" }, update).await?;
+    Ok(())
+}
+
+/// 2 s, 4 s … 4 min: eight attempts take about eight minutes.
+fn backoff(attempts: i64) -> Duration {
+    Duration::from_secs(2_u64 << attempts.clamp(0, 7))
+}
+
+/// The worker's sweep: applies what nobody applied. Answers how many it looked at.
+pub async fn sweep_events(app: &App) -> Result<usize, AppError> {
+    if !Recovery::EventSweep.is_on() {
+        return Ok(0);
+    }
+    let due = app.store.due_events(app.now(), SWEEP_BATCH).await?;
+    for event in &due {
+        if let Err(error) = apply_event(app, event.id).await {
+            tracing::warn!(event = %event.event_id, %error, "an event could not be applied");
+        }
+    }
+    Ok(due.len())
+}
+
+/// The customer is back, or a person asks: fetch from the provider and take it in.
+pub async fn confirm(app: &App, transaction: &Transaction) -> Result<Transaction, AppError> {
+    let (Some(provider_id), false) = (transaction.provider_id, transaction.refs.is_empty()) else {
+        return Ok(transaction.clone());
+    };
+    let store = app.store.for_org(transaction.tenant());
+    let provider = store.get::<ProviderAccount>(provider_id).await?;
+    let provider = provider.ok_or(AppError::NotFound("provider"))?;
+    for _ in 0..3 {
+        let current =
+            store.get::<Transaction>(transaction.id).await?.ok_or(AppError::NotFound("transaction"))?;
+        let snapshot = fetch(app, &provider, &current).await?;
+        if !matches!(take_in(app, current, Some(snapshot), None).await?, Verdict::Later(_)) {
+            break;
+        }
+    }
+    store.get(transaction.id).await?.ok_or(AppError::NotFound("transaction"))
+}
+
+/// Takes in an answer that an adapter gave to a call of ours (a refund).
+pub async fn take_answer(
+    app: &App,
+    transaction: &Transaction,
+    update: ProviderUpdate,
+) -> Result<(), AppError> {
+    debug_assert!(update.source != Source::Fetch, "an answer about a part is not a snapshot of the whole");
+    take_in(app, transaction.clone(), None, Some(update)).await?;
+    Ok(())
+}
+
+/// The reconciler: asks providers about transactions that are not final. Answers how many it looked at.
+pub async fn reconcile_due(app: &App) -> Result<usize, AppError> {
+    if !Recovery::Reconciler.is_on() {
+        return Ok(0);
+    }
+    let due = app.store.due_reconciles(app.now(), SWEEP_BATCH).await?;
+    for transaction in &due {
+        if let Err(error) = reconcile(app, transaction).await {
+            tracing::warn!(transaction = %transaction.id, %error, "reconciling failed");
+        }
+    }
+    Ok(due.len())
+}
+
+async fn reconcile(app: &App, transaction: &Transaction) -> Result<(), AppError> {
+    // First the next date, so that a provider that hangs is not asked again at once.
+    postpone(app, transaction).await?;
+    super::operate::resume(app, transaction).await?;
+    super::start_payment::end_if_unpayable(app, transaction).await?;
+    let confirmed = confirm(app, transaction).await?;
+    flag_overdue(app, &confirmed).await
+}
+
+async fn postpone(app: &App, transaction: &Transaction) -> Result<(), AppError> {
+    let now = app.now();
+    app.change::<Transaction, (), _>(transaction.tenant(), transaction.id, "transaction", |t| {
+        let due = t.reconcile.is_some_and(|r| r.due <= now);
+        if due {
+            t.advance_reconcile(now);
+        }
+        Ok((due, ()))
+    })
+    .await?;
+    Ok(())
+}
+
+/// A payment is never failed because polling ran out: a person looks at it.
+async fn flag_overdue(app: &App, transaction: &Transaction) -> Result<(), AppError> {
+    let now = app.now();
+    let overdue = |t: &Transaction| match t.status {
+        TransactionStatus::Pending => now.since(t.created_at) > Duration::from_secs(14 * 24 * 3600),
+        TransactionStatus::Initiated => now.since(t.expires_at) > Duration::from_secs(2 * 24 * 3600),
+        _ => false,
+    };
+    if !overdue(transaction) || transaction.needs_review.is_some() {
+        return Ok(());
+    }
+    app.change::<Transaction, (), _>(transaction.tenant(), transaction.id, "transaction", |t| {
+        t.flag("outcome_unknown", "the provider has not said how it ended", now);
+        Ok((true, ()))
+    })
+    .await?;
+    metrics::counter!("transactions_overdue_total").increment(1);
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! What becomes of checkouts beside being paid: cancelled, expired, completed.
+
+use mongodb::bson::doc;
+
+use super::{App, AppError, start_payment};
+use crate::{
+    domain::{
+        CheckoutId, Tenant,
+        checkout::{Checkout, CheckoutStatus, InvalidTransition},
+        transaction::{PaymentState, Transaction},
+    },
+    fault,
+};
+
+fn conflict(error: InvalidTransition) -> AppError {
+    AppError::conflict("CHECKOUT_NOT_OPEN", error.to_string())
+}
+
+/// The merchant ends a checkout. Its open payment is ended at the provider first: money that came
+/// meanwhile wins.
+pub async fn cancel(app: &App, tenant: Tenant, id: CheckoutId) -> Result<Checkout, AppError> {
+    let store = app.store.for_org(tenant);
+    let checkout = store.get::<Checkout>(id).await?.ok_or(AppError::NotFound("checkout"))?;
+    if checkout.status == CheckoutStatus::Cancelled {
+        return Ok(checkout);
+    }
+    if !checkout.status.may_become(CheckoutStatus::Cancelled) {
+        let to = CheckoutStatus::Cancelled;
+        return Err(conflict(InvalidTransition { from: checkout.status, to }));
+    }
+    end_open(app, &checkout, PaymentState::Cancelled, "api").await?;
+    let now = app.now();
+    let (checkout, ()) = app
+        .change::<Checkout, _, _>(tenant, id, "checkout", |c| {
+            c.cancel(now).map_err(conflict)?;
+            Ok((true, ()))
+        })
+        .await?;
+    Ok(checkout)
+}
+
+async fn end_open(
+    app: &App,
+    checkout: &Checkout,
+    state: PaymentState,
+    source: &str,
+) -> Result<Option<Transaction>, AppError> {
+    match start_payment::open_transaction(app, checkout).await? {
+        None => Ok(None),
+        Some(open) => start_payment::end_at_provider(app, &open, state, source).await.map(Some),
+    }
+}
+
+/// Ends checkouts whose time has run out, the provider's open session first. Answers how many it looked at.
+pub async fn expire_due(app: &App) -> Result<usize, AppError> {
+    let due = app.store.due_expiries(app.now(), 200).await?;
+    for checkout in &due {
+        if let Err(error) = expire(app, checkout).await {
+            tracing::warn!(checkout = %checkout.id, %error, "a checkout could not be expired yet");
+            postpone(app, checkout).await?;
+        }
+    }
+    Ok(due.len())
+}
+
+async fn expire(app: &App, checkout: &Checkout) -> Result<(), AppError> {
+    let ended = end_open(app, checkout, PaymentState::Expired, "expiry").await?;
+    // Money that is on its way decides later; until then the checkout neither opens nor ends.
+    let waits = ended.is_some_and(|t| t.status.is_open());
+    let now = app.now();
+    app.change::<Checkout, (), _>(checkout.tenant(), checkout.id, "checkout", |c| {
+        if c.status != CheckoutStatus::Open || c.expiry_due.is_none_or(|due| due > now) {
+            return Ok((false, ()));
+        }
+        if waits {
+            c.expiry_due = Some(now + std::time::Duration::from_secs(3600));
+        } else {
+            c.expire(now).map_err(conflict)?;
+        }
+        Ok((true, ()))
+    })
+    .await?;
+    Ok(())
+}
+
+async fn postpone(app: &App, checkout: &Checkout) -> Result<(), AppError> {
+    let due = app.now() + std::time::Duration::from_secs(60);
+    let store = app.store.for_org(checkout.tenant());
+    let filter = doc! { "expiryDue": { "$exists": true } };
+    store.update::<Checkout>(checkout.id, filter, doc! { "$set": { "expiryDue": due } }).await?;
+    Ok(())
+}
+
+/// Everything that follows a payment is done (later: the invoice too). Called by the relay; harmless to
+/// repeat.
+pub async fn complete(app: &App, tenant: Tenant, id: CheckoutId) -> Result<(), AppError> {
+    let now = app.now();
+    app.change::<Checkout, (), _>(tenant, id, "checkout", |c| {
+        fault::point("complete.after_load");
+        if c.status != CheckoutStatus::Paid {
+            return Ok((false, ()));
+        }
+        c.complete(now).map_err(conflict)?;
+        Ok((true, ()))
+    })
+    .await?;
+    Ok(())
+}

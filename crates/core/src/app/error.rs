@@ -1,0 +1,153 @@
+//! What a use case may answer instead of its result. Each variant has a stable code; web-kit maps it to
+//! HTTP, once.
+
+use std::sync::Arc;
+
+use crate::store::StoreError;
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// Path of the field, such as `items[2].quantity`.
+    pub field: String,
+    /// What is wrong, and what to change.
+    pub problem: String,
+}
+
+impl Problem {
+    /// Names a field.
+    pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+}
+
+/// Why a use case did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Fields are wrong; the first problem is the text.
+    #[error("{}", .0.first().map_or_else(|| "the request is not valid".to_owned(), |p| format!("{}: {}", p.field, p.problem)))]
+    Invalid(Vec<Problem>),
+    /// Not there, or another tenant's.
+    #[error("{0} not found")]
+    NotFound(&'static str),
+    /// No or bad credentials.
+    #[error("{0}")]
+    Unauthorized(&'static str),
+    /// The key lacks a scope.
+    #[error("this API key lacks the scope {0}")]
+    MissingScope(crate::domain::scope::Scope),
+    /// Allowed to nobody from there.
+    #[error("{message}")]
+    Forbidden {
+        /// Stable.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// The state of things does not allow it.
+    #[error("{message}")]
+    Conflict {
+        /// Stable.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// The original of this request is still running: come back.
+    #[error("a request with this Idempotency-Key is still running")]
+    StillRunning,
+    /// Well-formed, but not possible.
+    #[error("{message}")]
+    Unprocessable {
+        /// Stable.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// Too much at once: come back.
+    #[error("the gateway is busy, try again in a moment")]
+    Busy,
+    /// The payment provider did not do it.
+    #[error("{message}")]
+    Provider {
+        /// Stable.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// The inside. Never shown.
+    #[error("internal error")]
+    Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// A plain text as an error's source.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Text(String);
+
+impl AppError {
+    /// An inside error from a text.
+    pub fn internal(text: impl Into<String>) -> Self {
+        Self::Internal(Arc::new(Text(text.into())))
+    }
+
+    /// One wrong field.
+    pub fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid(vec![Problem::new(field, problem)])
+    }
+
+    /// The state of things does not allow it.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Conflict { code, message: message.into() }
+    }
+
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "VALIDATION_FAILED",
+            Self::NotFound(_) => "NOT_FOUND",
+            Self::Unauthorized(_) => "UNAUTHORIZED",
+            Self::MissingScope(_) => "MISSING_SCOPE",
+            Self::Forbidden { code, .. }
+            | Self::Conflict { code, .. }
+            | Self::Unprocessable { code, .. }
+            | Self::Provider { code, .. } => code,
+            Self::StillRunning => "IDEMPOTENCY_STILL_RUNNING",
+            Self::Busy => "BUSY",
+            Self::Internal(_) => "INTERNAL_ERROR",
+        }
+    }
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Busy(_) | StoreError::Conflict | StoreError::Unknown(_) => Self::Busy,
+            other => Self::Internal(Arc::new(other)),
+        }
+    }
+}
+
+/// Caches share one load's error among all who waited for it.
+impl From<Arc<StoreError>> for AppError {
+    fn from(error: Arc<StoreError>) -> Self {
+        match &*error {
+            StoreError::Busy(_) | StoreError::Conflict | StoreError::Unknown(_) => Self::Busy,
+            _ => Self::Internal(error),
+        }
+    }
+}
+
+impl From<crate::provider::ProviderError> for AppError {
+    fn from(error: crate::provider::ProviderError) -> Self {
+        use crate::provider::ProviderError as P;
+        let code = match &error {
+            P::Rejected(_) => "PROVIDER_REJECTED",
+            P::Unknown(_) => "PROVIDER_OUTCOME_UNKNOWN",
+            P::Unavailable(_) => "PROVIDER_UNAVAILABLE",
+            P::Unauthorized(_) => "PROVIDER_CREDENTIALS",
+            P::Unsupported(_) => "PROVIDER_UNSUPPORTED",
+            P::Malformed(_) => "PROVIDER_ANSWER_UNREADABLE",
+        };
+        Self::Provider { code, message: error.to_string() }
+    }
+}

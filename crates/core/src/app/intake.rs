@@ -1,0 +1,176 @@
+//! Hear: a provider's webhook is verified on its raw bytes and stored before it is answered.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use mongodb::bson::{self, doc};
+
+use super::{App, AppError};
+use crate::{
+    domain::{
+        ProviderEventId, ProviderId, Timestamp,
+        provider_account::{ProviderAccount, ProviderKind},
+        provider_event::{EventState, ProviderEvent},
+    },
+    fault,
+    provider::{IncomingEvent, PaymentProvider},
+    store::{Entity, InsertOutcome, StoreError, codec::oid, seal_with},
+};
+
+/// How long the process that answered has to apply an event before the worker does.
+pub const SWEEP_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The account that a webhook's path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookAccount {
+    /// An account.
+    Id(ProviderId),
+    /// `_`: the one configured by environment, in single-tenant mode.
+    Environment,
+}
+
+/// How a webhook is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The HTTP status.
+    pub status: u16,
+    /// Events that were not there before, to be applied now.
+    pub fresh: Vec<ProviderEventId>,
+}
+
+impl Receipt {
+    const fn refused(status: u16) -> Self {
+        Self { status, fresh: Vec::new() }
+    }
+}
+
+/// Takes in a webhook. `Err` means that nothing is known to be stored and the provider should send again.
+pub async fn receive_webhook(
+    app: &App,
+    kind: ProviderKind,
+    account: WebhookAccount,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Receipt, AppError> {
+    let adapter = app.adapter(kind)?;
+    let rejected = adapter.webhook_answers().rejected;
+    let candidates = candidates(app, kind, account).await?;
+    for provider in &candidates {
+        let secrets = app.open_account(provider).await?.credentials.webhook_secrets;
+        match adapter.receive(&secrets, headers, body, app.now()) {
+            Ok(events) => return store(app, adapter, provider, events).await,
+            Err(rejection) => tracing::debug!(%kind, provider = %provider.id, %rejection, "webhook refused"),
+        }
+    }
+    metrics::counter!("webhooks_refused_total", "type" => kind.as_str()).increment(1);
+    Ok(Receipt::refused(rejected))
+}
+
+async fn candidates(
+    app: &App,
+    kind: ProviderKind,
+    account: WebhookAccount,
+) -> Result<Vec<Arc<ProviderAccount>>, AppError> {
+    match account {
+        WebhookAccount::Id(id) => {
+            let found = app.provider(id).await?.filter(|provider| provider.kind == kind);
+            Ok(found.into_iter().collect())
+        }
+        WebhookAccount::Environment => match &app.single_tenant {
+            Some(single) => {
+                let found = app.store.providers_of_kind(single.organization, kind).await?;
+                Ok(found.into_iter().map(Arc::new).collect())
+            }
+            None => Ok(Vec::new()),
+        },
+    }
+}
+
+async fn store(
+    app: &App,
+    adapter: &Arc<dyn PaymentProvider>,
+    provider: &ProviderAccount,
+    events: Vec<IncomingEvent>,
+) -> Result<Receipt, AppError> {
+    let keys = app.store.for_org(provider.tenant()).keys().await?;
+    let now = app.now();
+    let mut ids = Vec::with_capacity(events.len());
+    let mut documents = Vec::with_capacity(events.len());
+    for incoming in events {
+        let id = ProviderEventId::generate();
+        let raw = seal_with(
+            &keys,
+            provider.tenant(),
+            ProviderEvent::COLLECTION,
+            &id.to_string(),
+            ProviderEvent::RAW_FIELD,
+            &incoming.raw,
+        );
+        let event = event_of(provider, id, incoming, raw, now);
+        let document =
+            bson::serialize_to_raw_document_buf(&event).map_err(|e| AppError::internal(e.to_string()))?;
+        ids.push(id);
+        documents.push((oid(id), document));
+    }
+    fault::point("intake.before_insert");
+    let outcomes = app.store.event_writer().insert_all(documents).await.map_err(StoreError::from)?;
+    fault::point("intake.after_insert");
+    let mut fresh = Vec::new();
+    for (id, outcome) in ids.into_iter().zip(outcomes) {
+        match outcome {
+            InsertOutcome::Committed => fresh.push(id),
+            // The same event again: it is in the inbox already.
+            InsertOutcome::Duplicate => {}
+            InsertOutcome::Rejected(message) => return Err(AppError::internal(message)),
+            InsertOutcome::Unknown(message) => {
+                tracing::warn!(%message, "an event's fate is not known");
+                return Err(AppError::Busy);
+            }
+        }
+    }
+    metrics::counter!("provider_events_total", "type" => provider.kind.as_str())
+        .increment(u64::try_from(fresh.len()).unwrap_or_default());
+    Ok(Receipt { status: adapter.webhook_answers().accepted, fresh })
+}
+
+fn event_of(
+    provider: &ProviderAccount,
+    id: ProviderEventId,
+    incoming: IncomingEvent,
+    raw: crate::crypto::Sealed,
+    now: Timestamp,
+) -> ProviderEvent {
+    ProviderEvent {
+        id,
+        org: provider.org,
+        mode: provider.mode,
+        provider_id: provider.id,
+        provider_kind: provider.kind,
+        event_id: incoming.event_id,
+        name: incoming.name,
+        raw,
+        state: EventState::Received,
+        attempts: 0,
+        due: Some(now + SWEEP_AFTER),
+        reason: None,
+        transaction_id: None,
+        received_at: now,
+    }
+}
+
+/// A parked event is tried again by a person.
+pub async fn replay_event(
+    app: &App,
+    tenant: crate::domain::Tenant,
+    id: ProviderEventId,
+) -> Result<ProviderEvent, AppError> {
+    let store = app.store.for_org(tenant);
+    let update = doc! {
+        "$set": { "state": "received", "attempts": 0_i64, "due": app.now() },
+        "$unset": { "reason": "" },
+    };
+    store.update::<ProviderEvent>(id, doc! { "state": { "$in": ["parked", "ignored"] } }, update).await?;
+    super::apply::apply_event(app, id).await?;
+    store.get::<ProviderEvent>(id).await?.ok_or(AppError::NotFound("event"))
+}

@@ -1,0 +1,436 @@
+//! Pay: a customer chose a provider. The transaction is stored before the provider is called, and names the
+//! provider's idempotency key, so that a click repeated after a crash starts nothing twice.
+
+use mongodb::bson::doc;
+
+use super::{App, AppError, apply, project};
+use crate::{
+    domain::{
+        ProviderId, Timestamp, TransactionId,
+        checkout::{Checkout, CheckoutStatus, Customer, items},
+        outbox::Outbox,
+        provider_account::ProviderAccount,
+        site::Site,
+        transaction::{
+            Failure, NextStep, Payment, PaymentState, StatusChange, Transaction, TransactionStatus,
+        },
+    },
+    fault::{self, Recovery},
+    provider::{ProviderError, StartPayment},
+    store::{Entity, StoreError, seal_with},
+};
+
+/// Why a checkout cannot be paid (any more).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unpayable {
+    /// Paid.
+    Paid,
+    /// Its time ran out.
+    Expired,
+    /// The merchant ended it.
+    Cancelled,
+    /// A newer checkout of the same order took its place.
+    Superseded,
+}
+
+impl Unpayable {
+    /// As an error of the runtime API.
+    pub fn into_error(self) -> AppError {
+        let (code, message) = match self {
+            Self::Paid => ("CHECKOUT_ALREADY_PAID", "this checkout has been paid"),
+            Self::Expired => ("CHECKOUT_EXPIRED", "this checkout has expired"),
+            Self::Cancelled => ("CHECKOUT_CANCELLED", "this checkout was cancelled"),
+            Self::Superseded => ("CHECKOUT_SUPERSEDED", "there is a newer checkout for this order"),
+        };
+        AppError::conflict(code, message)
+    }
+}
+
+/// A started payment, as the page needs it.
+#[derive(Debug, Clone)]
+pub struct StartedPayment {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// What the customer does next; absent where there is nothing but to wait.
+    pub next: Option<NextStep>,
+}
+
+/// Whether a checkout can be paid now.
+pub async fn payable(app: &App, checkout: &Checkout) -> Result<Result<(), Unpayable>, AppError> {
+    let verdict = match checkout.status {
+        CheckoutStatus::Paid | CheckoutStatus::Completed => Err(Unpayable::Paid),
+        CheckoutStatus::Expired => Err(Unpayable::Expired),
+        CheckoutStatus::Cancelled => Err(Unpayable::Cancelled),
+        CheckoutStatus::Open if checkout.is_past_expiry(app.now()) => Err(Unpayable::Expired),
+        CheckoutStatus::Open if is_superseded(app, checkout).await? => Err(Unpayable::Superseded),
+        CheckoutStatus::Open => Ok(()),
+    };
+    Ok(verdict)
+}
+
+/// A newer checkout of the same site and reference makes this one unpayable: shops act only on the newest
+/// session, and money paid in an old tab would be lost to the order.
+async fn is_superseded(app: &App, checkout: &Checkout) -> Result<bool, AppError> {
+    if checkout.external_reference.is_empty() {
+        return Ok(false);
+    }
+    let filter = doc! {
+        "siteId": checkout.site_id,
+        "externalReference": &checkout.external_reference,
+        // Not by id: ids of two processes made in one second have no order.
+        "createdAt": { "$gt": checkout.created_at },
+        "status": { "$ne": "cancelled" },
+    };
+    Ok(app.store.for_org(checkout.tenant()).find_one::<Checkout>(filter).await?.is_some())
+}
+
+/// The providers that a checkout offers, in the site's order.
+pub async fn offered_providers(app: &App, checkout: &Checkout) -> Result<Vec<ProviderAccount>, AppError> {
+    let tenant = checkout.tenant();
+    let site = app.site(tenant, checkout.site_id).await?.ok_or(AppError::NotFound("site"))?;
+    let enabled = app.enabled_providers(tenant).await?;
+    let takes = |provider: &&ProviderAccount| {
+        app.adapter(provider.kind)
+            .is_ok_and(|adapter| adapter.accepts(checkout.money(), checkout.capture_method).is_ok())
+    };
+    if site.provider_ids.is_empty() {
+        return Ok(enabled.iter().filter(takes).cloned().collect());
+    }
+    let chosen = site.provider_ids.iter().filter_map(|id| enabled.iter().find(|p| p.id == *id));
+    Ok(chosen.filter(takes).cloned().collect())
+}
+
+/// Starts a payment, or answers the one that runs.
+pub async fn start_payment(
+    app: &App,
+    checkout: &Checkout,
+    provider_id: ProviderId,
+) -> Result<StartedPayment, AppError> {
+    if let Err(reason) = payable(app, checkout).await? {
+        return Err(reason.into_error());
+    }
+    let offered = offered_providers(app, checkout).await?;
+    let provider = offered.into_iter().find(|p| p.id == provider_id);
+    let provider =
+        provider.ok_or_else(|| AppError::field("providerId", "is not offered for this checkout"))?;
+    let transaction = match open_transaction(app, checkout).await? {
+        None => insert(app, checkout, &provider).await?,
+        Some(open) => match take_over(app, &provider, open).await? {
+            Taken::Running(started) => return Ok(started),
+            Taken::Resume(transaction) => transaction,
+            Taken::Ended => insert(app, checkout, &provider).await?,
+        },
+    };
+    call_provider(app, checkout, &provider, transaction).await
+}
+
+/// The transaction of a checkout that may still be paid.
+pub async fn open_transaction(app: &App, checkout: &Checkout) -> Result<Option<Transaction>, AppError> {
+    let filter = doc! { "checkoutId": checkout.id, "open": true };
+    Ok(app.store.for_org(checkout.tenant()).find_one(filter).await?)
+}
+
+enum Taken {
+    /// Nothing to start.
+    Running(StartedPayment),
+    /// Stored, but the provider was never heard: call it (again).
+    Resume(Transaction),
+    /// Ended; another may begin.
+    Ended,
+}
+
+/// A customer who comes back resumes their payment; one who chooses another method ends the first.
+async fn take_over(app: &App, provider: &ProviderAccount, open: Transaction) -> Result<Taken, AppError> {
+    if open.status != TransactionStatus::Initiated {
+        return Ok(Taken::Running(StartedPayment { transaction: open, next: None }));
+    }
+    if open.provider_id == Some(provider.id) {
+        if let Some(next) = next_step(app, &open).await? {
+            return Ok(Taken::Running(StartedPayment { transaction: open, next: Some(next) }));
+        }
+        if Recovery::StartResume.is_on() {
+            return Ok(Taken::Resume(open));
+        }
+    }
+    let ended = end_at_provider(app, &open, PaymentState::Cancelled, "customer").await?;
+    if ended.succeeded_at.is_some() {
+        project::project_checkout(app, &ended).await?;
+        return Err(Unpayable::Paid.into_error());
+    }
+    if ended.status.is_open() {
+        let message = "the payment that was begun cannot be ended now: wait for its outcome";
+        return Err(AppError::conflict("PAYMENT_RUNNING", message));
+    }
+    Ok(Taken::Ended)
+}
+
+/// What the customer does next in a payment that was started.
+pub async fn next_step(app: &App, transaction: &Transaction) -> Result<Option<NextStep>, AppError> {
+    let Some(sealed) = &transaction.next else { return Ok(None) };
+    let store = app.store.for_org(transaction.tenant());
+    let text = store.open(Transaction::COLLECTION, transaction.id, Transaction::NEXT_FIELD, sealed).await?;
+    serde_json::from_str(&text).map(Some).map_err(|e| AppError::internal(e.to_string()))
+}
+
+async fn insert(app: &App, checkout: &Checkout, provider: &ProviderAccount) -> Result<Transaction, AppError> {
+    let tenant = checkout.tenant();
+    let site = app.site(tenant, checkout.site_id).await?.ok_or(AppError::NotFound("site"))?;
+    let mut transaction = new_transaction(checkout, &site, TransactionId::generate(), app.now());
+    transaction.provider_id = Some(provider.id);
+    transaction.provider_kind = Some(provider.kind);
+    transaction.schedule_reconcile(true, app.now());
+    transaction.announce_initiated(app.now());
+    app.address(&mut transaction, 0).await?;
+    match app.store.for_org(tenant).insert(&transaction).await {
+        Ok(()) => {
+            fault::point("start.after_insert");
+            Ok(transaction)
+        }
+        // Two clicks at once: the index on (checkout, open) let one through; this one takes its result.
+        Err(StoreError::Duplicate) => match open_transaction(app, checkout).await? {
+            Some(open) if open.provider_id == Some(provider.id) => Ok(open),
+            _ => Err(AppError::conflict("PAYMENT_RUNNING", "another payment was just begun")),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A transaction that pays a checkout, not yet stored and without a provider.
+pub(super) fn new_transaction(
+    checkout: &Checkout,
+    site: &Site,
+    id: TransactionId,
+    now: Timestamp,
+) -> Transaction {
+    Transaction {
+        id,
+        org: checkout.org,
+        mode: checkout.mode,
+        site_id: checkout.site_id,
+        checkout_id: checkout.id,
+        session_public_id: checkout.public_id.clone(),
+        provider_id: None,
+        provider_kind: None,
+        amount: checkout.amount,
+        currency: checkout.currency,
+        external_reference: checkout.external_reference.clone(),
+        invoice_number: checkout.invoice_number.clone(),
+        metadata: checkout.metadata.clone(),
+        client_id: checkout.client_id.clone(),
+        capture_method: checkout.capture_method,
+        ipn: checkout.ipn.clone(),
+        send_initiated: site.send_initiated,
+        status: TransactionStatus::Initiated,
+        status_version: 1,
+        ipn_status: None,
+        open: Some(true),
+        succeeded_at: None,
+        payment: None,
+        attempts: Vec::new(),
+        captured: 0,
+        refunded: 0,
+        refunds: Vec::new(),
+        stated_refunded: None,
+        disputes: Vec::new(),
+        operations: Vec::new(),
+        refs: Vec::new(),
+        next: None,
+        failure: None,
+        needs_review: None,
+        history: vec![StatusChange {
+            status: TransactionStatus::Initiated,
+            at: now,
+            source: "customer".to_owned(),
+        }],
+        reconcile: None,
+        outbox: Outbox::default(),
+        expires_at: checkout.expires_at,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+async fn call_provider(
+    app: &App,
+    checkout: &Checkout,
+    provider: &ProviderAccount,
+    transaction: Transaction,
+) -> Result<StartedPayment, AppError> {
+    let account = app.open_account(provider).await?;
+    let request = request_of(app, checkout, &transaction).await?;
+    let answer = app.adapter(provider.kind)?.start(&account, &request).await;
+    fault::point("start.after_provider");
+    match answer {
+        Ok(started) => save_started(app, transaction, started).await,
+        Err(ProviderError::Rejected(failure)) => {
+            let message = failure.message.clone();
+            fail_start(app, &transaction, failure).await?;
+            Err(AppError::Provider { code: "PROVIDER_REJECTED", message })
+        }
+        Err(error) => {
+            tracing::warn!(transaction = %transaction.id, %error, "a payment could not be started");
+            Err(error.into())
+        }
+    }
+}
+
+async fn request_of(
+    app: &App,
+    checkout: &Checkout,
+    transaction: &Transaction,
+) -> Result<StartPayment, AppError> {
+    let tenant = checkout.tenant();
+    let site = app.site(tenant, checkout.site_id).await?.ok_or(AppError::NotFound("site"))?;
+    let description = match checkout.external_reference.as_str() {
+        "" => site.name.clone(),
+        reference => format!("{} · {reference}", site.name),
+    };
+    let has_net = checkout.items.iter().any(|i| i.amount_type == items::AmountType::Net);
+    Ok(StartPayment {
+        transaction_id: transaction.id,
+        checkout_id: checkout.id,
+        session_public_id: checkout.public_id.clone(),
+        amount: checkout.money(),
+        capture_method: checkout.capture_method,
+        // Net lines do not add up to what is charged: the provider's page then shows one line.
+        items: if has_net { Vec::new() } else { checkout.items.clone() },
+        description,
+        external_reference: checkout.external_reference.clone(),
+        customer: customer_of(app, checkout).await?,
+        locale: checkout.locale.clone(),
+        return_url: app.return_url(&checkout.short_code),
+        cancel_url: app.back_url(&checkout.short_code),
+        expires_at: checkout.expires_at,
+        now: app.now(),
+    })
+}
+
+/// A checkout's personal data, opened.
+pub async fn customer_of(app: &App, checkout: &Checkout) -> Result<Customer, AppError> {
+    let Some(sealed) = &checkout.customer else { return Ok(Customer::default()) };
+    let store = app.store.for_org(checkout.tenant());
+    let text = store.open(Checkout::COLLECTION, checkout.id, Checkout::CUSTOMER_FIELD, sealed).await?;
+    serde_json::from_str(&text).map_err(|e| AppError::internal(e.to_string()))
+}
+
+async fn save_started(
+    app: &App,
+    transaction: Transaction,
+    started: crate::provider::Started,
+) -> Result<StartedPayment, AppError> {
+    let (tenant, now) = (transaction.tenant(), app.now());
+    let keys = app.store.for_org(tenant).keys().await?;
+    let json = serde_json::to_string(&started.next).map_err(|e| AppError::internal(e.to_string()))?;
+    let sealed = seal_with(
+        &keys,
+        tenant,
+        Transaction::COLLECTION,
+        &transaction.id.to_string(),
+        Transaction::NEXT_FIELD,
+        json.as_bytes(),
+    );
+    let (saved, ()) = app
+        .change::<Transaction, _, _>(tenant, transaction.id, "transaction", |t| {
+            for reference in &started.refs {
+                if !t.refs.contains(reference) {
+                    t.refs.push(reference.clone());
+                }
+            }
+            t.next = Some(sealed.clone());
+            t.updated_at = now;
+            Ok((true, ()))
+        })
+        .await?;
+    fault::point("start.after_save");
+    Ok(StartedPayment { transaction: saved, next: Some(started.next) })
+}
+
+async fn fail_start(app: &App, transaction: &Transaction, failure: Failure) -> Result<(), AppError> {
+    let now = app.now();
+    app.change::<Transaction, (), _>(transaction.tenant(), transaction.id, "transaction", |t| {
+        t.failure = Some(failure.clone());
+        t.end(PaymentState::Failed, "provider", Some(failure.clone()), now);
+        Ok((true, ()))
+    })
+    .await?;
+    Ok(())
+}
+
+/// Ends an open payment at its provider and here. Money that came meanwhile is taken in instead.
+pub async fn end_at_provider(
+    app: &App,
+    transaction: &Transaction,
+    state: PaymentState,
+    source: &str,
+) -> Result<Transaction, AppError> {
+    let (tenant, now) = (transaction.tenant(), app.now());
+    if let (Some(provider_id), false) = (transaction.provider_id, transaction.refs.is_empty()) {
+        let store = app.store.for_org(tenant);
+        let provider = store.get::<ProviderAccount>(provider_id).await?;
+        let provider = provider.ok_or(AppError::NotFound("provider"))?;
+        let account = app.open_account(&provider).await?;
+        let key = format!("tollgate-end-{}", transaction.id);
+        let handle = apply::handle_of(app, transaction);
+        match app.adapter(provider.kind)?.cancel(&account, &handle, &key).await {
+            Ok(()) | Err(ProviderError::Unsupported(_)) => {}
+            // Refused mostly means that it is over already, one way or the other: ask.
+            Err(ProviderError::Rejected(failure)) => {
+                tracing::info!(transaction = %transaction.id, code = %failure.code, "could not be ended");
+                return apply::confirm(app, transaction).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let (ended, ()) = app
+        .change::<Transaction, _, _>(tenant, transaction.id, "transaction", |t| {
+            let open = t.status.is_open();
+            if open {
+                t.end(state, source, None, now);
+            }
+            Ok((open, ()))
+        })
+        .await?;
+    Ok(ended)
+}
+
+/// The reconciler's part: an open payment of a checkout that can no longer be paid is ended.
+pub async fn end_if_unpayable(app: &App, transaction: &Transaction) -> Result<(), AppError> {
+    if transaction.status != TransactionStatus::Initiated {
+        return Ok(());
+    }
+    let store = app.store.for_org(transaction.tenant());
+    let Some(checkout) = store.get::<Checkout>(transaction.checkout_id).await? else { return Ok(()) };
+    let state = match payable(app, &checkout).await? {
+        Ok(()) => return Ok(()),
+        Err(Unpayable::Expired) => PaymentState::Expired,
+        Err(Unpayable::Cancelled | Unpayable::Superseded | Unpayable::Paid) => PaymentState::Cancelled,
+    };
+    end_at_provider(app, transaction, state, "reconciler").await?;
+    Ok(())
+}
+
+/// A total of zero completes without a provider. Called by the worker; harmless to repeat.
+pub async fn settle_free(app: &App, checkout: &Checkout) -> Result<(), AppError> {
+    if checkout.amount != 0 || checkout.status != CheckoutStatus::Open {
+        return Ok(());
+    }
+    let tenant = checkout.tenant();
+    let site = app.site(tenant, checkout.site_id).await?.ok_or(AppError::NotFound("site"))?;
+    let now = app.now();
+    let id = crate::domain::derived_id(&[b"free", &checkout.id.bytes()]);
+    let mut transaction = new_transaction(checkout, &site, TransactionId::from_bytes(id), now);
+    transaction.payment =
+        Some(Payment { state: PaymentState::Succeeded, at: now, sticky: true, failure: None });
+    transaction.settle_now("free", now);
+    app.address(&mut transaction, 0).await?;
+    let store = app.store.for_org(tenant);
+    match store.insert(&transaction).await {
+        Ok(()) | Err(StoreError::Duplicate) => {}
+        Err(error) => return Err(error.into()),
+    }
+    if let Some(stored) = store.get::<Transaction>(transaction.id).await? {
+        project::project_checkout(app, &stored).await?;
+    }
+    Ok(())
+}

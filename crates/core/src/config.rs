@@ -1,0 +1,231 @@
+//! Environment variables: typed, validated at start, all problems told at once.
+//!
+//! A file named by `CONFIG_FILE` (TOML) may hold the same names in lower case; the environment wins.
+
+use std::{fmt::Display, net::SocketAddr, str::FromStr};
+
+use url::Url;
+
+use crate::{
+    crypto::VersionedKeys,
+    domain::OrganizationId,
+    store::{StoreConfig, keys::KeyConfig},
+};
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration is not complete:\n{}", .0.iter().map(|p| format!("  - {p}")).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError(pub Vec<String>);
+
+/// Reads variables and gathers what is wrong with them.
+pub struct Reader {
+    source: config::Config,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    /// Reads the environment, and the file that `CONFIG_FILE` names.
+    pub fn from_env() -> Self {
+        let mut builder = config::Config::builder();
+        if let Ok(path) = std::env::var("CONFIG_FILE") {
+            builder = builder.add_source(config::File::with_name(&path).format(config::FileFormat::Toml));
+        }
+        match builder.add_source(config::Environment::default()).build() {
+            Ok(source) => Self { source, problems: Vec::new() },
+            Err(error) => Self { source: config::Config::default(), problems: vec![error.to_string()] },
+        }
+    }
+
+    /// A variable's text; absent when empty.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.source.get_string(&name.to_lowercase()).ok().filter(|text| !text.trim().is_empty())
+    }
+
+    /// A variable, or its default. The text of a variable that cannot be read is not repeated: it may be a
+    /// secret.
+    pub fn optional<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        match self.text(name)?.trim().parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.push(format!("{name}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// A variable that must be there.
+    pub fn required<T: FromStr<Err: Display>>(&mut self, name: &str, what: &str) -> Option<T> {
+        if self.text(name).is_none() {
+            self.problems.push(format!("{name} is missing: {what}"));
+            return None;
+        }
+        self.optional(name)
+    }
+
+    /// Adds a problem.
+    pub fn problem(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+
+    /// A switch: `true`, `1`, `yes`, `false`, `0`, `no`.
+    pub fn flag(&mut self, name: &str) -> bool {
+        match self.text(name).as_deref().map(str::to_ascii_lowercase).as_deref() {
+            None | Some("false" | "0" | "no") => false,
+            Some("true" | "1" | "yes") => true,
+            Some(_) => {
+                self.problems.push(format!("{name}: use true or false"));
+                false
+            }
+        }
+    }
+
+    /// A public address: `<ROLE>_URL`, or `https://` and `<ROLE>_DOMAIN`.
+    pub fn public_url(&mut self, role: &str) -> Option<Url> {
+        let (url, domain) = (format!("{role}_URL"), format!("{role}_DOMAIN"));
+        if self.text(&url).is_some() {
+            return self.optional(&url);
+        }
+        match self.text(&domain) {
+            Some(host) => match format!("https://{host}").parse() {
+                Ok(parsed) => Some(parsed),
+                Err(error) => {
+                    self.problems.push(format!("{domain}: {error}"));
+                    None
+                }
+            },
+            None => {
+                self.problems.push(format!(
+                    "{domain} is missing: the public host name (or {url} with scheme and port)"
+                ));
+                None
+            }
+        }
+    }
+
+    /// The end: the value, or everything that is wrong.
+    pub fn finish<T>(self, value: Option<T>) -> Result<T, ConfigError> {
+        match value {
+            Some(value) if self.problems.is_empty() => Ok(value),
+            _ => Err(ConfigError(self.problems)),
+        }
+    }
+}
+
+/// What every service needs.
+#[derive(Debug, Clone)]
+pub struct CommonConfig {
+    /// MongoDB.
+    pub store: StoreConfig,
+    /// Keys.
+    pub keys: KeyConfig,
+    /// Public addresses.
+    pub urls: PublicUrls,
+    /// Whether IPNs and webhooks may go to private addresses and over plain HTTP: development only.
+    pub allow_private_targets: bool,
+    /// A PEM file with certificate authorities to trust for IPNs and webhooks, beside the system's.
+    pub extra_ca_file: Option<String>,
+    /// Base addresses of providers, where a simulator or a proxy stands in.
+    pub provider_urls: ProviderUrls,
+    /// The provider configured by environment, for the only organization.
+    pub single_tenant: Option<SingleTenant>,
+}
+
+/// The four public addresses.
+#[derive(Debug, Clone)]
+pub struct PublicUrls {
+    /// Admin Panel.
+    pub admin_frontend: Url,
+    /// Admin API.
+    pub admin_backend: Url,
+    /// Checkout pages.
+    pub main_frontend: Url,
+    /// Provider webhooks and checkout runtime.
+    pub main_backend: Url,
+}
+
+/// Base addresses of providers; each provider's own where absent.
+#[derive(Debug, Clone, Default)]
+pub struct ProviderUrls {
+    /// Stripe.
+    pub stripe: Option<Url>,
+    /// GoCardless.
+    pub gocardless: Option<Url>,
+}
+
+/// The provider `_`: configured by environment variables, for one organization alone. Anywhere else it
+/// would let one account sign for every tenant.
+#[derive(Debug, Clone)]
+pub struct SingleTenant {
+    /// The only organization.
+    pub organization: OrganizationId,
+    /// `STRIPE_WEBHOOK_SECRET`.
+    pub stripe_webhook_secret: Option<String>,
+    /// `GOCARDLESS_WEBHOOK_SECRET`.
+    pub gocardless_webhook_secret: Option<String>,
+    /// `STRIPE_SECRET_KEY`.
+    pub stripe_secret_key: Option<String>,
+    /// `GOCARDLESS_ACCESS_TOKEN`.
+    pub gocardless_access_token: Option<String>,
+}
+
+impl CommonConfig {
+    /// Reads what every service needs; `app_name` is shown in mongod's logs.
+    pub fn read(reader: &mut Reader, app_name: &str) -> Option<Self> {
+        let uri = reader.required::<String>("MONGODB_URI", "the connection string of a replica set");
+        let database = reader.text("MONGODB_DATABASE").unwrap_or_else(|| "tollgate".to_owned());
+        let pool_size_max = reader.optional("MONGODB_POOL_SIZE").unwrap_or(64);
+        let system = reader.required::<VersionedKeys>("SYSTEM_ENCRYPTION_KEY", "32 bytes in hex");
+        let search = reader.required::<VersionedKeys>("SYSTEM_SEARCH_HASH_KEY", "32 bytes in hex");
+        let pepper = reader.required::<VersionedKeys>("API_KEY_PEPPER", "32 bytes in hex");
+        let urls = PublicUrls::read(reader);
+        let allow_private_targets = reader.flag("IPN_ALLOW_PRIVATE_TARGETS");
+        let provider_urls = ProviderUrls {
+            stripe: reader.optional("STRIPE_API_BASE_URL"),
+            gocardless: reader.optional("GOCARDLESS_API_BASE_URL"),
+        };
+        let single_tenant = SingleTenant::read(reader);
+        let extra_ca_file = reader.text("IPN_EXTRA_CA_FILE");
+        Some(Self {
+            store: StoreConfig { uri: uri?, database, app_name: app_name.to_owned(), pool_size_max },
+            keys: KeyConfig { system: system?, search: search?, pepper: pepper? },
+            urls: urls?,
+            allow_private_targets,
+            extra_ca_file,
+            provider_urls,
+            single_tenant,
+        })
+    }
+}
+
+impl PublicUrls {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let admin_frontend = reader.public_url("ADMIN_FRONTEND");
+        let admin_backend = reader.public_url("ADMIN_BACKEND");
+        let main_frontend = reader.public_url("MAIN_FRONTEND");
+        let main_backend = reader.public_url("MAIN_BACKEND");
+        Some(Self {
+            admin_frontend: admin_frontend?,
+            admin_backend: admin_backend?,
+            main_frontend: main_frontend?,
+            main_backend: main_backend?,
+        })
+    }
+}
+
+impl SingleTenant {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let organization = reader.optional::<OrganizationId>("SINGLE_TENANT")?;
+        Some(Self {
+            organization,
+            stripe_webhook_secret: reader.text("STRIPE_WEBHOOK_SECRET"),
+            gocardless_webhook_secret: reader.text("GOCARDLESS_WEBHOOK_SECRET"),
+            stripe_secret_key: reader.text("STRIPE_SECRET_KEY"),
+            gocardless_access_token: reader.text("GOCARDLESS_ACCESS_TOKEN"),
+        })
+    }
+}
+
+/// An address to listen on, with its default.
+pub fn listen(reader: &mut Reader, name: &str, default: SocketAddr) -> SocketAddr {
+    reader.optional(name).unwrap_or(default)
+}
