@@ -118,7 +118,6 @@ fn peer_of(extensions: &Extensions) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn seen(proxies: &str, peer: &str, real: &[&str]) -> String {

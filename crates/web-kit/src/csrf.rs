@@ -37,7 +37,6 @@ pub fn proves_session(given: &str, expected: &str) -> Result<(), ApiError> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

@@ -291,7 +291,6 @@ pub async fn method_not_allowed(method: http::Method) -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use http_body_util::BodyExt;
 

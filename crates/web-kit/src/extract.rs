@@ -78,7 +78,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
                 "Send the body as application/x-www-form-urlencoded.",
             ));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(body_error)?;
+        let bytes = Bytes::from_request(request, state).await.map_err(|error| body_error(&error))?;
         parse_urlencoded(&bytes).map(Self)
     }
 }
@@ -100,7 +100,6 @@ pub fn parse_urlencoded<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use axum::Router;
     use axum::body::Body;

@@ -106,7 +106,6 @@ pub async fn metrics_upkeep_until(handle: PrometheusHandle, stop: CancellationTo
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use axum::body::Body;
     use http::Request;

@@ -1,7 +1,5 @@
 //! Pages of lists: `page` and `limit`, or `after=<cursor>` for the long way.
 
-use std::borrow::Cow;
-
 use axum::extract::FromRequestParts;
 use http::request;
 use serde::{Deserialize, Serialize};
@@ -81,7 +79,7 @@ impl PageQuery {
     }
 }
 
-fn number(into: &mut u32, field: &str, text: &Cow<'_, str>, max: u32, problems: &mut Vec<FieldProblem>) {
+fn number(into: &mut u32, field: &str, text: &str, max: u32, problems: &mut Vec<FieldProblem>) {
     match text.parse::<u32>() {
         Ok(number) if (1..=max).contains(&number) => *into = number,
         _ if max == u32::MAX => problems.push(FieldProblem::new(field, "must be a whole number from 1")),
@@ -159,7 +157,6 @@ impl<T> Page<T> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

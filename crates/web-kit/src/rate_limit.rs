@@ -104,43 +104,43 @@ pub struct RateConfig {
 /// The three limiters that a service keeps. Cloning shares the buckets.
 #[derive(Debug, Clone)]
 pub struct RateLimits {
-    per_key: KeyedLimiter<Box<str>>,
-    per_organization: KeyedLimiter<Box<str>>,
-    per_address: KeyedLimiter<std::net::IpAddr>,
+    keys: KeyedLimiter<Box<str>>,
+    organizations: KeyedLimiter<Box<str>>,
+    addresses: KeyedLimiter<std::net::IpAddr>,
 }
 
 impl RateLimits {
     /// Limiters as configured.
     pub fn new(config: RateConfig) -> Self {
         Self {
-            per_key: KeyedLimiter::new("key", config.per_key),
-            per_organization: KeyedLimiter::new("organization", config.per_organization),
-            per_address: KeyedLimiter::new("address", config.per_address),
+            keys: KeyedLimiter::new("key", config.per_key),
+            organizations: KeyedLimiter::new("organization", config.per_organization),
+            addresses: KeyedLimiter::new("address", config.per_address),
         }
     }
 
     /// Counts a request against an API key, by its id.
     pub fn check_key(&self, key_id: &str) -> Result<(), ApiError> {
-        self.per_key.check(&key_id.into())
+        self.keys.check(&key_id.into())
     }
 
     /// Counts a request against an organization, by its id.
     pub fn check_organization(&self, organization_id: &str) -> Result<(), ApiError> {
-        self.per_organization.check(&organization_id.into())
+        self.organizations.check(&organization_id.into())
     }
 
     /// Counts a request against an address.
     pub fn check_address(&self, ip: ClientIp) -> Result<(), ApiError> {
-        self.per_address.check(&ip.limit_key())
+        self.addresses.check(&ip.limit_key())
     }
 
     /// Cleans up once a minute until `stop`; to be spawned.
     pub async fn clean_up_until(self, stop: CancellationToken) {
-        let mut every = tokio::time::interval(Duration::from_secs(60));
+        let mut every = tokio::time::interval(Duration::from_mins(1));
         while stop.run_until_cancelled(every.tick()).await.is_some() {
-            self.per_key.clean_up();
-            self.per_organization.clean_up();
-            self.per_address.clean_up();
+            self.keys.clean_up();
+            self.organizations.clean_up();
+            self.addresses.clean_up();
         }
     }
 }

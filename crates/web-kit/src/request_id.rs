@@ -160,7 +160,6 @@ fn status_class(status: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use axum::body::Body;
     use axum::{Router, routing::get};

@@ -60,7 +60,7 @@ pub async fn serve(
             (seat, listener.accept().await)
         });
         match next.await {
-            None => break,
+            None | Some((Err(_), Ok(_))) => break,
             Some((Ok(seat), Ok((stream, peer)))) => {
                 let connection = serve_connection(stream, peer, router.clone(), limits, stop.clone());
                 tasks.spawn(async move {
@@ -69,7 +69,6 @@ pub async fn serve(
                 });
             }
             Some((_, Err(error))) => pause_after(&error).await,
-            Some((Err(_), Ok(_))) => break,
         }
     }
     drop(listener);
@@ -150,7 +149,6 @@ pub fn stop_on_signal() -> io::Result<CancellationToken> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -124,6 +124,7 @@ async fn deadline(State(limit): State<Duration>, request: Request, next: Next) -
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature that CatchPanicLayer asks for")]
 fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let text = panic
         .downcast_ref::<&str>()
@@ -135,7 +136,6 @@ fn panicked(panic: Box<dyn Any + Send>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::{ClientIp, Json};
     use axum::routing::{get, post};
