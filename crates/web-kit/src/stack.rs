@@ -81,6 +81,8 @@ pub struct PageError<'a> {
     pub status: StatusCode,
     /// What the JSON answer would say.
     pub body: &'a ErrorBody,
+    /// Seconds of `Retry-After`, where there is one.
+    pub retry_after_secs: Option<u64>,
     /// The page's nonce.
     pub nonce: &'a Nonce,
     /// The browser's languages.
@@ -94,7 +96,10 @@ fn render_error<Render: Fn(&PageError<'_>) -> String>(
     error_page: &Render,
 ) -> Response {
     let Some(body) = response.extensions_mut().remove::<ErrorBody>() else { return response };
-    let page = error_page(&PageError { status: response.status(), body: &body, nonce, accept_language });
+    let status = response.status();
+    let retry_after = response.headers().get(header::RETRY_AFTER);
+    let retry_after_secs = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+    let page = error_page(&PageError { status, body: &body, retry_after_secs, nonce, accept_language });
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.remove(header::CONTENT_LENGTH);
