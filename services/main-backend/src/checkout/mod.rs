@@ -1,0 +1,3 @@
+//! The checkout as customers see it.
+
+pub mod pages;

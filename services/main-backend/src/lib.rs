@@ -1,0 +1,3 @@
+//! The service that customers and payment providers talk to.
+
+pub mod checkout;
