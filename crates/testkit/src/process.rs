@@ -168,6 +168,11 @@ impl Spec {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// The file that collects its output.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
 }
 
 /// A running (or ended) child process. Dropping it kills it and waits for its end.
@@ -381,6 +386,18 @@ pub async fn http_status(address: SocketAddr, path: &str) -> Option<u16> {
     tokio::time::timeout(Duration::from_secs(2), ask).await.ok().flatten()
 }
 
+/// The binary `name` of this workspace, in the folder where cargo put the running test (or above it).
+///
+/// `cargo xtask test` builds the services first; for a plain `cargo test` run `cargo build --workspace` before.
+///
+/// # Panics
+/// When it has not been built.
+pub fn workspace_binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a running program has a path");
+    let found = test.ancestors().skip(1).take(3).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not built: run `cargo build --workspace` first"))
+}
+
 /// Whether nobody listens on this loopback port.
 pub fn port_is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
@@ -450,6 +467,12 @@ mod tests {
         assert!(alive(pid));
         drop(child);
         assert!(!alive(pid));
+    }
+
+    #[test]
+    #[should_panic(expected = "no-such-service is not built")]
+    fn a_binary_that_is_not_built_is_named() {
+        workspace_binary("no-such-service");
     }
 
     #[test]
