@@ -1,1 +1,48 @@
-fn main() {}
+//! `cargo xtask`: the commands that a person who works on Tollgate, or tries it, needs.
+
+mod demo;
+mod gateway;
+mod settings;
+mod stack;
+mod test;
+mod up;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a command ends with: its exit code, or an error that is printed as one line.
+type Outcome<T = ExitCode> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Run, try and test Tollgate", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build and start everything on this machine; Ctrl-C stops it
+    Up(up::Args),
+    /// Play merchant, customer and receiver against a running gateway
+    Demo(demo::Args),
+    /// Run every test of the workspace, with a MongoDB of their own
+    Test(test::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Fails only where a provider is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let outcome = match Cli::parse().command {
+        Command::Up(args) => up::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Test(args) => test::run(args).await,
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
