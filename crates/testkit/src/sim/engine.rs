@@ -47,6 +47,9 @@ pub enum SimError {
         /// What the act needs.
         wanted: &'static str,
     },
+    /// The act goes through the provider's own rules, and they forbid it.
+    #[error("the simulated provider refuses: {0}")]
+    Refused(String),
     /// No webhook endpoint is set.
     #[error("no webhook endpoint is set")]
     NoWebhook,
@@ -234,7 +237,8 @@ impl<P: Provider> Shared<P> {
         }
         for event in &mut events {
             let kind = P::event_kind(event);
-            if let Some(found) = core.tampers.iter().position(|(wanted, _)| wanted == "*" || *wanted == kind) {
+            if let Some(found) = core.tampers.iter().position(|(wanted, _)| wanted == "*" || *wanted == kind)
+            {
                 let (_, tamper) = core.tampers.remove(found);
                 tamper(event);
             }

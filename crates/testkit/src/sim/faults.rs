@@ -25,7 +25,10 @@ pub enum Fault {
 impl Fault {
     /// Whether the request still reaches the provider's logic.
     pub(crate) fn takes_effect(self) -> bool {
-        matches!(self, Self::StatusAfterEffect(_) | Self::HangAfterEffect | Self::DropAfterEffect | Self::Garbled)
+        matches!(
+            self,
+            Self::StatusAfterEffect(_) | Self::HangAfterEffect | Self::DropAfterEffect | Self::Garbled
+        )
     }
 }
 

@@ -23,8 +23,7 @@ use rand::distr::Alphanumeric;
 
 /// An id that sorts by creation: prefix, counter, random letters.
 pub(crate) fn new_id(prefix: &str, counter: u64, random_length: usize) -> String {
-    let random: String =
-        rand::rng().sample_iter(Alphanumeric).take(random_length).map(char::from).collect();
+    let random: String = rand::rng().sample_iter(Alphanumeric).take(random_length).map(char::from).collect();
     format!("{prefix}{counter:06}{random}")
 }
 
