@@ -9,11 +9,10 @@ pub(crate) fn now_ms() -> i64 {
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// `2026-11-21T23:31:00.000Z`, the way GoCardless writes times.
+/// `2026-11-21T23:31:00.000Z`, the way `GoCardless` writes times.
 pub(crate) fn iso_ms(at_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(at_ms)
-        .map(|time| format!("{time:.3}"))
-        .unwrap_or_else(|_| "1970-01-01T00:00:00.000Z".to_owned())
+        .map_or_else(|_| "1970-01-01T00:00:00.000Z".to_owned(), |time| format!("{time:.3}"))
 }
 
 /// `2026-11-21`, in UTC.

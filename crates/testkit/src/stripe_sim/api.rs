@@ -163,7 +163,7 @@ impl Stripe {
                 && params.get("type").is_none_or(|wanted| kind_matches(wanted, kind))
                 && (types.is_empty() || types.iter().any(|wanted| kind_matches(wanted, kind)))
         });
-        page(found.cloned().collect(), params, "/v1/events")
+        page(&found.cloned().collect::<Vec<_>>(), params, "/v1/events")
     }
 
     /// Replaces ids by objects, as `expand[]` asks.
@@ -256,7 +256,7 @@ fn read_params(request: &ApiRequest) -> Result<Params, ApiError> {
 }
 
 /// A page of `found`, which is sorted from new to old.
-pub(super) fn page(found: Vec<Value>, params: &Params, url: &str) -> Result<Value, ApiError> {
+pub(super) fn page(found: &[Value], params: &Params, url: &str) -> Result<Value, ApiError> {
     let limit = params.integer("limit")?.unwrap_or(10);
     if !(1..=100).contains(&limit) {
         return Err(ApiError::invalid(None, "Limits are between 1 and 100.".to_owned(), "limit".to_owned()));
@@ -273,9 +273,9 @@ pub(super) fn page(found: Vec<Value>, params: &Params, url: &str) -> Result<Valu
             let first = before.saturating_sub(limit);
             (found[first..before].to_vec(), first > 0)
         }
-        (None, None) => window(&found, limit),
+        (None, None) => window(found, limit),
     };
-    Ok(list(data, has_more, url))
+    Ok(list(&data, has_more, url))
 }
 
 fn window(rest: &[Value], limit: usize) -> (Vec<Value>, bool) {

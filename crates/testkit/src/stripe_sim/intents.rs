@@ -107,8 +107,8 @@ impl Stripe {
 
     pub(super) fn list_intents(&self, params: &Params) -> Result<Value, ApiError> {
         params.only(&["customer", "limit", "starting_after", "ending_before", "expand.*", "created.*"])?;
-        let found = self.intents.keys().rev().filter_map(|id| self.object(id)).collect();
-        page(found, params, "/v1/payment_intents")
+        let found: Vec<Value> = self.intents.keys().rev().filter_map(|id| self.object(id)).collect();
+        page(&found, params, "/v1/payment_intents")
     }
 
     pub(super) fn shown(&self, id: &str) -> Result<Value, ApiError> {

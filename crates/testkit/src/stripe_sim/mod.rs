@@ -1,6 +1,6 @@
 //! A Stripe account on loopback: Checkout, payment intents, refunds, disputes, events, signed webhooks.
 //!
-//! Sources: Stripe's API reference and OpenAPI document (MIT) for names and shapes. Requests are checked as
+//! Sources: Stripe's API reference and `OpenAPI` document (MIT) for names and shapes. Requests are checked as
 //! strictly as Stripe checks them: unknown parameters, missing ones and reused idempotency keys are refused.
 
 mod api;

@@ -102,7 +102,7 @@ impl Session {
             "subscription": null,
             "success_url": self.success_url,
             "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 },
-            "ui_mode": "hosted",
+            "ui_mode": "hosted_page",
             "url": url,
         })
     }
@@ -125,7 +125,7 @@ impl Session {
                 })
             })
             .collect();
-        list(items, false, &format!("/v1/checkout/sessions/{}/line_items", self.id))
+        list(&items, false, &format!("/v1/checkout/sessions/{}/line_items", self.id))
     }
 }
 
@@ -386,6 +386,6 @@ impl Dispute {
 }
 
 /// A page of a list.
-pub(super) fn list(data: Vec<Value>, has_more: bool, url: &str) -> Value {
+pub(super) fn list(data: &[Value], has_more: bool, url: &str) -> Value {
     json!({ "object": "list", "data": data, "has_more": has_more, "url": url })
 }

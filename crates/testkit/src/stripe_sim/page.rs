@@ -1,5 +1,7 @@
 //! The hosted payment page: plain forms, one button for each way a payment can go.
 
+use std::fmt::Write;
+
 use super::objects::Session;
 use super::state::Stripe;
 use crate::sim::{ApiRequest, Page, SimError, escape_html};
@@ -65,19 +67,14 @@ impl Stripe {
             _ => &[],
         };
         if buttons.is_empty() {
-            page.push_str(&format!(
-                "<p>This session is {}, {}.</p>\n",
-                session.status, session.payment_status
-            ));
+            let _ = writeln!(page, "<p>This session is {}, {}.</p>", session.status, session.payment_status);
         }
         for (action, label) in buttons {
             page.push_str(&button(&session.id, action, label));
         }
         if let Some(back) = &session.cancel_url {
-            page.push_str(&format!(
-                "<p><a id=\"back\" href=\"{}\">Back to the shop</a></p>\n",
-                escape_html(back)
-            ));
+            let _ =
+                writeln!(page, "<p><a id=\"back\" href=\"{}\">Back to the shop</a></p>", escape_html(back));
         }
         page
     }

@@ -142,13 +142,13 @@ impl Stripe {
             params.get("payment_intent").is_none_or(|wanted| refund.payment_intent == wanted)
                 && params.get("charge").is_none_or(|wanted| refund.charge == wanted)
         });
-        page(found.filter_map(|refund| self.object(&refund.id)).collect(), params, "/v1/refunds")
+        page(&found.filter_map(|refund| self.object(&refund.id)).collect::<Vec<_>>(), params, "/v1/refunds")
     }
 
     pub(super) fn refunds_of_charge(&self, charge: &str) -> Value {
         let found = self.refunds.values().rev().filter(|refund| refund.charge == charge);
-        let data = found.filter_map(|refund| self.object(&refund.id)).collect();
-        list(data, false, &format!("/v1/charges/{charge}/refunds"))
+        let data: Vec<Value> = found.filter_map(|refund| self.object(&refund.id)).collect();
+        list(&data, false, &format!("/v1/charges/{charge}/refunds"))
     }
 
     pub(super) fn list_disputes(&self, params: &Params) -> Result<Value, ApiError> {
@@ -165,6 +165,10 @@ impl Stripe {
             params.get("payment_intent").is_none_or(|wanted| dispute.payment_intent == wanted)
                 && params.get("charge").is_none_or(|wanted| dispute.charge == wanted)
         });
-        page(found.filter_map(|dispute| self.object(&dispute.id)).collect(), params, "/v1/disputes")
+        page(
+            &found.filter_map(|dispute| self.object(&dispute.id)).collect::<Vec<_>>(),
+            params,
+            "/v1/disputes",
+        )
     }
 }

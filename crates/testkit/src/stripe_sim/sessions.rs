@@ -164,8 +164,8 @@ impl Stripe {
                 .is_none_or(|wanted| session.payment_intent.as_deref() == Some(wanted))
                 && params.get("status").is_none_or(|wanted| session.status == wanted)
         });
-        let found = found.filter_map(|session| self.object(&session.id)).collect();
-        page(found, params, "/v1/checkout/sessions")
+        let found: Vec<Value> = found.filter_map(|session| self.object(&session.id)).collect();
+        page(&found, params, "/v1/checkout/sessions")
     }
 
     pub(super) fn expire_open_session(&mut self, id: &str, params: &Params) -> Result<Value, ApiError> {
@@ -202,7 +202,7 @@ fn missing(name: &str) -> ApiError {
 }
 
 fn check_mode(params: &Params) -> Result<(), ApiError> {
-    params.one_of("ui_mode", &["hosted", "hosted_page"])?;
+    params.one_of("ui_mode", &["hosted_page"])?;
     let mode = params.require("mode")?;
     if mode != "payment" {
         let message = "The simulator only has sessions with mode=payment.".to_owned();

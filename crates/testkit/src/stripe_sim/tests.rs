@@ -94,21 +94,21 @@ async fn refuses_what_stripe_refuses() {
     let sim = StripeSim::start().await;
     let without = client().post(format!("{}/v1/refunds", sim.base_url())).send().await.unwrap();
     assert_eq!(without.status().as_u16(), 401);
-    let cases: [(&[(&str, &str)], &str, &str); 5] = [
-        (&[("line_items[0][quantity]", "0")], "", "line_items[0][quantity]"),
+    let cases = [
+        (("line_items[0][quantity]", "0"), "", "line_items[0][quantity]"),
         (
-            &[("line_items[0][price_data][unit_amount]", "12.5")],
+            ("line_items[0][price_data][unit_amount]", "12.5"),
             "parameter_invalid_integer",
             "line_items[0][price_data][unit_amount]",
         ),
-        (&[("shopper", "x")], "parameter_unknown", "shopper"),
-        (&[("success_url", "ok")], "url_invalid", "success_url"),
-        (&[("expires_at", "1")], "", "expires_at"),
+        (("shopper", "x"), "parameter_unknown", "shopper"),
+        (("success_url", "ok"), "url_invalid", "success_url"),
+        (("expires_at", "1"), "", "expires_at"),
     ];
     for (changed, code, param) in cases {
         let mut form = SESSION.to_vec();
-        form.retain(|(name, _)| *name != changed[0].0);
-        form.extend_from_slice(changed);
+        form.retain(|(name, _)| *name != changed.0);
+        form.push(changed);
         let (status, body) = post(&sim, "/v1/checkout/sessions", &form).await;
         assert_eq!(status, 400);
         assert_eq!(body["error"]["param"], param);
