@@ -6,7 +6,7 @@
 // The simulated objects are long JSON literals.
 #![recursion_limit = "512"]
 
-//pub mod gocardless_sim;
+pub mod gocardless_sim;
 pub mod receiver;
 pub mod sim;
 pub mod stripe_sim;

@@ -389,8 +389,6 @@ fn make_tls(host: &str) -> Result<Tls, Box<dyn std::error::Error>> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn client() -> reqwest::ClientBuilder {

@@ -1,7 +1,5 @@
 //! The simulator against an ordinary HTTP client.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::time::Duration;
 
 use serde_json::Value;
@@ -311,7 +309,7 @@ async fn webhooks_are_signed_repeated_retried_and_tampered_with() {
     let policy = DeliveryPolicy::immediately().with_duplicates(1).with_attempts(3, Duration::from_millis(10));
     sim.set_delivery(policy);
     sim.tamper_next_event("payment_intent.succeeded", |event| {
-        event["data"]["object"]["amount_received"] = 1.into()
+        event["data"]["object"]["amount_received"] = 1.into();
     });
     let id = new_session(&sim, &[]).await;
     let intent = sim.pay(&id).unwrap();
