@@ -418,7 +418,6 @@ pub fn free_port() -> u16 {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn spec(folder: &Path, script: &str) -> Spec {

@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use mongodb::options::{ReadConcern, WriteConcern};
 use mongodb::{Collection, Database};
