@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows a checkout or a transaction: plain types in, plain types out.
 
+mod app_error;
 pub mod client_ip;
 pub mod color;
 pub mod csrf;

@@ -1,4 +1,3 @@
-
 use mongodb::options::{ReadConcern, WriteConcern};
 use mongodb::{Collection, Database};
 

@@ -1,0 +1,35 @@
+//! From a use case's error to HTTP: here, once.
+
+use std::time::Duration;
+
+use gateway_core::app::AppError;
+use http::StatusCode;
+
+use crate::{ApiError, FieldProblem};
+
+/// How long a caller should wait before asking a busy gateway again.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+impl From<AppError> for ApiError {
+    fn from(error: AppError) -> Self {
+        let (code, message) = (error.code(), error.to_string());
+        let plain = |status| Self::new(status, code, message.clone());
+        match error {
+            AppError::Invalid(problems) => Self::bad_request(
+                problems.into_iter().map(|p| FieldProblem::new(p.field, p.problem)).collect(),
+            ),
+            AppError::NotFound(what) => Self::not_found(what),
+            AppError::Unauthorized(_) => Self::unauthorized(),
+            AppError::MissingScope(scope) => Self::forbidden_scope(scope.as_str()),
+            AppError::Forbidden { .. } => plain(StatusCode::FORBIDDEN),
+            AppError::Conflict { .. } => plain(StatusCode::CONFLICT),
+            AppError::StillRunning => Self { retry_after: Some(BUSY_RETRY), ..plain(StatusCode::CONFLICT) },
+            AppError::Unprocessable { .. } => plain(StatusCode::UNPROCESSABLE_ENTITY),
+            AppError::Busy => Self::unavailable(BUSY_RETRY),
+            // The merchant's own account refused or was not reached: nothing is wrong inside here, and a
+            // 5xx would make clients and proxies repeat what must not be repeated.
+            AppError::Provider { .. } => plain(StatusCode::CONFLICT),
+            AppError::Internal(source) => Self::internal(source),
+        }
+    }
+}
