@@ -363,8 +363,8 @@ async fn postpone(app: &App, transaction: &Transaction) -> Result<(), AppError> 
 async fn flag_overdue(app: &App, transaction: &Transaction) -> Result<(), AppError> {
     let now = app.now();
     let overdue = |t: &Transaction| match t.status {
-        TransactionStatus::Pending => now.since(t.created_at) > Duration::from_secs(14 * 24 * 3600),
-        TransactionStatus::Initiated => now.since(t.expires_at) > Duration::from_secs(2 * 24 * 3600),
+        TransactionStatus::Pending => now.since(t.created_at) > Duration::from_hours(336),
+        TransactionStatus::Initiated => now.since(t.expires_at) > Duration::from_hours(48),
         _ => false,
     };
     if !overdue(transaction) || transaction.needs_review.is_some() {

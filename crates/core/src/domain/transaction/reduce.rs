@@ -375,7 +375,9 @@ impl Transaction {
         let position = self.disputes.iter().position(|d| d.reference == fact.reference);
         if let Some(index) = position {
             let stored = &self.disputes[index];
-            let newer = update.source == Source::Fetch
+            // A dispute that is lost stays lost, whenever one hears of it.
+            let newer = fact.state.is_lost()
+                || update.source == Source::Fetch
                 || (update.at, fact.state.rank()) > (stored.at, stored.state.rank());
             if !newer || stored.state.is_lost() {
                 return false;
