@@ -1,1 +1,9 @@
-//! Placeholder.
+//! The adapters: one folder per payment provider, each translating between the provider's API and the
+//! vocabulary of [`gateway_core::provider`].
+
+#[cfg(test)]
+mod history;
+pub mod http;
+pub mod stripe;
+
+pub use stripe::Stripe;
