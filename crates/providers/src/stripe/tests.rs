@@ -19,7 +19,10 @@ use serde_json::{Value, json};
 
 use super::{BASE_URL, Stripe, key_mode};
 use crate::{
-    history::{self, SESSION_PUBLIC_ID, TRANSACTION, check_all_orders, interpreted, replay, update_of},
+    history::{
+        self, SESSION_PUBLIC_ID, TRANSACTION, check_all_ends, check_all_orders, interpreted, replay,
+        update_of,
+    },
     http::HttpClient,
 };
 
@@ -307,9 +310,37 @@ fn mode_and_account_are_passed_on() {
     assert_eq!((found.livemode, found.account.as_deref()), (Some(false), Some("acct_1")));
 }
 
-/// A declined card, a payment, a refund that bounces, and a dispute that is won.
 #[test]
 fn a_history_of_six_events_ends_alike_in_every_order() {
+    let updates = [
+        update("payment_intent.payment_failed", 1, &declined()),
+        update("checkout.session.completed", 10, &session(json!({}))),
+        update("payment_intent.succeeded", 10, &intent(json!({}))),
+        update("charge.refunded", 50, &charge(json!({ "amount_refunded": 300 }))),
+        update("refund.created", 50, &refund(json!({ "status": "pending" }))),
+        update("refund.updated", 55, &refund(json!({}))),
+    ];
+    let end = check_all_orders(&history::transaction(CaptureMethod::Automatic), &updates);
+    assert_eq!((end.status, end.captured, end.refunded), (TransactionStatus::PartiallyRefunded, 1000, 300));
+    assert_eq!((end.review, end.refunds.len()), (None, 1));
+}
+
+#[test]
+fn a_dispute_that_is_won_ends_alike_in_every_order() {
+    let updates = [
+        update("payment_intent.processing", 10, &intent(json!({ "status": "processing" }))),
+        update("checkout.session.completed", 10, &session(json!({}))),
+        update("charge.dispute.created", 90, &dispute("needs_response")),
+        update("charge.dispute.updated", 95, &dispute("under_review")),
+        update("charge.dispute.closed", 200, &dispute("won")),
+        update("charge.dispute.funds_reinstated", 201, &dispute("won")),
+    ];
+    let end = check_all_orders(&history::transaction(CaptureMethod::Automatic), &updates);
+    assert_eq!((end.status, end.review, end.disputes.len()), (TransactionStatus::Succeeded, None, 1));
+}
+
+#[test]
+fn a_refund_and_a_dispute_end_alike_in_every_order() {
     let updates = [
         update("payment_intent.payment_failed", 1, &declined()),
         update("checkout.session.completed", 10, &session(json!({}))),
@@ -318,10 +349,9 @@ fn a_history_of_six_events_ends_alike_in_every_order() {
         update("charge.dispute.created", 90, &dispute("needs_response")),
         update("charge.dispute.closed", 200, &dispute("won")),
     ];
-    let end = check_all_orders(&history::transaction(CaptureMethod::Automatic), &updates);
+    let end = check_all_ends(&history::transaction(CaptureMethod::Automatic), &updates, |_, _| ());
     assert_eq!((end.status, end.captured, end.refunded), (TransactionStatus::PartiallyRefunded, 1000, 300));
-    assert_eq!(end.refunds.len(), 1);
-    assert_eq!((end.review, end.disputes.len()), (None, 1));
+    assert_eq!((end.review, end.refunds.len(), end.disputes.len()), (None, 1, 1));
 }
 
 #[test]
