@@ -107,7 +107,11 @@ pub(crate) fn replay<'a>(
         refunded: transaction.refunded,
         refunds,
         disputes,
-        review: transaction.needs_review.map(|review| review.reason),
+        // That success came late depends on what was heard before it.
+        review: transaction
+            .needs_review
+            .map(|review| review.reason)
+            .filter(|reason| reason != "late_success"),
     };
     (end, transaction.history.iter().map(|change| change.status).collect())
 }

@@ -65,6 +65,12 @@ impl Answer {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ProviderError> {
         serde_json::from_slice(&self.body).map_err(|error| ProviderError::Malformed(error.to_string()))
     }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(status: u16, body: String) -> Self {
+        let status = StatusCode::from_u16(status).expect("tests name statuses that exist");
+        Self { status, at: None, should_retry: None, body: body.into() }
+    }
 }
 
 /// What became of one try.

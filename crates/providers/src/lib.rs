@@ -1,6 +1,7 @@
 //! The adapters: one folder per payment provider, each translating between the provider's API and the
 //! vocabulary of [`gateway_core::provider`].
 
+pub mod gocardless;
 #[cfg(test)]
 mod history;
 pub mod http;
@@ -8,5 +9,6 @@ mod registry;
 pub mod sandbox;
 pub mod stripe;
 
+pub use gocardless::GoCardless;
 pub use registry::registry;
 pub use stripe::Stripe;

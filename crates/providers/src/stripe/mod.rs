@@ -13,7 +13,7 @@ mod locale;
 mod objects;
 mod snapshot;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -29,7 +29,7 @@ use crate::{
 const NOW: i64 = 1_700_000_000;
 const REFUND: &str = "00000000000000000000000a";
 
-pub(super) fn start_payment() -> StartPayment {
+pub(crate) fn start_payment() -> StartPayment {
     let mut id = [7; 12];
     id[..4].copy_from_slice(&u32::try_from(NOW).unwrap().to_be_bytes());
     StartPayment {
