@@ -1,6 +1,5 @@
 //! The worker: tells merchants, and picks up what a crash or a silence left behind.
 
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

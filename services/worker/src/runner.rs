@@ -6,14 +6,10 @@ use std::{sync::Arc, time::Duration};
 use gateway_core::{
     app::App,
     domain::SystemClock,
-    jobs::{
-        Job, Pass,
-        deliver::Sender,
-        lanes::HeldLanes,
-        relay::Relay,
-    },
+    jobs::{Job, Pass, deliver::Sender, lanes::HeldLanes, relay::Relay},
     outbound::{GuardedClient, GuardedClientConfig},
 };
+use gateway_providers::http::HttpClient;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -75,7 +71,9 @@ pub async fn run(
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let app = App::start(&config.common, gateway_providers::registry, SystemClock::shared()).await?;
+    let http = HttpClient::new()?;
+    let registry = |config: &_, store: &_, clock: &_| gateway_providers::registry(http, config, store, clock);
+    let app = App::start(&config.common, registry, SystemClock::shared()).await?;
     let client = GuardedClient::new(client_config(&config)?)?;
     let public = TcpListener::bind(config.listen).await?;
     let internal = TcpListener::bind(config.health_listen).await?;
@@ -109,7 +107,9 @@ pub async fn run(
 
 fn client_config(config: &WorkerConfig) -> Result<GuardedClientConfig, Box<dyn std::error::Error>> {
     let extra_ca_pem = match &config.common.extra_ca_file {
-        Some(path) => Some(std::fs::read(path).map_err(|error| format!("IPN_EXTRA_CA_FILE {path}: {error}"))?),
+        Some(path) => {
+            Some(std::fs::read(path).map_err(|error| format!("IPN_EXTRA_CA_FILE {path}: {error}"))?)
+        }
         None => None,
     };
     let allow_private = config.common.allow_private_targets;

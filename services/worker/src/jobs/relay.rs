@@ -98,7 +98,8 @@ async fn listen(app: &App, hands: &[mpsc::Sender<Told>], missed: &Notify, stop: 
             Some(Err(error)) => tracing::warn!(%error, "the change stream broke off"),
         }
         metrics::counter!("change_stream_restarts_total").increment(1);
-        pause = if opened.elapsed() > REOPEN_MAX { Duration::from_secs(1) } else { (pause * 2).min(REOPEN_MAX) };
+        pause =
+            if opened.elapsed() > REOPEN_MAX { Duration::from_secs(1) } else { (pause * 2).min(REOPEN_MAX) };
         let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 }
