@@ -49,6 +49,7 @@ async fn judge(app: &App, event: &ProviderEvent) -> Result<Verdict, AppError> {
     let tenant = event.tenant();
     let store = app.store.for_org(tenant);
     let raw = store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await?;
+    crate::jobs::relay::announce_provider_event(app, event, &raw).await?;
     let incoming =
         IncomingEvent { event_id: event.event_id.clone(), name: event.name.clone(), raw: raw.into() };
     let EventUpdate { livemode, account, update } =

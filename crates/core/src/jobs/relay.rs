@@ -12,7 +12,7 @@ use mongodb::bson::{RawDocumentBuf, doc};
 use serde_json::Value;
 
 use super::{
-    lanes::HeldLanes,
+    lanes::{self, HeldLanes},
     render,
     silence::{self, Order},
 };
@@ -27,6 +27,7 @@ use crate::{
         ipn,
         lane::LaneId,
         outbox::{Entry, EventType, IpnNotice, Outbox},
+        provider_event::ProviderEvent,
         site::IpnVersion,
         transaction::Transaction,
     },
@@ -191,7 +192,7 @@ impl Relay {
 
 /// Whether [`Source::follow_up`] acts on this very event.
 const fn asks_for_follow_up(event: EventType) -> bool {
-    matches!(event, EventType::SessionPaid | EventType::TransactionSucceeded)
+    matches!(event, EventType::SessionCreated | EventType::SessionPaid | EventType::TransactionSucceeded)
 }
 
 /// How long the announcement that waits longest has waited; zero when none does.
@@ -294,6 +295,9 @@ impl Source for Checkout {
     }
 
     async fn follow_up(&self, relay: &Relay, entries: &[Entry]) -> Result<(), AppError> {
+        if self.amount == 0 && self.status == CheckoutStatus::Open {
+            app::start_payment::settle_free(&relay.app, self).await?;
+        }
         let paid = entries.iter().any(|entry| entry.event == EventType::SessionPaid);
         if paid && self.status == CheckoutStatus::Paid {
             app::checkouts::complete(&relay.app, self.tenant(), self.id).await?;
@@ -308,6 +312,38 @@ pub async fn customer(store: &TenantStore, checkout: &Checkout) -> Result<Option
     let text = store.open(Checkout::COLLECTION, checkout.id, Checkout::CUSTOMER_FIELD, sealed).await?;
     let customer = serde_json::from_str(&text);
     customer.map(Some).map_err(|_| AppError::internal("a stored customer cannot be read"))
+}
+
+/// Sends a verified provider event on, as it came, to the endpoints that ask for such. Harmless to repeat.
+///
+/// It needs no outbox: the event itself stays due until this and its application are done.
+pub(crate) async fn announce_provider_event(
+    app: &App,
+    event: &ProviderEvent,
+    raw: &str,
+) -> Result<(), AppError> {
+    let wanted = EventType::ProviderEventReceived;
+    let endpoints = app.enabled_endpoints(event.tenant()).await?;
+    let targets: Vec<EndpointId> = endpoints.iter().filter(|e| e.wants(wanted)).map(|e| e.id).collect();
+    if targets.is_empty() {
+        return Ok(());
+    }
+    let data = render::provider_event(event, raw);
+    let body = render::envelope(wanted, event.received_at, &data);
+    let messages = Messages::new(app, event.tenant());
+    for target in targets {
+        let id = delivery_id(&event.id.bytes(), 1, event.received_at, &target.bytes());
+        let Some(delivery) = messages.webhook(id, target, wanted, event.received_at, &body).await? else {
+            continue;
+        };
+        match messages.store.insert(&delivery).await {
+            Ok(()) | Err(StoreError::Duplicate) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let now = app.now();
+        lanes::wake(&app.store, event.tenant(), &delivery.lane, now, now).await?;
+    }
+    Ok(())
 }
 
 /// What webhooks are about.

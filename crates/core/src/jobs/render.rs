@@ -9,6 +9,7 @@ use crate::domain::{
     Timestamp,
     checkout::{Checkout, Customer, items},
     outbox::{Changed, ChangedValue, EventType},
+    provider_event::ProviderEvent,
     transaction::{Dispute, Refund, Transaction},
 };
 
@@ -156,6 +157,20 @@ fn dispute(dispute: &Dispute) -> Value {
         "amount": dispute.amount,
         "reason": dispute.reason,
         "updatedAt": dispute.at,
+    })
+}
+
+/// A provider's event as it came, for those who reconcile it themselves.
+pub fn provider_event(event: &ProviderEvent, raw: &str) -> Value {
+    json!({
+        "id": event.id.to_string(),
+        "provider": { "id": event.provider_id.to_string(), "type": event.provider_kind.as_str() },
+        "eventId": event.event_id,
+        "name": event.name,
+        "mode": event.mode.as_str(),
+        "receivedAt": event.received_at.to_string(),
+        "payload": serde_json::from_str::<Value>(raw).unwrap_or(Value::Null),
+        "raw": raw,
     })
 }
 
