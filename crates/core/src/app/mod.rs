@@ -11,6 +11,7 @@ pub mod intake;
 pub mod operate;
 pub mod project;
 pub mod refund;
+pub mod settings;
 pub mod start_payment;
 mod urls;
 
