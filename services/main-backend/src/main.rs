@@ -1,1 +1,2 @@
+//! Customers and payment providers talk to this service.
 fn main() {}

@@ -36,6 +36,9 @@ const RETURN_SECONDS: u32 = 6;
 /// Seconds between two loads of a waiting page where there is no JavaScript.
 const REFRESH_SECONDS: u32 = 5;
 
+/// The same for methods that take days.
+const REFRESH_SECONDS_SLOW: u32 = 60;
+
 static FILES: LazyLock<StaticFiles> = LazyLock::new(|| {
     let script = include_bytes!("../../static/checkout.js");
     StaticFiles::new(&[StaticFile::new(SCRIPT, "text/javascript; charset=utf-8", script)])
@@ -249,6 +252,12 @@ pub struct PayPage {
 }
 
 impl PayPage {
+    /// Here the shop's name stands in the order's part.
+    #[expect(clippy::unused_self, reason = "templates call it as self.shop_on_top()")]
+    fn shop_on_top(&self) -> bool {
+        false
+    }
+
     fn title(&self) -> String {
         fill(self.shell.text().pay_title, &[("shop", self.shell.shop_name()), ("amount", &self.order.total)])
     }
@@ -290,6 +299,7 @@ enum Mark {
     Spinner,
     Cross,
     Clock,
+    Wait,
     Info,
     Undo,
     Lock,
@@ -301,7 +311,7 @@ impl Mark {
             Self::Tick => "good",
             Self::Cross => "bad",
             Self::Clock => "warn",
-            Self::Spinner | Self::Info | Self::Undo | Self::Lock => "calm",
+            Self::Spinner | Self::Wait | Self::Info | Self::Undo | Self::Lock => "calm",
         }
     }
 
@@ -312,7 +322,7 @@ impl Mark {
                 r#"<svg viewBox="0 0 24 24" class="spin"><circle cx="12" cy="12" r="9" opacity=".25"/><path d="M12 3a9 9 0 0 1 9 9"/></svg>"#
             }
             Self::Cross => r#"<svg viewBox="0 0 24 24"><path d="M7 7l10 10M17 7L7 17"/></svg>"#,
-            Self::Clock => {
+            Self::Clock | Self::Wait => {
                 r#"<svg viewBox="0 0 24 24"><circle cx="12" cy="12" r="9"/><path d="M12 7v5l3 2"/></svg>"#
             }
             Self::Info => {
@@ -351,9 +361,27 @@ struct Fact {
 struct Action {
     label: String,
     href: String,
-    primary: bool,
+    weight: Weight,
     /// Fields of a form that posts; `None` is a link.
     post: Option<Vec<(&'static str, String)>>,
+}
+
+/// How much an action stands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Primary,
+    Plain,
+    Quiet,
+}
+
+impl Weight {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Primary => " primary",
+            Self::Plain => "",
+            Self::Quiet => " quiet",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -396,6 +424,10 @@ impl<'a> StateView<'a> {
         }
     }
 
+    fn shop_on_top(&self) -> bool {
+        self.shell.shop.is_some()
+    }
+
     fn figure(mut self, amount: Option<&String>) -> Self {
         self.figure = amount.cloned();
         self
@@ -420,17 +452,22 @@ impl<'a> StateView<'a> {
 
     fn receipt(self, receipt: &Receipt) -> Self {
         let text = self.shell.text();
-        self.fact(text.paid_with, receipt.method.as_ref())
+        self.fact(text.payment_method, receipt.method.as_ref())
             .fact(text.paid_at, receipt.at.as_ref())
             .fact(text.reference, receipt.reference.as_ref())
             .code(text.payment_id, receipt.transaction_id.as_ref())
     }
 
-    /// A link; the first action stands out.
-    fn link(mut self, label: &str, href: Option<&String>) -> Self {
-        let primary = self.actions.is_empty();
+    /// A link that stands out if it is the first action.
+    fn link(self, label: &str, href: Option<&String>) -> Self {
+        let weight = if self.actions.is_empty() { Weight::Primary } else { Weight::Plain };
+        self.link_as(weight, label, href)
+    }
+
+    /// A link; `{shop}` is filled in.
+    fn link_as(mut self, weight: Weight, label: &str, href: Option<&String>) -> Self {
         let label = self.shell.with_shop(label);
-        self.actions.extend(href.map(|href| Action { label, href: href.clone(), primary, post: None }));
+        self.actions.extend(href.map(|href| Action { label, href: href.clone(), weight, post: None }));
         self
     }
 
@@ -688,21 +725,20 @@ impl Page for HandoverPage {
 impl Page for WaitingPage {
     fn html(&self) -> Result<String, askama::Error> {
         let text = self.shell.text();
-        let mut view = StateView::new(&self.shell, Mark::Spinner, text.waiting_title)
-            .figure(Some(&self.amount))
-            .say(if self.takes_days { text.waiting_days } else { text.waiting_text })
-            .receipt(&self.receipt)
-            .live(Some(&self.live));
-        view = if self.takes_days {
-            view.link(text.back_to_shop, self.shop_url.as_ref()).link(text.check_again, Some(&self.url))
+        // Nothing here needs doing, so nothing stands out.
+        let (mark, sentence, refresh_seconds) = if self.takes_days {
+            (Mark::Wait, text.waiting_days, REFRESH_SECONDS_SLOW)
         } else {
-            view.link(text.check_again, Some(&self.url)).link(text.back_to_shop, self.shop_url.as_ref())
+            (Mark::Spinner, text.waiting_text, REFRESH_SECONDS)
         };
-        for action in &mut view.actions {
-            // Nothing here needs doing, so nothing stands out.
-            action.primary = false;
-        }
-        view.refresh_seconds = Some(REFRESH_SECONDS);
+        let mut view = StateView::new(&self.shell, mark, text.waiting_title)
+            .figure(Some(&self.amount))
+            .say(sentence)
+            .receipt(&self.receipt)
+            .live(Some(&self.live))
+            .link_as(Weight::Plain, text.check_again, Some(&self.url))
+            .link_as(Weight::Quiet, text.back_to_shop, self.shop_url.as_ref());
+        view.refresh_seconds = Some(refresh_seconds);
         view.render()
     }
 }
@@ -749,14 +785,19 @@ impl Page for FailedPage {
         view.actions.extend(self.retry.as_ref().map(|retry| Action {
             label: text.try_again.to_owned(),
             href: retry.form_action.clone(),
-            primary: true,
+            weight: Weight::Primary,
             post: Some(vec![
                 ("session", retry.session_public_id.clone()),
                 ("provider", retry.provider.clone()),
             ]),
         }));
+        let back = if view.actions.is_empty() && self.choose_url.is_none() {
+            Weight::Primary
+        } else {
+            Weight::Quiet
+        };
         view.link(text.other_method, self.choose_url.as_ref())
-            .link(text.back_to_shop, self.shop_url.as_ref())
+            .link_as(back, text.back_to_shop, self.shop_url.as_ref())
             .render()
     }
 }
@@ -964,6 +1005,10 @@ pub struct SandboxPayPage {
 }
 
 impl SandboxPayPage {
+    fn shop_on_top(&self) -> bool {
+        self.shell.shop.is_some()
+    }
+
     fn outcomes(&self) -> Vec<OutcomeButton> {
         let offered: &[_] =
             if self.manual_capture { &SandboxOutcome::MANUAL } else { &SandboxOutcome::AUTOMATIC };
@@ -996,6 +1041,10 @@ pub struct SandboxChallengePage {
 }
 
 impl SandboxChallengePage {
+    fn shop_on_top(&self) -> bool {
+        self.shell.shop.is_some()
+    }
+
     fn question(&self) -> String {
         let values = [("amount", self.amount.as_str()), ("shop", self.shell.shop_name())];
         fill(self.shell.text().challenge_text, &values)

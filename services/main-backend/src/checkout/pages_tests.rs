@@ -73,6 +73,7 @@ fn receipt(lang: Lang) -> Receipt {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the pages' fields are optional")]
 fn shop_url() -> Option<String> {
     Some("https://shop.example.com/thanks?order=1&x=2".to_owned())
 }
@@ -98,14 +99,14 @@ impl PayPage {
         wrong.alert = Some(text.method_unavailable.to_owned());
         wrong.method_error = Some(text.choose_method.to_owned());
         wrong.methods.iter_mut().for_each(|method| method.selected = false);
-        let mut long = page.clone();
-        long.shell.shop = Some(Shop {
+        let mut large = page.clone();
+        large.shell.shop = Some(Shop {
             brand: Brand::new(Color::new(0xff, 0xe6, 0x00)),
             ..Shop::named("The Remarkably Long-Named Example Shop of Donaudampfschifffahrtsgesellschaften")
         });
-        long.order.total = euro(123_456_789, lang);
+        large.order.total = euro(123_456_789, lang);
         for number in 2..=12 {
-            long.order.lines.push(Line {
+            large.order.lines.push(Line {
                 name: format!("Article {number} with a description that needs a second line on phones"),
                 detail: Some(format!("{number} × {}", euro(999, lang))),
                 amount: euro(999 * number, lang),
@@ -117,7 +118,7 @@ impl PayPage {
             ("pay", page),
             ("pay-single", single),
             ("pay-wrong", wrong),
-            ("pay-long", long),
+            ("pay-long", large),
             ("pay-no-methods", none),
         ]
     }
