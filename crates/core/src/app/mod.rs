@@ -77,13 +77,15 @@ where
 }
 
 impl App {
-    /// Connects to MongoDB and makes what is missing there.
+    /// Connects to MongoDB and makes what is missing there. `providers` makes the adapters; the sandbox's needs
+    /// the store.
     pub async fn start(
         config: &CommonConfig,
-        providers: ProviderRegistry,
+        providers: impl FnOnce(&CommonConfig, &Store, &Arc<dyn Clock>) -> ProviderRegistry,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
         let store = Store::connect(&config.store, config.keys.clone()).await?;
+        let providers = providers(config, &store, &clock);
         crate::store::indexes::ensure(&store).await?;
         let targets =
             if config.allow_private_targets { TargetPolicy::DEVELOPMENT } else { TargetPolicy::STRICT };
