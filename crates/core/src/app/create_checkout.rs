@@ -386,7 +386,7 @@ fn check_references(new: &NewCheckout, problems: &mut Vec<Problem>) {
     }
 }
 
-fn check_customer(customer: &Customer, problems: &mut Vec<Problem>) {
+pub(super) fn check_customer(customer: &Customer, problems: &mut Vec<Problem>) {
     if let Some(email) = &customer.email {
         let plausible = email.len() <= 254
             && !email.chars().any(|c| c.is_whitespace() || c.is_control())

@@ -5,6 +5,7 @@ pub mod authenticate;
 pub mod bootstrap;
 pub mod checkouts;
 pub mod create_checkout;
+pub mod customer;
 pub mod deliveries;
 pub mod error;
 pub mod intake;

@@ -1,0 +1,290 @@
+//! A checkout on its way into a page: what all pages need of it.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::response::{IntoResponse, Response};
+use gateway_core::app::AppError;
+use gateway_core::domain::checkout::{Checkout, items};
+use gateway_core::domain::money::Currency;
+use gateway_core::domain::transaction::Transaction;
+use gateway_core::domain::{ProviderId, Timestamp};
+use gateway_core::store::Entity;
+use http::{HeaderMap, header};
+use url::Url;
+use web_kit::ApiError;
+use web_kit::color::Brand;
+use web_kit::headers::Nonce;
+use web_kit::locale::Locale;
+use web_kit::money::{format_amount, format_percent};
+use web_kit::text::{Text, fill};
+
+use super::methods;
+use super::pages::{self, Line, MethodOption, Order, Page, PayPage, Receipt, Shell, Shop, Sum};
+use crate::gateway::Shared;
+
+/// Longest code looked up, in bytes.
+const CODE_BYTES_MAX: usize = 64;
+
+/// The type of items that stand for a discount.
+const DISCOUNT_TYPE: &str = "discount";
+
+/// What a browser sends along.
+pub(crate) struct Browser {
+    pub(crate) nonce: Nonce,
+    pub(crate) headers: HeaderMap,
+}
+
+/// A checkout, its shop and its reader.
+pub(crate) struct View {
+    pub(crate) gateway: Shared,
+    pub(crate) checkout: Checkout,
+    shell: Shell,
+}
+
+impl View {
+    /// The checkout of a payment address; 404 where there is none.
+    pub(crate) async fn by_code(gateway: &Shared, code: &str, browser: Browser) -> Result<Self, ApiError> {
+        if code.is_empty() || code.len() > CODE_BYTES_MAX {
+            return Err(ApiError::not_found("checkout"));
+        }
+        let found = gateway.app.store.lookup_checkout_by_code(code).await;
+        Self::of(gateway, found.map_err(AppError::from)?, browser).await
+    }
+
+    /// The checkout of a session.
+    pub(crate) async fn by_session(
+        gateway: &Shared,
+        session: &str,
+        browser: Browser,
+    ) -> Result<Self, ApiError> {
+        let found = gateway.app.store.lookup_checkout_by_public_id(session).await;
+        Self::of(gateway, found.map_err(AppError::from)?, browser).await
+    }
+
+    async fn of(gateway: &Shared, found: Option<Checkout>, browser: Browser) -> Result<Self, ApiError> {
+        let checkout = found.ok_or_else(|| ApiError::not_found("checkout"))?;
+        let site = gateway.app.site(checkout.tenant(), checkout.site_id).await?;
+        let site = site.ok_or_else(|| ApiError::not_found("checkout"))?;
+        let accepted = browser.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        let color = site.brand_color.as_deref().and_then(|text| text.parse().ok());
+        let shop = Shop { brand: color.map(Brand::new).unwrap_or_default(), ..Shop::named(&site.name) };
+        let shell = Shell {
+            locale: Locale::negotiate(checkout.locale.as_deref(), accepted),
+            nonce: browser.nonce,
+            shop: Some(shop),
+            test_mode: !checkout.mode.is_live(),
+        };
+        Ok(Self { gateway: Arc::clone(gateway), checkout, shell })
+    }
+
+    /// Reads the checkout again.
+    pub(crate) async fn refresh(&mut self) -> Result<(), ApiError> {
+        let store = self.gateway.app.store.for_org(self.checkout.tenant());
+        let found = store.get::<Checkout>(self.checkout.id).await.map_err(AppError::from)?;
+        self.checkout = found.ok_or_else(|| ApiError::not_found("checkout"))?;
+        Ok(())
+    }
+
+    pub(crate) fn shell(&self) -> Shell {
+        self.shell.clone()
+    }
+
+    pub(crate) fn text(&self) -> &'static Text {
+        self.shell.text()
+    }
+
+    fn locale(&self) -> Locale {
+        self.shell.locale
+    }
+
+    /// The page's own path.
+    pub(crate) fn path(&self) -> String {
+        format!("/checkout/{}", self.checkout.short_code)
+    }
+
+    /// Where its forms post to.
+    pub(super) fn pay_path(&self) -> String {
+        format!("{}/pay", self.path())
+    }
+
+    /// An amount in the checkout's currency.
+    pub(crate) fn amount(&self, minor: i64) -> String {
+        amount(minor, self.checkout.currency, self.locale())
+    }
+
+    /// What is charged.
+    pub(crate) fn total(&self) -> String {
+        self.amount(self.checkout.amount)
+    }
+
+    /// Sends a page with the policy of pages that start payments.
+    pub(crate) fn respond(&self, page: &impl Page) -> Response {
+        let policy = methods::policy(&self.gateway.app.urls.main_frontend);
+        (Extension(policy), pages::respond(page)).into_response()
+    }
+
+    /// Where a customer who paid goes, with the transaction's id put in.
+    pub(super) async fn return_link(
+        &self,
+        transaction: Option<&Transaction>,
+    ) -> Result<Option<String>, ApiError> {
+        let sealed = self.checkout.return_url.as_ref();
+        let Some(url) = self.open(sealed, Checkout::RETURN_URL_FIELD).await? else { return Ok(None) };
+        let id = transaction.map(|t| t.id.to_string()).unwrap_or_default();
+        Ok(shop_link(&url, &id))
+    }
+
+    /// Where a customer who gave up goes.
+    pub(super) async fn cancel_link(&self) -> Result<Option<String>, ApiError> {
+        let sealed = self.checkout.cancel_url.as_ref();
+        Ok(self.open(sealed, Checkout::CANCEL_URL_FIELD).await?.and_then(|url| shop_link(&url, "")))
+    }
+
+    async fn open(
+        &self,
+        sealed: Option<&gateway_core::crypto::Sealed>,
+        field: &str,
+    ) -> Result<Option<String>, ApiError> {
+        let Some(sealed) = sealed else { return Ok(None) };
+        let store = self.gateway.app.store.for_org(self.checkout.tenant());
+        let opened = store.open(Checkout::COLLECTION, self.checkout.id, field, sealed).await;
+        Ok(Some(opened.map_err(AppError::from)?))
+    }
+
+    /// What is known of a payment.
+    pub(super) fn receipt(&self, transaction: &Transaction) -> Receipt {
+        let method = transaction.provider_kind.map(|kind| {
+            let name = methods::name(kind, self.text());
+            methods::company(kind).map_or_else(|| name.to_owned(), |company| format!("{name} · {company}"))
+        });
+        Receipt {
+            method,
+            at: transaction.succeeded_at.and_then(|at| self.date(at)),
+            reference: self.reference(),
+            transaction_id: Some(transaction.id.to_string()),
+        }
+    }
+
+    fn date(&self, at: Timestamp) -> Option<String> {
+        let at = jiff::Timestamp::from_millisecond(at.millis()).ok()?;
+        Some(self.locale().date_time(at))
+    }
+
+    fn reference(&self) -> Option<String> {
+        Some(self.checkout.external_reference.clone()).filter(|reference| !reference.is_empty())
+    }
+
+    /// The page on which a customer chooses.
+    pub(super) async fn pay_page(&self, chosen: Option<ProviderId>) -> Result<PayPage, ApiError> {
+        let app = &self.gateway.app;
+        let offered = gateway_core::app::start_payment::offered_providers(app, &self.checkout).await?;
+        let text = self.text();
+        let methods: Vec<MethodOption> =
+            offered.iter().map(|provider| methods::option(provider, chosen, text)).collect();
+        Ok(PayPage {
+            shell: self.shell(),
+            order: self.order()?,
+            methods,
+            form_action: self.pay_path(),
+            session_public_id: self.checkout.public_id.clone(),
+            alert: None,
+            method_error: None,
+            cancel_url: self.cancel_link().await?,
+        })
+    }
+
+    fn order(&self) -> Result<Order, ApiError> {
+        let checkout = &self.checkout;
+        let left = checkout.expires_at.since(self.gateway.app.now()).as_secs();
+        Ok(Order {
+            total: self.total(),
+            reference: self.reference(),
+            ends_at: checkout.expires_at.to_string(),
+            ends_in: self.locale().remaining(i64::try_from(left).unwrap_or(i64::MAX)),
+            lines: checkout.items.iter().map(|item| line(item, checkout.currency, &self.shell)).collect(),
+            sums: self.sums()?,
+        })
+    }
+
+    fn sums(&self) -> Result<Vec<Sum>, ApiError> {
+        let text = self.text();
+        let totals = items::totals(&self.checkout.items).map_err(ApiError::internal)?;
+        let mut sums = Vec::new();
+        if !totals.taxes.is_empty() {
+            let tax: i64 = totals.taxes.iter().map(|group| group.tax).sum();
+            let net = self.amount(self.checkout.amount - tax);
+            sums.push(Sum { label: text.net.to_owned(), amount: net, strong: false });
+        }
+        for group in &totals.taxes {
+            let rate = format_percent(&group.rate.to_string(), self.locale());
+            let label = fill(text.tax, &[("rate", &rate)]);
+            sums.push(Sum { label, amount: self.amount(group.tax), strong: false });
+        }
+        sums.push(Sum { label: text.total.to_owned(), amount: self.total(), strong: true });
+        Ok(sums)
+    }
+
+    /// Other sites' forms are refused.
+    pub(crate) fn own_origin(&self) -> String {
+        self.gateway.app.urls.main_frontend.origin().ascii_serialization()
+    }
+}
+
+fn amount(minor: i64, currency: Currency, locale: Locale) -> String {
+    let exponent = u8::try_from(currency.exponent()).unwrap_or(2);
+    format_amount(minor, currency.code(), exponent, locale)
+}
+
+fn line(item: &items::Item, currency: Currency, shell: &Shell) -> Line {
+    let write = |minor| amount(minor, currency, shell.locale);
+    let name = match item.title() {
+        "" if item.item_type == DISCOUNT_TYPE => shell.text().discount.to_owned(),
+        title => title.to_owned(),
+    };
+    Line {
+        name,
+        detail: (item.quantity != 1).then(|| format!("{} × {}", item.quantity, write(item.unit_price))),
+        amount: write(item.line_amount().unwrap_or_default()),
+    }
+}
+
+/// A shop's address as a link: the placeholder replaced, and `&amp;` (as WooCommerce sends it) unescaped.
+/// `None` for what is no web address after all.
+fn shop_link(stored: &str, transaction_id: &str) -> Option<String> {
+    let text = stored.replace("{transactionId}", transaction_id).replace("&amp;", "&");
+    let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+    url.has_host().then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shop_links_name_the_transaction_and_lose_their_escapes() {
+        assert_eq!(
+            shop_link("https://shop.example.com/thanks?o=1&amp;t={transactionId}", "abc").as_deref(),
+            Some("https://shop.example.com/thanks?o=1&t=abc")
+        );
+        assert_eq!(shop_link("javascript:alert(1)", ""), None);
+    }
+
+    #[test]
+    fn lines_tell_quantity_only_where_there_are_several() {
+        let shell = Shell { locale: Locale::ENGLISH, nonce: Nonce::fixed("x"), shop: None, test_mode: true };
+        let item = |quantity, item_type: &str, name: &str| items::Item {
+            name: Some(name.to_owned()),
+            description: String::new(),
+            quantity,
+            unit_price: 1250,
+            vat_rate: None,
+            item_type: item_type.to_owned(),
+            amount_type: items::AmountType::Gross,
+        };
+        let two = line(&item(2, "goods", "Mug"), Currency::EUR, &shell);
+        assert_eq!((two.detail.as_deref(), two.amount.as_str()), (Some("2 × €12.50"), "€25.00"));
+        assert_eq!(line(&item(1, "goods", "Mug"), Currency::EUR, &shell).detail, None);
+        assert_eq!(line(&item(1, "discount", ""), Currency::EUR, &shell).name, "Discount");
+    }
+}

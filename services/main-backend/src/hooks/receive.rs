@@ -1,0 +1,73 @@
+//! `POST /hooks/{type}/{providerId}`.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use gateway_core::app::AppError;
+use gateway_core::app::intake::{WebhookAccount, receive_webhook};
+use gateway_core::domain::ProviderId;
+use gateway_core::domain::provider_account::ProviderKind;
+use http::{HeaderMap, StatusCode};
+use web_kit::json::body_error;
+use web_kit::{ApiError, Path};
+
+use crate::gateway::Shared;
+
+/// `_` in the path: the provider configured by environment.
+const ENVIRONMENT: &str = "_";
+
+/// Verifies a webhook on its raw bytes, stores its events, answers, and applies them.
+///
+/// 2xx only once the events are on a majority; an error of ours is 5xx, so that the provider sends again.
+pub(super) async fn receive(
+    State(gateway): State<Shared>,
+    Path((kind, account)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, ApiError> {
+    let kind: ProviderKind = kind.parse().map_err(|problem: String| ApiError::bad_field("type", problem))?;
+    let account = account_of(&account)?;
+    let body = body.map_err(|rejection| body_error(&rejection))?;
+    let receipt = receive_webhook(&gateway.app, kind, account, &headers, &body).await.map_err(send_again)?;
+    let status = StatusCode::from_u16(receipt.status).map_err(ApiError::internal)?;
+    if !status.is_success() {
+        gateway.refusals.note(kind);
+    }
+    gateway.background.apply(&gateway.app, receipt.fresh);
+    Ok(status.into_response())
+}
+
+fn account_of(text: &str) -> Result<WebhookAccount, ApiError> {
+    if text == ENVIRONMENT {
+        return Ok(WebhookAccount::Environment);
+    }
+    let id = text.parse::<ProviderId>();
+    id.map(WebhookAccount::Id).map_err(|error| ApiError::bad_field("providerId", error.to_string()))
+}
+
+/// Whatever went wrong here is not the provider's fault: never a 4xx, which would end its retries.
+fn send_again(error: AppError) -> ApiError {
+    let error = ApiError::from(error);
+    if error.status.is_server_error() { error } else { ApiError::internal(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn paths_name_an_account_or_the_environment() {
+        assert_eq!(account_of("_").unwrap(), WebhookAccount::Environment);
+        let id = "0123456789abcdef01234567";
+        assert_eq!(account_of(id).unwrap(), WebhookAccount::Id(id.parse().unwrap()));
+        assert_eq!(account_of("__").unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn our_own_failures_make_the_provider_send_again() {
+        assert_eq!(send_again(AppError::Busy).status, 503);
+        assert_eq!(send_again(AppError::NotFound("provider")).status, 500);
+    }
+}
