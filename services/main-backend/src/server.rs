@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use gateway_core::app::App;
 use gateway_core::config::ConfigError;
-use gateway_core::domain::SystemClock;
-use gateway_core::store::StoreError;
+use gateway_providers::StartError;
 use serde_json::json;
 use tokio::net::TcpListener;
 use web_kit::health::{self, HealthReport};
@@ -37,9 +35,9 @@ pub enum RunError {
     /// Variables are missing or wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// MongoDB was not reached or is not safe to use.
-    #[error("MongoDB: {0}")]
-    Store(#[from] StoreError),
+    /// MongoDB was not reached or is not safe to use, or there are no certificates for calls to providers.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, #[source] io::Error),
@@ -56,7 +54,7 @@ pub async fn run() -> Result<(), RunError> {
     let config = Config::from_env()?;
     let stop = stop_on_signal()?;
     let metrics = health::install_prometheus().map_err(|error| RunError::Metrics(error.to_string()))?;
-    let app = App::start(&config.common, gateway_providers::registry, SystemClock::shared()).await?;
+    let app = gateway_providers::start(&config.common).await?;
     let gateway = Gateway::new(app, &config, stop.clone());
 
     let stack = StackConfig {

@@ -201,7 +201,7 @@ impl View {
             total: self.total(),
             reference: self.reference(),
             ends_at: checkout.expires_at.to_string(),
-            ends_in: self.locale().remaining(i64::try_from(left).unwrap_or(i64::MAX)),
+            seconds_left: i64::try_from(left).unwrap_or(i64::MAX),
             lines: checkout.items.iter().map(|item| line(item, checkout.currency, &self.shell)).collect(),
             sums: self.sums()?,
         })
