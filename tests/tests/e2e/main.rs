@@ -4,3 +4,4 @@
 
 mod group_commit;
 mod in_process;
+mod tell;

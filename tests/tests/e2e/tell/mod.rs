@@ -1,0 +1,7 @@
+//! Telling merchants: relay, lanes, delivery, by the store and over the wire.
+
+mod bench;
+mod deliver;
+mod manual;
+mod relay;
+mod world;
