@@ -2,6 +2,7 @@
 
 mod bench;
 mod deliver;
+mod kill;
 mod manual;
 mod relay;
 mod world;

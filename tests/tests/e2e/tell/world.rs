@@ -63,6 +63,7 @@ pub struct World {
     pub shop: Receiver,
     pub tenant: Tenant,
     pub site: SiteId,
+    pub environment: Environment,
     stop: CancellationToken,
     running: Option<tokio::task::JoinHandle<()>>,
 }
@@ -76,7 +77,10 @@ impl World {
     pub async fn start_with(config: SenderConfig, deadline: Duration) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let clock = Arc::new(TestClock::default());
-        let app = app(Arc::clone(&clock)).await;
+        let environment = environment().await;
+        // Nothing here asks a provider.
+        let adapters = |_: &_, _: &_, _: &_| ProviderRegistry::new(Vec::new());
+        let app = App::start(&common(&environment), adapters, Arc::clone(&clock) as _).await.unwrap();
         let client = GuardedClientConfig { allow_private: true, deadline, ..GuardedClientConfig::default() };
         let client = GuardedClient::new(client).unwrap();
         let held = Arc::new(HeldLanes::default());
@@ -86,7 +90,8 @@ impl World {
         let shop = Receiver::start().await;
         let site = SiteId::generate();
         let ended = CancellationToken::new();
-        let world = Self { app, clock, relay, sender, shop, tenant, site, stop: ended, running: None };
+        let world =
+            Self { app, clock, relay, sender, shop, tenant, site, environment, stop: ended, running: None };
         world.add_site(world.tenant, site).await;
         world
     }
@@ -338,17 +343,43 @@ impl Drop for World {
     }
 }
 
-pub fn config(uri: String) -> CommonConfig {
-    let key = || hex::encode(random::bytes::<32>()).parse().unwrap();
+/// What a worker's process needs to work on the same database.
+pub type Environment = Vec<(&'static str, String)>;
+
+async fn environment() -> Environment {
+    let key = || hex::encode(random::bytes::<32>());
+    let mut environment = vec![
+        ("MONGODB_URI", testkit::shared_mongod().await),
+        ("MONGODB_DATABASE", format!("tell_{}", hex::encode(random::bytes::<6>()))),
+        ("SYSTEM_ENCRYPTION_KEY", key()),
+        ("SYSTEM_SEARCH_HASH_KEY", key()),
+        ("API_KEY_PEPPER", key()),
+        ("IPN_ALLOW_PRIVATE_TARGETS", "true".to_owned()),
+        ("WORKER_LISTEN", "127.0.0.1:0".to_owned()),
+        ("WORKER_HEALTH_LISTEN", "127.0.0.1:0".to_owned()),
+    ];
+    for role in ["ADMIN_FRONTEND_URL", "ADMIN_BACKEND_URL", "MAIN_FRONTEND_URL", "MAIN_BACKEND_URL"] {
+        environment.push((role, "http://127.0.0.1:1/".to_owned()));
+    }
+    environment
+}
+
+fn common(environment: &Environment) -> CommonConfig {
+    let value = |name| environment.iter().find(|(key, _)| *key == name).unwrap().1.clone();
+    let key = |name| value(name).parse().unwrap();
     let url = || "http://127.0.0.1:1/".parse().unwrap();
     CommonConfig {
         store: StoreConfig {
-            uri,
-            database: format!("tell_{}", hex::encode(random::bytes::<6>())),
+            uri: value("MONGODB_URI"),
+            database: value("MONGODB_DATABASE"),
             app_name: "e2e".to_owned(),
             pool_size_max: 64,
         },
-        keys: KeyConfig { system: key(), search: key(), pepper: key() },
+        keys: KeyConfig {
+            system: key("SYSTEM_ENCRYPTION_KEY"),
+            search: key("SYSTEM_SEARCH_HASH_KEY"),
+            pepper: key("API_KEY_PEPPER"),
+        },
         urls: PublicUrls {
             admin_frontend: url(),
             admin_backend: url(),
@@ -360,10 +391,4 @@ pub fn config(uri: String) -> CommonConfig {
         provider_urls: ProviderUrls::default(),
         single_tenant: None,
     }
-}
-
-async fn app(clock: Arc<TestClock>) -> App {
-    let config = config(testkit::shared_mongod().await);
-    // Nothing here asks a provider.
-    App::start(&config, |_, _, _| ProviderRegistry::new(Vec::new()), clock).await.unwrap()
 }
