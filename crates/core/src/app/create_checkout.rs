@@ -426,7 +426,7 @@ fn address_fields(address: &Address) -> [(&'static str, Option<&str>); 9] {
     ]
 }
 
-fn check_metadata(metadata: &Metadata, problems: &mut Vec<Problem>) {
+pub(super) fn check_metadata(metadata: &Metadata, problems: &mut Vec<Problem>) {
     if metadata.0.len() > KEYS_MAX {
         problems.push(Problem::new("metadata", format!("must have at most {KEYS_MAX} keys")));
         return;
@@ -470,7 +470,7 @@ fn check_ipn_url(app: &App, text: Option<&str>, problems: &mut Vec<Problem>) -> 
     }
 }
 
-fn check_expiry(expiry: Option<Expiry>, now: Timestamp, problems: &mut Vec<Problem>) -> Timestamp {
+pub(super) fn check_expiry(expiry: Option<Expiry>, now: Timestamp, problems: &mut Vec<Problem>) -> Timestamp {
     let (field, seconds) = match expiry {
         None => ("expiresIn", LIFETIME_SECONDS_DEFAULT),
         Some(Expiry::In(seconds)) => ("expiresIn", seconds),
