@@ -54,7 +54,6 @@ fn send_again(error: AppError) -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
