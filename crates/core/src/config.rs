@@ -85,20 +85,18 @@ impl Reader {
         if self.text(&url).is_some() {
             return self.optional(&url);
         }
-        match self.text(&domain) {
-            Some(host) => match format!("https://{host}").parse() {
+        if let Some(host) = self.text(&domain) {
+            match format!("https://{host}").parse() {
                 Ok(parsed) => Some(parsed),
                 Err(error) => {
                     self.problems.push(format!("{domain}: {error}"));
                     None
                 }
-            },
-            None => {
-                self.problems.push(format!(
-                    "{domain} is missing: the public host name (or {url} with scheme and port)"
-                ));
-                None
             }
+        } else {
+            self.problems
+                .push(format!("{domain} is missing: the public host name (or {url} with scheme and port)"));
+            None
         }
     }
 

@@ -1,7 +1,14 @@
 //! The adapters: one folder per payment provider, each translating between the provider's API and the
 //! vocabulary of [`gateway_core::provider`].
 
+pub mod gocardless;
+#[cfg(test)]
+mod history;
+pub mod http;
 mod registry;
 pub mod sandbox;
+pub mod stripe;
 
+pub use gocardless::GoCardless;
 pub use registry::registry;
+pub use stripe::Stripe;

@@ -22,13 +22,12 @@ impl From<AppError> for ApiError {
             AppError::Unauthorized(_) => Self::unauthorized(),
             AppError::MissingScope(scope) => Self::forbidden_scope(scope.as_str()),
             AppError::Forbidden { .. } => plain(StatusCode::FORBIDDEN),
-            AppError::Conflict { .. } => plain(StatusCode::CONFLICT),
             AppError::StillRunning => Self { retry_after: Some(BUSY_RETRY), ..plain(StatusCode::CONFLICT) },
             AppError::Unprocessable { .. } => plain(StatusCode::UNPROCESSABLE_ENTITY),
             AppError::Busy => Self::unavailable(BUSY_RETRY),
-            // The merchant's own account refused or was not reached: nothing is wrong inside here, and a
+            // Provider: the merchant's own account refused or was not reached: nothing is wrong inside here, and a
             // 5xx would make clients and proxies repeat what must not be repeated.
-            AppError::Provider { .. } => plain(StatusCode::CONFLICT),
+            AppError::Conflict { .. } | AppError::Provider { .. } => plain(StatusCode::CONFLICT),
             AppError::Internal(source) => Self::internal(source),
         }
     }

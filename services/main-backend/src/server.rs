@@ -12,6 +12,8 @@ use gateway_core::app::App;
 use gateway_core::config::ConfigError;
 use gateway_core::domain::SystemClock;
 use gateway_core::store::StoreError;
+use gateway_providers::http::HttpClient;
+use gateway_providers::registry;
 use serde_json::json;
 use tokio::net::TcpListener;
 use web_kit::health::{self, HealthReport};
@@ -46,6 +48,9 @@ pub enum RunError {
     /// The operating system refused something else.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The client for providers cannot be made.
+    #[error("HTTP client: {0}")]
+    Client(String),
     /// There is another recorder of metrics in this process.
     #[error("metrics: {0}")]
     Metrics(String),
@@ -56,7 +61,9 @@ pub async fn run() -> Result<(), RunError> {
     let config = Config::from_env()?;
     let stop = stop_on_signal()?;
     let metrics = health::install_prometheus().map_err(|error| RunError::Metrics(error.to_string()))?;
-    let app = App::start(&config.common, gateway_providers::registry, SystemClock::shared()).await?;
+    let http = HttpClient::new().map_err(|error| RunError::Client(error.to_string()))?;
+    let adapters = |config: &_, store: &_, clock: &_| registry(http, config, store, clock);
+    let app = App::start(&config.common, adapters, SystemClock::shared()).await?;
     let gateway = Gateway::new(app, &config, stop.clone());
 
     let stack = StackConfig {

@@ -10,7 +10,9 @@ for (const live of all('[data-live]')) {
       const now = String(JSON.parse(text).status);
       if (now === current || now === 'undefined' || gone) return;
       gone = true;
-      location.reload();
+      // Should page and status ever disagree for a while, reloading must not become a loop.
+      const again = performance.getEntriesByType('navigation')[0]?.type === 'reload';
+      setTimeout(() => location.reload(), again ? Math.max(0, 4000 - performance.now()) : 0);
     } catch { /* half an answer: the next one tells */ }
   };
   const ask = async () => {
@@ -34,17 +36,20 @@ for (const live of all('[data-live]')) {
   document.addEventListener('visibilitychange', () => { if (!document.hidden) { pause = 2000; ask(); } });
 }
 
-// Time left, by the same rule as the server: days from 48 h on, hours and minutes, minutes.
+// Time left, by the same rule as the server: days from 48 h on, hours and minutes, minutes. Counted from what
+// the server said, since the reader's clock may be wrong.
 for (const time of all('time[data-template]')) {
-  const { template, days } = time.dataset;
+  const { template, days, left: atLoad } = time.dataset;
   const show = () => {
-    const left = Math.max(0, Math.ceil((Date.parse(time.dateTime) - Date.now()) / 1000));
+    const left = Math.max(0, Math.ceil(atLoad - performance.now() / 1000));
     const hours = Math.floor(left / 3600), minutes = Math.floor((left % 3600) / 60);
     const text = hours >= 48 ? `${Math.floor(hours / 24)}\u00a0${days}`
       : hours >= 1 ? `${hours}\u00a0h ${minutes}\u00a0min` : `${Math.ceil(left / 60)}\u00a0min`;
     const whole = template.replace('{time}', () => text);
     if (time.textContent !== whole) time.textContent = whole;
-    if (left === 0) { clearInterval(ticking); setTimeout(() => location.reload(), 1500); }
+    if (left > 0) return;
+    clearInterval(ticking);
+    if (atLoad > 0) setTimeout(() => location.reload(), 1500);
   };
   const ticking = setInterval(show, 1000);
 }

@@ -1,1 +1,25 @@
-fn main() {}
+//! The worker: tells merchants, and picks up what a crash or a silence left behind.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    gateway_core::telemetry::init("worker");
+    match start().await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the worker ends");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> Result<(), Box<dyn std::error::Error>> {
+    // Fails only where it has been installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let metrics = web_kit::health::install_prometheus()?;
+    let config = worker::config::WorkerConfig::from_env()?;
+    let stop = web_kit::shutdown::stop_on_signal()?;
+    worker::runner::run(config, metrics, stop).await
+}

@@ -49,6 +49,7 @@ async fn judge(app: &App, event: &ProviderEvent) -> Result<Verdict, AppError> {
     let tenant = event.tenant();
     let store = app.store.for_org(tenant);
     let raw = store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await?;
+    crate::jobs::relay::announce_provider_event(app, event, &raw).await?;
     let incoming =
         IncomingEvent { event_id: event.event_id.clone(), name: event.name.clone(), raw: raw.into() };
     let EventUpdate { livemode, account, update } =
@@ -363,8 +364,8 @@ async fn postpone(app: &App, transaction: &Transaction) -> Result<(), AppError> 
 async fn flag_overdue(app: &App, transaction: &Transaction) -> Result<(), AppError> {
     let now = app.now();
     let overdue = |t: &Transaction| match t.status {
-        TransactionStatus::Pending => now.since(t.created_at) > Duration::from_secs(14 * 24 * 3600),
-        TransactionStatus::Initiated => now.since(t.expires_at) > Duration::from_secs(2 * 24 * 3600),
+        TransactionStatus::Pending => now.since(t.created_at) > Duration::from_hours(336),
+        TransactionStatus::Initiated => now.since(t.expires_at) > Duration::from_hours(48),
         _ => false,
     };
     if !overdue(transaction) || transaction.needs_review.is_some() {

@@ -73,7 +73,7 @@ async fn expire(app: &App, checkout: &Checkout) -> Result<(), AppError> {
             return Ok((false, ()));
         }
         if waits {
-            c.expiry_due = Some(now + std::time::Duration::from_secs(3600));
+            c.expiry_due = Some(now + std::time::Duration::from_hours(1));
         } else {
             c.expire(now).map_err(conflict)?;
         }
@@ -84,7 +84,7 @@ async fn expire(app: &App, checkout: &Checkout) -> Result<(), AppError> {
 }
 
 async fn postpone(app: &App, checkout: &Checkout) -> Result<(), AppError> {
-    let due = app.now() + std::time::Duration::from_secs(60);
+    let due = app.now() + std::time::Duration::from_mins(1);
     let store = app.store.for_org(checkout.tenant());
     let filter = doc! { "expiryDue": { "$exists": true } };
     store.update::<Checkout>(checkout.id, filter, doc! { "$set": { "expiryDue": due } }).await?;

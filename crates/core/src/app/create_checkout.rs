@@ -34,7 +34,7 @@ const URL_BYTES_MAX: usize = 2048;
 /// A checkout is at most this large in the database, in bytes.
 const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 /// How long an idempotency key is kept.
-pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(720);
 /// Longest idempotency key, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// How long to wait for the winner of an idempotency key to become visible.

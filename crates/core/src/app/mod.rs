@@ -6,11 +6,13 @@ pub mod bootstrap;
 pub mod checkouts;
 pub mod create_checkout;
 pub mod customer;
+pub mod deliveries;
 pub mod error;
 pub mod intake;
 pub mod operate;
 pub mod project;
 pub mod refund;
+pub mod settings;
 pub mod start_payment;
 mod urls;
 

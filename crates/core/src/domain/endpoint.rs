@@ -71,9 +71,10 @@ impl WebhookEndpoint {
     /// Whether it wants events of a type.
     pub fn wants(&self, event: EventType) -> bool {
         self.enabled
-            && match self.event_types.is_empty() {
-                true => event != EventType::ProviderEventReceived,
-                false => self.event_types.contains(&event),
+            && if self.event_types.is_empty() {
+                event != EventType::ProviderEventReceived
+            } else {
+                self.event_types.contains(&event)
             }
     }
 }

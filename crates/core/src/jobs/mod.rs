@@ -1,1 +1,49 @@
-//! jobs.
+//! Work that goes on behind the requests: telling merchants, and picking up what a crash left.
+//!
+//! | Module | Does |
+//! |---|---|
+//! | [`relay`] | outbox entries of checkouts and transactions become deliveries |
+//! | [`lanes`] | who may send to which receiver, by lease |
+//! | [`deliver`] | sends what is due in a lane, with retries, order, fairness and breaker |
+//! | [`render`] | sessions, orders and transactions as merchants see them |
+
+mod attempt;
+pub mod deliver;
+mod disable;
+pub mod lanes;
+mod queue;
+pub mod relay;
+pub mod render;
+pub(crate) mod silence;
+mod slots;
+
+use std::time::Duration;
+
+use crate::app::{App, AppError};
+
+/// Work that is done again and again. A pass takes no input, is idempotent, and may run in several workers
+/// at once.
+pub trait Job: Send + Sync + 'static {
+    /// For logs and metrics.
+    const NAME: &'static str;
+    /// Pause between two passes that found nothing.
+    const EVERY: Duration;
+    /// A pass; answers how much was found, so that a full hand is followed by another at once.
+    fn run(&self, app: &App) -> impl Future<Output = Result<Pass, AppError>> + Send;
+}
+
+/// What a pass came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Nothing is left to do now.
+    Done,
+    /// There may be more.
+    More,
+}
+
+impl Pass {
+    /// More, when the hand was full.
+    pub const fn of(found: usize, limit: usize) -> Self {
+        if found >= limit { Self::More } else { Self::Done }
+    }
+}

@@ -177,19 +177,8 @@ async fn commit(collection: &Collection<RawDocumentBuf>, config: GroupCommitConf
     let collided: Vec<usize> = positions(&outcomes, |o| *o == InsertOutcome::Duplicate);
     if !collided.is_empty() {
         let wanted: Vec<ObjectId> = collided.iter().map(|&index| ids[index]).collect();
-        match committed_ids(collection, &wanted).await {
-            Ok(mine) => {
-                for index in collided {
-                    if mine.contains(&ids[index]) {
-                        outcomes[index] = InsertOutcome::Committed;
-                    }
-                }
-            }
-            Err(error) => {
-                for index in collided {
-                    outcomes[index] = InsertOutcome::Unknown(error.to_string());
-                }
-            }
+        for (index, outcome) in collided.into_iter().zip(judge_collisions(collection, &wanted).await) {
+            outcomes[index] = outcome;
         }
     }
     for (answer, outcome) in answers.iter_mut().zip(outcomes) {
@@ -246,14 +235,44 @@ fn outcomes_of(error: &Error, count: usize) -> Vec<InsertOutcome> {
 /// The server's code for a unique index that is taken.
 pub const DUPLICATE_KEY: i32 = 11000;
 
-/// Which of these documents are there for good: read with majority concern, since with replication stopped
-/// a local read shows what a fail-over would erase. A document that was just written may take a moment.
-async fn committed_ids(
+/// How long a document that is there may take to become majority-committed.
+const MAJORITY_WAIT: Duration = Duration::from_secs(2);
+
+/// Tells a document that collided with itself (it had arrived the first time) from one that met another.
+///
+/// Majority reads matter: with replication stopped a local read shows what a fail-over would erase. A document
+/// that only the primary has is waited for, then unknown.
+async fn judge_collisions(collection: &Collection<RawDocumentBuf>, ids: &[ObjectId]) -> Vec<InsertOutcome> {
+    let deadline = tokio::time::Instant::now() + MAJORITY_WAIT;
+    loop {
+        let found = futures::try_join!(
+            present(collection, ids, ReadConcern::local()),
+            present(collection, ids, ReadConcern::majority()),
+        );
+        let (here, committed) = match found {
+            Ok(found) => found,
+            Err(error) => return vec![InsertOutcome::Unknown(error.to_string()); ids.len()],
+        };
+        let is_late = tokio::time::Instant::now() >= deadline;
+        if is_late || here.is_subset(&committed) {
+            let outcome_of = |id: &ObjectId| match (committed.contains(id), here.contains(id)) {
+                (true, _) => InsertOutcome::Committed,
+                (false, true) => InsertOutcome::Unknown("not acknowledged by a majority".to_owned()),
+                (false, false) => InsertOutcome::Duplicate,
+            };
+            return ids.iter().map(outcome_of).collect();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn present(
     collection: &Collection<RawDocumentBuf>,
     ids: &[ObjectId],
+    concern: ReadConcern,
 ) -> Result<HashSet<ObjectId>, Error> {
     let options = FindOptions::builder()
-        .read_concern(ReadConcern::majority())
+        .read_concern(concern)
         .projection(doc! { "_id": 1 })
         .max_time(Duration::from_secs(5))
         .build();

@@ -57,10 +57,10 @@ impl std::fmt::Debug for KeyService {
 pub const KEYS_COLLECTION: &str = "organization_keys";
 
 impl KeyService {
-    pub(super) fn new(database: Database, config: KeyConfig) -> Self {
+    pub(super) fn new(database: &Database, config: KeyConfig) -> Self {
         // A minute bounds how long a service seals with a key that a rotation has replaced.
         let cache =
-            moka::future::Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(60)).build();
+            moka::future::Cache::builder().max_capacity(10_000).time_to_live(Duration::from_mins(1)).build();
         Self {
             collection: database.collection(KEYS_COLLECTION),
             wrapper: Arc::new(SystemKeyWrapper::new(config.system)),

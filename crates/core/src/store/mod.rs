@@ -175,7 +175,7 @@ impl Store {
         let raw = |name: &str| database.collection::<RawDocumentBuf>(name);
         let checkouts = GroupCommit::start(raw(Checkout::COLLECTION), GroupCommitConfig::default());
         let events = GroupCommit::start(raw(ProviderEvent::COLLECTION), GroupCommitConfig::default());
-        let keys = KeyService::new(database.clone(), keys);
+        let keys = KeyService::new(&database, keys);
         Ok(Self { inner: Arc::new(Inner { client, database, checkouts, events, keys }) })
     }
 

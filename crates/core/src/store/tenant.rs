@@ -137,6 +137,13 @@ impl TenantStore {
         Ok(done.matched_count == 1)
     }
 
+    /// Takes a document out; false when it is not there or does not fit `filter`.
+    pub async fn delete<E: Entity>(&self, id: E::Id, filter: Document) -> Result<bool, StoreError> {
+        let mut scoped = self.by_id::<E>(id);
+        scoped.extend(filter);
+        Ok(self.store.collection::<E>().delete_one(scoped).await?.deleted_count == 1)
+    }
+
     /// The tenant's data keys.
     pub async fn keys(&self) -> Result<OrganizationKeys, StoreError> {
         self.store.keys().of(self.tenant.organization).await

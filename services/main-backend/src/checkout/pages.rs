@@ -191,8 +191,8 @@ pub struct Order {
     pub reference: Option<String>,
     /// When the checkout expires, ISO 8601 in UTC.
     pub ends_at: String,
-    /// Time left, by [`Locale::remaining`].
-    pub ends_in: String,
+    /// Seconds left, from which the page counts down.
+    pub seconds_left: i64,
     /// Items and discounts.
     pub lines: Vec<Line>,
     /// Net, tax and total.
@@ -268,7 +268,8 @@ impl PayPage {
     }
 
     fn ends(&self) -> String {
-        fill(self.shell.text().ends_in, &[("time", &self.order.ends_in)])
+        let left = self.shell.locale.remaining(self.order.seconds_left);
+        fill(self.shell.text().ends_in, &[("time", &left)])
     }
 
     fn more(&self) -> String {

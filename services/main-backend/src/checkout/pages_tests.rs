@@ -32,7 +32,7 @@ fn order(lang: Lang) -> Order {
         total: euro(4900, lang),
         reference: Some("ORD-2025001".to_owned()),
         ends_at: "2099-11-23T00:00:00Z".to_owned(),
-        ends_in: Locale::of(lang).remaining(85_260),
+        seconds_left: 85_260,
         lines: vec![
             line("Professional Plan", Some(format!("1 × {}", euro(5000, lang))), 5000),
             line(text.discount, None, -100),
@@ -319,6 +319,42 @@ fn statuses_fit() {
     assert_eq!(status("pay-wrong"), Some(422));
     assert_eq!(status("not-found"), Some(404));
     assert_eq!(status("error"), Some(500));
+}
+
+#[tokio::test]
+async fn pages_keep_to_their_policy_and_errors_become_pages() {
+    use axum::{Router, body::Body, routing::get};
+    use tower::ServiceExt as _;
+    let handler = get(async |nonce: Nonce| {
+        let page = PayPage::samples(Lang::En).remove(0).1;
+        respond(&PayPage { shell: Shell { nonce, ..page.shell.clone() }, ..page })
+    });
+    let app = Router::new().route("/checkout/abc", handler).merge(static_files().router());
+    let app = web_kit::stack::pages(app, &web_kit::stack::StackConfig::default(), error_page);
+    let ask = async |uri: &str| {
+        let request =
+            http::Request::get(uri).header("accept-language", "fr").body(Body::empty()).expect("valid");
+        let response = app.clone().oneshot(request).await.expect("infallible");
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, 100_000).await.expect("small");
+        (parts, String::from_utf8(body.to_vec()).expect("text"))
+    };
+    let (head, page) = ask("/checkout/abc").await;
+    let nonce =
+        page.split("<style nonce=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a nonce");
+    let nonce = nonce.replace("&#43;", "+");
+    let policy = head.headers["content-security-policy"].to_str().expect("ASCII");
+    assert!(policy.contains(&format!("style-src 'nonce-{nonce}'")), "{policy} {nonce}");
+    assert_eq!(head.headers["cache-control"], "no-store");
+    let (script_head, script) = ask(static_files().url(SCRIPT)).await;
+    assert!(script_head.headers["cache-control"].to_str().expect("ASCII").contains("immutable"));
+    assert!(page.len() + script.len() < 60_000, "the page before any provider's script");
+    let (head, page) = ask("/other").await;
+    assert_eq!(head.status, 404);
+    assert!(
+        page.contains("<html lang=\"fr\">")
+            && page.contains(Text::of(Lang::Fr).not_found_title.split('’').next().expect("text"))
+    );
 }
 
 #[test]

@@ -61,6 +61,11 @@ impl TransactionStatus {
         matches!(self, S::Initiated | S::Pending | S::Authorized)
     }
 
+    /// Whether it was ended, by a person or by time, before money was taken.
+    pub const fn ended_unpaid(self) -> bool {
+        matches!(self, S::Cancelled | S::Expired)
+    }
+
     /// Whether money was taken, whatever became of it later.
     pub const fn is_paid(self) -> bool {
         matches!(self, S::Succeeded | S::PartiallyRefunded | S::Refunded | S::Disputed | S::Lost)
@@ -111,8 +116,12 @@ impl TransactionStatus {
     }
 
     /// The statuses passed on the way to another, the last one included: events may be lost or late, so
-    /// that a refund can be the first thing heard of a payment. Empty where no way leads there.
+    /// that a refund can be the first thing heard of a payment. Empty where no way leads there, or none
+    /// is needed.
     pub fn path_to(self, to: Self) -> &'static [Self] {
+        if self == to {
+            return &[];
+        }
         if self.may_become(to) {
             return match to {
                 S::Initiated => &[],

@@ -8,6 +8,8 @@ mod facts;
 mod lifecycle;
 mod operation;
 mod reduce;
+#[cfg(test)]
+pub(crate) mod reduce_tests;
 mod refund;
 mod schedule;
 

@@ -55,7 +55,7 @@ pub struct Operation {
 }
 
 /// Why an operation is not possible.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OperationError {
     /// The status does not allow it.
     #[error("a transaction that is {0} cannot be {1}")]

@@ -139,6 +139,10 @@ impl Transaction {
         self.refunded = self.certain_refunds();
         let wanted = self.computed_status();
         let from = self.status;
+        if from.ended_unpaid() && wanted.ended_unpaid() {
+            // Ended here and then told so by the provider, in its own word: no news.
+            return;
+        }
         let path = from.path_to(wanted);
         if wanted != from && path.is_empty() {
             let detail = format!("the provider's statements lead from {from} to {wanted}");
@@ -375,9 +379,16 @@ impl Transaction {
         let position = self.disputes.iter().position(|d| d.reference == fact.reference);
         if let Some(index) = position {
             let stored = &self.disputes[index];
-            let newer = update.source == Source::Fetch
-                || (update.at, fact.state.rank()) > (stored.at, stored.state.rank());
-            if !newer || stored.state.is_lost() {
+            let newer = match (stored.state.is_lost(), fact.state.is_lost()) {
+                // Lost is final, whichever was heard first.
+                (true, false) => false,
+                (false, true) => true,
+                _ => {
+                    update.source == Source::Fetch
+                        || (update.at, fact.state.rank()) > (stored.at, stored.state.rank())
+                }
+            };
+            if !newer {
                 return false;
             }
         } else if self.disputes.len() >= super::REFUNDS_MAX {

@@ -60,7 +60,7 @@ pub struct RefundRequest {
 }
 
 /// Why a refund is not possible.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RefundError {
     /// No money was taken, or it is disputed.
     #[error("a transaction that is {0} cannot be refunded")]

@@ -15,7 +15,10 @@ impl Transaction {
             .iter()
             .any(|r| matches!(r.state, RefundState::NotSent | RefundState::Pending | RefundState::Unknown));
         let dispute_runs = self.disputes.iter().any(|d| d.state.is_against_merchant() && !d.state.is_lost());
-        self.status.is_open() || refund_runs || dispute_runs || self.operations.iter().any(|o| o.is_running())
+        self.status.is_open()
+            || refund_runs
+            || dispute_runs
+            || self.operations.iter().any(super::operation::Operation::is_running)
     }
 
     /// Plans the next look after a change; a new status starts the schedule anew.

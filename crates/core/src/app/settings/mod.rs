@@ -1,0 +1,55 @@
+//! Settings of a tenant: sites, providers, API keys and webhook endpoints.
+
+pub mod api_keys;
+pub mod endpoints;
+pub mod providers;
+pub mod sites;
+
+use super::{App, AppError, CONFLICT_RETRIES, Problem};
+use crate::{
+    domain::Tenant,
+    store::{StoreError, Versioned},
+};
+
+/// Longest name of anything, in characters.
+const NAME_CHARS_MAX: usize = 100;
+
+/// Reads, changes and saves a setting, again and again until nobody came between. Other nodes see the
+/// change after [`super::SETTINGS_CACHE`] at the latest, this one at once.
+async fn edit<E: Versioned>(
+    app: &App,
+    tenant: Tenant,
+    id: E::Id,
+    what: &'static str,
+    mut change: impl FnMut(&mut E) -> Result<(), AppError> + Send,
+) -> Result<E, AppError> {
+    let store = app.store.for_org(tenant);
+    for _ in 0..CONFLICT_RETRIES {
+        let mut entity = store.get::<E>(id).await?.ok_or(AppError::NotFound(what))?;
+        change(&mut entity)?;
+        match store.save(&mut entity).await {
+            Ok(()) => {
+                app.forget_settings(tenant).await;
+                return Ok(entity);
+            }
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(AppError::Busy)
+}
+
+/// A name that people gave, trimmed.
+fn check_name(name: Option<&str>, problems: &mut Vec<Problem>) -> String {
+    let name = name.unwrap_or_default().trim();
+    if name.is_empty() {
+        problems.push(Problem::new("name", "is required"));
+    } else if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        problems.push(Problem::new("name", "must be at most 100 characters, without control characters"));
+    }
+    name.to_owned()
+}
+
+fn finish(problems: Vec<Problem>) -> Result<(), AppError> {
+    if problems.is_empty() { Ok(()) } else { Err(AppError::Invalid(problems)) }
+}

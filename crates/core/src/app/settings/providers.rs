@@ -1,0 +1,271 @@
+//! Providers: a merchant's own accounts at payment providers.
+
+use mongodb::bson::doc;
+use url::Url;
+
+use super::{App, AppError, Problem, check_name, edit, finish};
+use crate::{
+    crypto::{OrganizationKeys, Sealed, random},
+    domain::{
+        ProviderId, Tenant,
+        provider_account::{Credentials, ProviderAccount, ProviderKind},
+        transaction::Transaction,
+    },
+    provider::AccountInfo,
+    store::{Entity, open_with, seal_with},
+};
+
+/// At most this many providers in an organization and mode.
+const PROVIDERS_MAX: u64 = 100;
+/// Most webhook secrets that are accepted at once.
+const SECRETS_MAX: usize = 5;
+/// Longest credential, in characters.
+const CREDENTIAL_CHARS_MAX: usize = 500;
+
+/// Credentials as they are given; what is absent stays as it is.
+#[derive(Clone, Default)]
+pub struct NewCredentials {
+    /// Stripe's secret key or GoCardless's access token.
+    pub api_key: Option<String>,
+    /// Accepted webhook secrets; more than one while a secret is rolled.
+    pub webhook_secrets: Option<Vec<String>>,
+}
+
+impl std::fmt::Debug for NewCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NewCredentials(redacted)")
+    }
+}
+
+/// What a provider is made or changed with; what is absent stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct ProviderSettings {
+    /// What the panel calls it.
+    pub name: Option<String>,
+    /// Whether customers may choose it.
+    pub enabled: Option<bool>,
+    /// What opens it.
+    pub credentials: NewCredentials,
+}
+
+/// Which credentials a provider has, without showing them.
+#[derive(Debug, Clone, Copy)]
+pub struct CredentialsShape {
+    /// Whether there is an API key.
+    pub has_api_key: bool,
+    /// How many webhook secrets are accepted.
+    pub webhook_secrets: usize,
+}
+
+/// Makes a provider.
+pub async fn create(
+    app: &App,
+    tenant: Tenant,
+    kind: ProviderKind,
+    settings: ProviderSettings,
+) -> Result<ProviderAccount, AppError> {
+    if !kind.allowed_in(tenant.mode) {
+        let message = "the sandbox provider cannot exist in live mode";
+        return Err(AppError::Unprocessable {
+            code: "SANDBOX_NOT_IN_LIVE_MODE",
+            message: message.to_owned(),
+        });
+    }
+    let store = app.store.for_org(tenant);
+    if store.count::<ProviderAccount>(doc! {}, PROVIDERS_MAX).await? >= PROVIDERS_MAX {
+        let message = "an organization takes at most 100 providers";
+        return Err(AppError::conflict("TOO_MANY_PROVIDERS", message));
+    }
+    let mut problems = Vec::new();
+    let name = check_name(settings.name.as_deref().or(Some(default_name(kind))), &mut problems);
+    let mut credentials = Credentials::default();
+    lay_over(&mut credentials, &settings.credentials);
+    if kind == ProviderKind::Sandbox && credentials.webhook_secrets.is_empty() {
+        credentials.webhook_secrets.push(random::site_webhook_secret().expose().to_owned());
+    }
+    check_credentials(app, tenant, kind, &credentials, &mut problems);
+    finish(problems)?;
+    let (keys, now, id) = (store.keys().await?, app.now(), ProviderId::generate());
+    let account = ProviderAccount {
+        id,
+        org: tenant.organization,
+        mode: tenant.mode,
+        kind,
+        name,
+        enabled: settings.enabled.unwrap_or(true),
+        credentials: seal(&keys, tenant, id, &credentials)?,
+        account: None,
+        last_event_at: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    store.insert(&account).await?;
+    app.forget_settings(tenant).await;
+    Ok(account)
+}
+
+/// Changes a provider.
+pub async fn update(
+    app: &App,
+    tenant: Tenant,
+    id: ProviderId,
+    settings: ProviderSettings,
+) -> Result<ProviderAccount, AppError> {
+    let (keys, now) = (app.store.for_org(tenant).keys().await?, app.now());
+    edit::<ProviderAccount>(app, tenant, id, "provider", |account| {
+        let mut problems = Vec::new();
+        if settings.name.is_some() {
+            account.name = check_name(settings.name.as_deref(), &mut problems);
+        }
+        account.enabled = settings.enabled.unwrap_or(account.enabled);
+        let given = &settings.credentials;
+        if given.api_key.is_some() || given.webhook_secrets.is_some() {
+            let mut credentials = open(&keys, account)?;
+            lay_over(&mut credentials, given);
+            check_credentials(app, tenant, account.kind, &credentials, &mut problems);
+            account.credentials = seal(&keys, tenant, id, &credentials)?;
+            if given.api_key.is_some() {
+                // Another key may open another account: the next test finds out which.
+                account.account = None;
+            }
+        }
+        finish(problems)?;
+        account.updated_at = now;
+        Ok(())
+    })
+    .await
+}
+
+/// A provider; another tenant's is not there.
+pub async fn get(app: &App, tenant: Tenant, id: ProviderId) -> Result<ProviderAccount, AppError> {
+    app.store.for_org(tenant).get::<ProviderAccount>(id).await?.ok_or(AppError::NotFound("provider"))
+}
+
+/// Which credentials a provider has.
+pub async fn shape(app: &App, account: &ProviderAccount) -> Result<CredentialsShape, AppError> {
+    let credentials = open(&app.store.for_org(account.tenant()).keys().await?, account)?;
+    Ok(CredentialsShape {
+        has_api_key: credentials.api_key.is_some(),
+        webhook_secrets: credentials.webhook_secrets.len(),
+    })
+}
+
+/// The webhook address to register at the provider.
+pub fn webhook_url(app: &App, account: &ProviderAccount) -> Url {
+    app.webhook_url(account.kind, account.id)
+}
+
+/// Takes a provider out that never took a payment. One that did stays, disabled: its transactions still
+/// need it for refunds and for late news.
+pub async fn delete(app: &App, tenant: Tenant, id: ProviderId) -> Result<(), AppError> {
+    let account = get(app, tenant, id).await?;
+    if account.enabled {
+        let message = "disable the provider first, so that no payment starts meanwhile";
+        return Err(AppError::conflict("PROVIDER_ENABLED", message));
+    }
+    let store = app.store.for_org(tenant);
+    if store.count::<Transaction>(doc! { "providerId": id }, 1).await? > 0 {
+        let message = "transactions were made with this provider: leave it disabled";
+        return Err(AppError::conflict("PROVIDER_IN_USE", message));
+    }
+    store.delete::<ProviderAccount>(id, doc! { "enabled": false }).await?;
+    app.forget_settings(tenant).await;
+    Ok(())
+}
+
+/// Asks the provider whether the credentials work, and remembers whose account they open.
+pub async fn test(app: &App, tenant: Tenant, id: ProviderId) -> Result<AccountInfo, AppError> {
+    let provider = get(app, tenant, id).await?;
+    let account = app.open_account(&provider).await?;
+    let info = app.adapter(provider.kind)?.account_info(&account).await?;
+    if info.livemode.is_some_and(|live| live != tenant.mode.is_live()) {
+        let message = format!("these credentials are not for {} mode", tenant.mode);
+        return Err(AppError::conflict("PROVIDER_MODE_MISMATCH", message));
+    }
+    if info.account.is_some() && info.account != provider.account {
+        let now = app.now();
+        edit::<ProviderAccount>(app, tenant, id, "provider", |stored| {
+            stored.account.clone_from(&info.account);
+            stored.updated_at = now;
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(info)
+}
+
+const fn default_name(kind: ProviderKind) -> &'static str {
+    match kind {
+        ProviderKind::Sandbox => "Sandbox",
+        ProviderKind::Stripe => "Stripe",
+        ProviderKind::GoCardless => "GoCardless",
+    }
+}
+
+fn lay_over(credentials: &mut Credentials, given: &NewCredentials) {
+    if let Some(key) = &given.api_key {
+        credentials.api_key = Some(key.trim().to_owned()).filter(|key| !key.is_empty());
+    }
+    if let Some(secrets) = &given.webhook_secrets {
+        let secrets = secrets.iter().map(|s| s.trim().to_owned()).filter(|s| !s.is_empty());
+        credentials.webhook_secrets = secrets.collect();
+    }
+}
+
+fn check_credentials(
+    app: &App,
+    tenant: Tenant,
+    kind: ProviderKind,
+    credentials: &Credentials,
+    problems: &mut Vec<Problem>,
+) {
+    let environment = app.single_tenant.as_ref().is_some_and(|s| s.organization == tenant.organization);
+    let key = credentials.api_key.as_deref();
+    if kind != ProviderKind::Sandbox && key.is_none() && !environment {
+        problems.push(Problem::new("credentials.apiKey", "is required"));
+    }
+    // Both providers say in the key whether it moves real money.
+    let other_mode: &[&str] = match (kind, tenant.mode.is_live()) {
+        (ProviderKind::Stripe, true) => &["sk_test_", "rk_test_"],
+        (ProviderKind::Stripe, false) => &["sk_live_", "rk_live_"],
+        (ProviderKind::GoCardless, true) => &["sandbox_"],
+        (ProviderKind::GoCardless, false) => &["live_"],
+        (ProviderKind::Sandbox, _) => &[],
+    };
+    if key.is_some_and(|key| other_mode.iter().any(|prefix| key.starts_with(prefix))) {
+        let text = format!("is a key of the other mode: this is {} mode", tenant.mode);
+        problems.push(Problem::new("credentials.apiKey", text));
+    }
+    if credentials.webhook_secrets.len() > SECRETS_MAX {
+        let text = format!("must be at most {SECRETS_MAX}");
+        problems.push(Problem::new("credentials.webhookSecrets", text));
+    }
+    let fits =
+        |text: &str| text.len() <= CREDENTIAL_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !key.is_none_or(fits) {
+        problems.push(Problem::new("credentials.apiKey", "must be printable ASCII without spaces"));
+    }
+    if !credentials.webhook_secrets.iter().all(|secret| fits(secret)) {
+        problems.push(Problem::new("credentials.webhookSecrets", "must be printable ASCII without spaces"));
+    }
+}
+
+/// A provider's credentials. For this crate's use cases alone: replies never show them.
+pub(crate) fn open(keys: &OrganizationKeys, account: &ProviderAccount) -> Result<Credentials, AppError> {
+    let (collection, id) = (ProviderAccount::COLLECTION, account.id.to_string());
+    let field = ProviderAccount::CREDENTIALS_FIELD;
+    let text = open_with(keys, account.tenant(), collection, &id, field, &account.credentials)?;
+    serde_json::from_str(&text).map_err(|_| AppError::internal("stored credentials cannot be read"))
+}
+
+fn seal(
+    keys: &OrganizationKeys,
+    tenant: Tenant,
+    id: ProviderId,
+    credentials: &Credentials,
+) -> Result<Sealed, AppError> {
+    let text = serde_json::to_string(credentials).map_err(|e| AppError::internal(e.to_string()))?;
+    let (collection, field) = (ProviderAccount::COLLECTION, ProviderAccount::CREDENTIALS_FIELD);
+    Ok(seal_with(keys, tenant, collection, &id.to_string(), field, text.as_bytes()))
+}

@@ -1,0 +1,231 @@
+//! What waits in a lane, and what is marked as on the wire.
+
+use std::collections::{HashMap, HashSet};
+
+use futures::TryStreamExt;
+use mongodb::bson::{Document, doc};
+
+use super::{
+    attempt,
+    silence::{self, Order},
+};
+use crate::{
+    app::App,
+    domain::{
+        EndpointId, Mode, OrganizationId, Tenant, Timestamp, TransactionId,
+        delivery::{AttemptOutcome, Delivery, DeliveryAttempt, DeliveryKind},
+        lane::LaneId,
+    },
+    outbound::Receiver,
+    store::{StoreError, codec::oid},
+};
+
+/// Rows of attempts kept in a delivery; manual resends add to them without end.
+const ATTEMPTS_MAX: i64 = 100;
+
+/// Who reads at the end of a lane.
+pub(super) fn receiver_of(lane: &LaneId) -> Receiver {
+    match lane.as_str().split(':').nth(2) {
+        Some("ipn") => Receiver::Ipn,
+        _ => Receiver::Webhook,
+    }
+}
+
+/// The endpoint of a webhook lane.
+pub(super) fn endpoint_of(lane: &LaneId) -> Option<EndpointId> {
+    let mut parts = lane.as_str().split(':').skip(2);
+    (parts.next() == Some("endpoint")).then(|| parts.next()?.parse().ok())?
+}
+
+/// Whose lane it is.
+pub(super) fn tenant_of(lane: &LaneId) -> Tenant {
+    let mut parts = lane.as_str().split(':');
+    let organization = parts.next().and_then(|id| id.parse().ok());
+    let mode = parts.next().and_then(|mode| mode.parse().ok());
+    // A lane's name is made by `LaneId` alone; no tenant has the id of zeros.
+    Tenant::new(organization.unwrap_or(OrganizationId::from_bytes([0; 12])), mode.unwrap_or(Mode::Test))
+}
+
+async fn find(
+    app: &App,
+    lane: &LaneId,
+    due: Document,
+    sort: Document,
+    limit: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    let filter = doc! { "lane": lane.as_str(), "due": due, "state": "pending" };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    Ok(app.store.collection::<Delivery>().find(filter).sort(sort).limit(limit).await?.try_collect().await?)
+}
+
+/// What is due and may go, oldest first, at most `room`: of each transaction that is not `busy` its newest
+/// message, unless that is silenced.
+pub(super) async fn due(
+    app: &App,
+    lane: &LaneId,
+    now: Timestamp,
+    busy: &HashSet<TransactionId>,
+    room: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    // Some of them may have to wait for others of their transaction.
+    let limit = room + busy.len();
+    loop {
+        let found = find(app, lane, doc! { "$lte": now }, doc! { "due": 1 }, limit).await?;
+        let all = found.len() < limit;
+        let mut ready = choose(app, found, busy).await?;
+        // None of many: they were outdated and have been ended, so the next look sees others.
+        if all || !ready.is_empty() {
+            ready.truncate(room);
+            return Ok(ready);
+        }
+    }
+}
+
+/// The newest message that is due: the best probe.
+pub(super) async fn newest_due(
+    app: &App,
+    lane: &LaneId,
+    now: Timestamp,
+) -> Result<Vec<Delivery>, StoreError> {
+    let found = find(app, lane, doc! { "$lte": now }, doc! { "due": -1 }, 1).await?;
+    choose(app, found, &HashSet::new()).await
+}
+
+/// When something is due next.
+pub(super) async fn earliest(app: &App, lane: &LaneId) -> Result<Option<Timestamp>, StoreError> {
+    let found = find(app, lane, doc! { "$exists": true }, doc! { "due": 1 }, 1).await?;
+    Ok(found.into_iter().next().and_then(|delivery| delivery.due))
+}
+
+/// Leaves out IPNs that are outdated or silenced, and ends them.
+async fn choose(
+    app: &App,
+    found: Vec<Delivery>,
+    busy: &HashSet<TransactionId>,
+) -> Result<Vec<Delivery>, StoreError> {
+    let subject = |delivery: &Delivery| match delivery.kind {
+        DeliveryKind::Ipn => delivery.transaction_id.zip(delivery.event_version),
+        DeliveryKind::Webhook => None,
+    };
+    let transactions: Vec<TransactionId> =
+        found.iter().filter_map(|delivery| subject(delivery).map(|(id, _)| id)).collect();
+    let newest = if transactions.is_empty() {
+        HashMap::new()
+    } else {
+        silence::newest_versions(&app.store, &transactions).await?
+    };
+    let mut ready = Vec::with_capacity(found.len());
+    for delivery in found {
+        let Some((transaction, version)) = subject(&delivery) else {
+            ready.push(delivery);
+            continue;
+        };
+        if newest.get(&transaction).is_some_and(|newest| *newest > version) {
+            end(app, &delivery, silence::NEWER).await?;
+        } else if is_silenced(app, &delivery).await? {
+            end(app, &delivery, silence::SILENCED).await?;
+        } else if !busy.contains(&transaction) {
+            ready.push(delivery);
+        }
+    }
+    Ok(ready)
+}
+
+async fn is_silenced(app: &App, delivery: &Delivery) -> Result<bool, StoreError> {
+    match (Order::of_delivery(delivery), delivery.ipn_status) {
+        (Some(order), Some(status)) => order.is_silenced(&app.store, status).await,
+        _ => Ok(false),
+    }
+}
+
+async fn end(app: &App, delivery: &Delivery, reason: &str) -> Result<(), StoreError> {
+    let filter = doc! { "_id": oid(delivery.id), "state": "pending" };
+    silence::supersede(&app.store, filter, reason, app.now()).await
+}
+
+/// Writes down that these are going on the wire: one write for the batch. Answers those that were still
+/// waiting, each with its attempt's number.
+pub(super) async fn mark(
+    app: &App,
+    batch: Vec<Delivery>,
+    started: Timestamp,
+) -> Result<Vec<(Delivery, i64)>, StoreError> {
+    let ids: Vec<_> = batch.iter().map(|delivery| oid(delivery.id)).collect();
+    let filter = doc! { "_id": { "$in": &ids }, "state": "pending" };
+    let number = doc! { "$add": [{ "$ifNull": [{ "$last": "$attempts.number" }, 0_i64] }, 1_i64] };
+    let row = doc! { "number": number, "startedAt": started, "outcome": "started" };
+    let rows = doc! { "$concatArrays": [{ "$ifNull": ["$attempts", []] }, [row]] };
+    let update = vec![
+        doc! { "$set": {
+            "state": "sending",
+            "tries": { "$add": [{ "$ifNull": ["$tries", 0_i64] }, 1_i64] },
+            "attempts": { "$slice": [rows, -ATTEMPTS_MAX] },
+            "updatedAt": started,
+        } },
+        doc! { "$unset": "due" },
+    ];
+    let collection = app.store.collection::<Delivery>();
+    let marked = collection.update_many(filter, update).await?;
+    let numbered = |delivery: Delivery| {
+        let number = delivery.attempts.last().map_or(0, |attempt| attempt.number) + 1;
+        (delivery, number)
+    };
+    if marked.modified_count == u64::try_from(ids.len()).unwrap_or(u64::MAX) {
+        return Ok(batch.into_iter().map(numbered).collect());
+    }
+    // Some were superseded, resent or cancelled meanwhile: ask which are ours. Nobody else marks
+    // deliveries of a lane that we hold.
+    let ours = collection.find(doc! { "_id": { "$in": ids }, "state": "sending" }).await?;
+    let ours: Vec<Delivery> = ours.try_collect().await?;
+    let ours: HashSet<_> = ours.into_iter().map(|delivery| delivery.id).collect();
+    Ok(batch.into_iter().filter(|delivery| ours.contains(&delivery.id)).map(numbered).collect())
+}
+
+/// Takes up what a dead holder had on the wire: nobody knows whether it arrived, so its attempt says
+/// `unknown` and it goes out again. Answers how many there were.
+pub(super) async fn recover(app: &App, lane: &LaneId) -> Result<usize, StoreError> {
+    let collection = app.store.collection::<Delivery>();
+    let found = collection.find(doc! { "lane": lane.as_str(), "state": "sending" }).await?;
+    let cut_off: Vec<Delivery> = found.try_collect().await?;
+    for delivery in &cut_off {
+        let Some(DeliveryAttempt { number, started_at, outcome, .. }) = delivery.attempts.last() else {
+            continue;
+        };
+        let now = app.now();
+        // The row counts as an attempt, so that a message that kills its worker ends some day.
+        let mut made = Delivery { tries: delivery.tries - 1, ..delivery.clone() };
+        made.attempts.pop();
+        let again = attempt::after_failure(&made, *started_at, now, None).map(|_| now);
+        let mut set = doc! { "updatedAt": now };
+        if *outcome == AttemptOutcome::Started {
+            set.insert("attempts.$.outcome", "unknown");
+        }
+        let update = if again.is_some() {
+            set.extend(doc! { "state": "pending", "due": now });
+            doc! { "$set": set }
+        } else {
+            set.extend(doc! { "state": "failed", "reason": "every attempt of the schedule has failed" });
+            doc! { "$set": set, "$unset": { "due": "" } }
+        };
+        let filter = doc! { "_id": oid(delivery.id), "state": "sending", "attempts.number": *number };
+        collection.update_one(filter, update).await?;
+    }
+    Ok(cut_off.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lane_names_tell_receiver_endpoint_and_tenant() {
+        let tenant = Tenant::new(OrganizationId::from_bytes([7; 12]), Mode::Live);
+        let endpoint = EndpointId::from_bytes([9; 12]);
+        let lane = LaneId::endpoint(tenant, endpoint);
+        assert_eq!((receiver_of(&lane), endpoint_of(&lane)), (Receiver::Webhook, Some(endpoint)));
+        assert_eq!(tenant_of(&lane), tenant);
+        let lane = LaneId::ipn(tenant, "[2001:db8::1]:8443");
+        assert_eq!((receiver_of(&lane), endpoint_of(&lane)), (Receiver::Ipn, None));
+        assert_eq!(tenant_of(&lane), tenant);
+    }
+}

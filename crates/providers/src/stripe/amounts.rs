@@ -1,0 +1,125 @@
+//! Stripe's amounts: its own smallest units, which are not always those of ISO 4217.
+//!
+//! Source: Stripe's documentation of currencies. Zero-decimal currencies are counted in whole units (also
+//! MGA, which has two decimals in ISO 4217); ISK and UGX, which have none, are sent with two that end in
+//! 00; three-decimal ones must end in 0.
+
+use gateway_core::domain::{Currency, Money};
+
+const ZERO_DECIMAL: &[&str] = &[
+    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
+];
+const THREE_DECIMAL: &[&str] = &["BHD", "JOD", "KWD", "OMR", "TND"];
+
+const NOT_REPRESENTABLE: &str = "Stripe has no unit small enough for this amount";
+const NOT_SUPPORTED: &str = "Stripe does not take this currency";
+const TOO_LARGE: &str = "the amount is too large";
+
+/// How many decimals Stripe counts; `None` where it does not take the currency.
+fn decimals(currency: Currency) -> Option<u32> {
+    let code = currency.code();
+    if ZERO_DECIMAL.contains(&code) {
+        Some(0)
+    } else if THREE_DECIMAL.contains(&code) {
+        Some(3)
+    } else if currency.exponent() == 3 {
+        None
+    } else {
+        Some(2)
+    }
+}
+
+/// An amount in Stripe's units.
+pub(super) fn to_stripe(amount: Money) -> Result<i64, &'static str> {
+    let theirs = decimals(amount.currency).ok_or(NOT_SUPPORTED)?;
+    let ours = amount.currency.exponent();
+    if theirs == 3 && amount.minor % 10 != 0 {
+        return Err("Stripe takes three-decimal currencies only in steps of ten");
+    }
+    rescale(amount.minor, ours, theirs)
+}
+
+/// Stripe's units as our minor units.
+pub(super) fn from_stripe(amount: i64, currency: Currency) -> Result<i64, &'static str> {
+    let theirs = decimals(currency).ok_or(NOT_SUPPORTED)?;
+    rescale(amount, theirs, currency.exponent())
+}
+
+fn rescale(amount: i64, from: u32, to: u32) -> Result<i64, &'static str> {
+    if to >= from {
+        return amount.checked_mul(10_i64.pow(to - from)).ok_or(TOO_LARGE);
+    }
+    let divisor = 10_i64.pow(from - to);
+    if amount % divisor == 0 { Ok(amount / divisor) } else { Err(NOT_REPRESENTABLE) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn money(minor: i64, code: &str) -> Money {
+        Money::new(minor, code.parse().unwrap())
+    }
+
+    #[test]
+    fn units_follow_stripes_table() {
+        for (minor, code, stripe) in [
+            (1099, "EUR", Ok(1099)),
+            (1099, "USD", Ok(1099)),
+            (500, "JPY", Ok(500)),
+            (500, "KRW", Ok(500)),
+            (500, "ISK", Ok(50_000)),
+            (500, "UGX", Ok(50_000)),
+            (500_000, "MGA", Ok(5_000)),
+            (5_120, "KWD", Ok(5_120)),
+            (5_120, "TND", Ok(5_120)),
+            (1099, "HUF", Ok(1099)),
+        ] {
+            assert_eq!(to_stripe(money(minor, code)), stripe, "{code}");
+            assert_eq!(from_stripe(stripe.unwrap(), code.parse().unwrap()), Ok(minor), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_stripe_cannot_express_is_refused() {
+        assert_eq!(
+            to_stripe(money(5_121, "KWD")),
+            Err("Stripe takes three-decimal currencies only in steps of ten")
+        );
+        assert_eq!(to_stripe(money(150, "MGA")), Err(NOT_REPRESENTABLE));
+        assert_eq!(to_stripe(money(5_120, "IQD")), Err(NOT_SUPPORTED));
+        assert_eq!(from_stripe(50_001, "ISK".parse().unwrap()), Err(NOT_REPRESENTABLE));
+        assert_eq!(to_stripe(money(i64::MAX, "ISK")), Err(TOO_LARGE));
+    }
+
+    proptest! {
+        #[test]
+        fn every_amount_that_goes_out_comes_back(
+            minor in -1_000_000_000_000_i64..1_000_000_000_000,
+            code in prop::sample::select(vec![
+                "EUR", "USD", "GBP", "JPY", "KRW", "XAF", "ISK", "UGX", "MGA", "BHD", "KWD", "TND", "OMR", "JOD",
+            ]),
+        ) {
+            let amount = money(minor, code);
+            match to_stripe(amount) {
+                Ok(stripe) => prop_assert_eq!(from_stripe(stripe, amount.currency), Ok(minor)),
+                Err(_) => prop_assert!(
+                    (THREE_DECIMAL.contains(&code) && minor % 10 != 0) || (code == "MGA" && minor % 100 != 0)
+                ),
+            }
+        }
+
+        #[test]
+        fn sums_survive_the_conversion(
+            parts in prop::collection::vec(0_i64..1_000_000, 1..20),
+            code in prop::sample::select(vec!["EUR", "JPY", "ISK", "UGX"]),
+        ) {
+            let converted: i64 = parts.iter().map(|part| to_stripe(money(*part, code)).unwrap()).sum();
+            prop_assert_eq!(Ok(converted), to_stripe(money(parts.iter().sum(), code)));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Lenient reading where shops are not strict: empty text, empty lists for empty objects, numbers where text
+//! is meant.
+
+use std::{fmt, marker::PhantomData};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Request},
+};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+use utoipa::ToSchema;
+use web_kit::{ApiError, RawJson, json::body_error};
+
+/// Text; whole numbers are taken as their text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, ToSchema)]
+#[schema(value_type = String)]
+pub struct Text(pub String);
+
+impl Text {
+    /// The text, unless there is none.
+    pub fn given(text: Option<Self>) -> Option<String> {
+        text.map(|text| text.0).filter(|text| !text.trim().is_empty())
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reads;
+        impl Visitor<'_> for Reads {
+            type Value = Text;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(text.to_owned()))
+            }
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Text, E> {
+                Ok(Text(number.to_string()))
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Text, E> {
+                Ok(Text(number.to_string()))
+            }
+        }
+        deserializer.deserialize_any(Reads)
+    }
+}
+
+/// An object, or nothing: `null`, `""` and `[]`, which is what PHP writes for an empty array.
+pub fn object_or_nothing<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Reads<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Reads<T> {
+        type Value = Option<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<T>, A::Error> {
+            match list.next_element::<IgnoredAny>()? {
+                None => Ok(None),
+                Some(_) => Err(A::Error::custom("must be an object, not a list")),
+            }
+        }
+        fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+        fn visit_none<E: Error>(self) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+        fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
+            if text.is_empty() { Ok(None) } else { Err(E::custom("must be an object")) }
+        }
+    }
+    deserializer.deserialize_any(Reads(PhantomData))
+}
+
+/// For a `PATCH`: absent is `None`, `null` is `Some(None)`.
+pub fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// A JSON body that may be left out.
+#[derive(Debug, Clone, Default)]
+pub struct OptionalJson<T> {
+    /// The body as it came.
+    pub bytes: Bytes,
+    /// What it says.
+    pub value: T,
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let rest = Request::from_parts(parts.clone(), body);
+        let bytes = Bytes::from_request(rest, state).await.map_err(|error| body_error(&error))?;
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        let again = Request::from_parts(parts, Body::from(bytes));
+        let RawJson { bytes, value } = RawJson::from_request(again, state).await?;
+        Ok(Self { bytes, value })
+    }
+}

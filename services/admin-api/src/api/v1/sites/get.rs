@@ -1,0 +1,28 @@
+//! `GET /v1/sites/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::settings::sites, domain::SiteId};
+use web_kit::{ApiError, Json, Path};
+
+use super::{SiteBody, body};
+use crate::{
+    authority::{ApiKey, SiteRead},
+    state::AppState,
+};
+
+/// Read a site.
+#[utoipa::path(
+    get, path = "/sites/{id}", tag = "sites", operation_id = "getSite",
+    params(("id" = String, Path, description = "The site.")),
+    responses((status = 200, description = "The site.", body = SiteBody)),
+    extensions(("x-required-scope" = json!("site:read"))),
+)]
+pub async fn get_site(
+    State(state): State<AppState>,
+    key: ApiKey<SiteRead>,
+    Path(id): Path<SiteId>,
+) -> Result<Json<SiteBody>, ApiError> {
+    let site = sites::get(&state.app, key.tenant(), id).await?;
+    let default_ipn_url = sites::default_ipn_url(&state.app, &site).await?;
+    Ok(Json(body(&site, default_ipn_url)))
+}

@@ -1,0 +1,62 @@
+//! Sites: a merchant's shops.
+
+mod get;
+
+use gateway_core::domain::site::Site;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::state::AppState;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(get::get_site))
+}
+
+/// A site.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SiteBody {
+    /// Its id.
+    pub id: String,
+    /// `live` or `test`.
+    pub mode: &'static str,
+    /// Shown to customers.
+    pub name: String,
+    /// `#rrggbb`.
+    pub brand_color: Option<String>,
+    /// The IPN schema of new checkouts: 1 or 2.
+    pub ipn_version: u8,
+    /// Whether a −1 is sent when a transaction is initiated.
+    pub send_initiated: bool,
+    /// Whether the shop sends total × 100 whatever the currency.
+    pub amounts_in_hundredths: bool,
+    /// Web origins that may use the checkout runtime.
+    pub origins: Vec<String>,
+    /// The providers offered, in order; all enabled ones when empty.
+    pub provider_ids: Vec<String>,
+    /// Where IPNs go when a checkout names no address.
+    pub default_ipn_url: Option<String>,
+    /// When it was made.
+    pub created_at: String,
+    /// When it last changed.
+    pub updated_at: String,
+}
+
+/// A site as the API shows it; its IPN address must be opened before.
+fn body(site: &Site, default_ipn_url: Option<String>) -> SiteBody {
+    SiteBody {
+        id: site.id.to_string(),
+        mode: site.mode.as_str(),
+        name: site.name.clone(),
+        brand_color: site.brand_color.clone(),
+        ipn_version: site.ipn_version.into(),
+        send_initiated: site.send_initiated,
+        amounts_in_hundredths: site.amounts_in_hundredths,
+        origins: site.origins.clone(),
+        provider_ids: site.provider_ids.iter().map(ToString::to_string).collect(),
+        default_ipn_url,
+        created_at: site.created_at.to_string(),
+        updated_at: site.updated_at.to_string(),
+    }
+}

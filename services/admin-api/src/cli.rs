@@ -1,0 +1,59 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use gateway_core::domain::Mode;
+
+/// Tollgate's Admin API. Without a command it serves; its settings are environment variables.
+#[derive(Debug, Parser)]
+#[command(name = "admin-api", disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Commands of the operator.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make an organization, a site, providers and an API key, or use those that exist.
+    Bootstrap(Bootstrap),
+}
+
+/// What `bootstrap` makes.
+#[derive(Args)]
+pub struct Bootstrap {
+    /// Name of the organization.
+    #[arg(long)]
+    pub organization: String,
+    /// Name of the site.
+    #[arg(long)]
+    pub site: String,
+    /// live or test.
+    #[arg(long, default_value = "test")]
+    pub mode: Mode,
+    /// Make the built-in sandbox provider (test mode only).
+    #[arg(long)]
+    pub sandbox: bool,
+    /// Secret key of a Stripe account; makes the provider.
+    #[arg(long)]
+    pub stripe_secret_key: Option<String>,
+    /// Signing secret of the webhook endpoint at Stripe.
+    #[arg(long)]
+    pub stripe_webhook_secret: Option<String>,
+    /// Access token of a `GoCardless` account; makes the provider.
+    #[arg(long)]
+    pub gocardless_access_token: Option<String>,
+    /// Secret of the webhook endpoint at `GoCardless`.
+    #[arg(long)]
+    pub gocardless_webhook_secret: Option<String>,
+    /// Print one JSON object instead of lines for people.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl std::fmt::Debug for Bootstrap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Bootstrap");
+        shown.field("organization", &self.organization).field("site", &self.site).finish_non_exhaustive()
+    }
+}

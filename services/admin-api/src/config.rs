@@ -1,0 +1,54 @@
+//! Settings of this service.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use gateway_core::config::{CommonConfig, ConfigError, Reader, listen};
+use web_kit::{
+    TrustedProxies,
+    rate_limit::{Rate, RateConfig},
+};
+
+/// Everything that is configured.
+#[derive(Debug, Clone)]
+pub struct AdminConfig {
+    /// What every service needs.
+    pub common: CommonConfig,
+    /// `ADMIN_PANEL_LISTEN`: browsers.
+    pub panel: SocketAddr,
+    /// `ADMIN_API_LISTEN`: merchants' servers.
+    pub api: SocketAddr,
+    /// `ADMIN_HEALTH_LISTEN`: health and metrics, never routed to from outside.
+    pub health: SocketAddr,
+    /// `TRUSTED_PROXIES`: whose `X-Real-IP` is believed.
+    pub proxies: TrustedProxies,
+    /// `RATE_LIMIT_{KEY,ORGANIZATION,ADDRESS}_{PER_SECOND,BURST}`.
+    pub rates: RateConfig,
+}
+
+impl AdminConfig {
+    /// Reads the environment; tells all problems at once.
+    pub fn read() -> Result<Self, ConfigError> {
+        let mut reader = Reader::from_env();
+        let common = CommonConfig::read(&mut reader, "admin-api");
+        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let panel = listen(&mut reader, "ADMIN_PANEL_LISTEN", loopback(5000));
+        let api = listen(&mut reader, "ADMIN_API_LISTEN", loopback(5001));
+        let health = listen(&mut reader, "ADMIN_HEALTH_LISTEN", loopback(5090));
+        let proxies = reader.optional("TRUSTED_PROXIES").unwrap_or_default();
+        // Generous: any answer but 200 makes a shop cancel its customer's order.
+        let rates = RateConfig {
+            per_key: rate(&mut reader, "KEY", 3_000),
+            per_organization: rate(&mut reader, "ORGANIZATION", 6_000),
+            per_address: rate(&mut reader, "ADDRESS", 6_000),
+        };
+        let config = common.map(|common| Self { common, panel, api, health, proxies, rates });
+        reader.finish(config)
+    }
+}
+
+/// Requests per second and at once; 0 per second switches a limit off.
+fn rate(reader: &mut Reader, of: &str, default: u32) -> Option<Rate> {
+    let per_second: u32 = reader.optional(&format!("RATE_LIMIT_{of}_PER_SECOND")).unwrap_or(default);
+    let burst: u32 = reader.optional(&format!("RATE_LIMIT_{of}_BURST")).unwrap_or(per_second);
+    (per_second > 0).then(|| Rate::new(per_second, burst))
+}

@@ -1,0 +1,70 @@
+//! Serving: three listeners, and an orderly end.
+
+use std::process::ExitCode;
+
+use axum::{Router, routing::get};
+use gateway_core::{app::App, domain::SystemClock};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use web_kit::{
+    health::{self, HealthReport},
+    rate_limit::RateLimits,
+    shutdown::{ServeLimits, serve as serve_until, stop_on_signal},
+    stack::{self, StackConfig},
+};
+
+use crate::{Failure, adapters, api, config::AdminConfig, panel, state::AppState};
+
+/// Serves until a signal asks to stop.
+pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
+    let stop = stop_on_signal()?;
+    let metrics = health::install_prometheus()?;
+    let registry = adapters::registry(&config.common.provider_urls);
+    let app = App::start(&config.common, registry, SystemClock::shared()).await?;
+    let limits = RateLimits::new(config.rates);
+    tokio::spawn(limits.clone().clean_up_until(stop.clone()));
+    tokio::spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));
+    let checked = app.clone();
+    let deep = move || mongodb_health(checked.clone());
+    let routes = api::router(AppState { app: app.clone(), limits });
+    let urls = &config.common.urls;
+    let api = stack::api(
+        routes.clone().route("/health", get(health::live)),
+        &stack_config(&config, urls.admin_backend.scheme()),
+    );
+    let panel = panel::router(routes, &stack_config(&config, urls.admin_frontend.scheme()));
+    let listeners = [
+        (bind("ADMIN_API_LISTEN", config.api).await?, api),
+        (bind("ADMIN_PANEL_LISTEN", config.panel).await?, panel),
+        (bind("ADMIN_HEALTH_LISTEN", config.health).await?, health::router(deep, Some(metrics))),
+    ];
+    tracing::info!(api = %config.api, panel = %config.panel, health = %config.health, "listening");
+    run(listeners, &stop).await?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run(listeners: [(TcpListener, Router); 3], stop: &CancellationToken) -> Result<(), Failure> {
+    let serving = listeners
+        .map(|(listener, router)| serve_until(listener, router, ServeLimits::default(), stop.clone()));
+    for ended in futures::future::join_all(serving).await {
+        ended?;
+    }
+    Ok(())
+}
+
+fn stack_config(config: &AdminConfig, scheme: &str) -> StackConfig {
+    StackConfig { proxies: config.proxies.clone(), https: scheme == "https", ..StackConfig::default() }
+}
+
+async fn bind(name: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| format!("{name}={address}: {error}").into())
+}
+
+async fn mongodb_health(app: App) -> HealthReport {
+    let started = std::time::Instant::now();
+    let answer = app.store.ping().await;
+    let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    HealthReport::new().check("mongodb", answer.is_ok(), json!({ "latencyMs": latency_ms }))
+}

@@ -1,0 +1,13 @@
+//! What handlers work with.
+
+use gateway_core::app::App;
+use web_kit::rate_limit::RateLimits;
+
+/// The use cases, and what one caller may do of them. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    /// The use cases.
+    pub app: App,
+    /// Limits per key, organization and address.
+    pub limits: RateLimits,
+}

@@ -1,0 +1,41 @@
+//! The worker's settings.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use gateway_core::{
+    config::{CommonConfig, ConfigError, Reader, listen},
+    jobs::deliver::SenderConfig,
+};
+
+/// The worker's settings.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// What every service needs.
+    pub common: CommonConfig,
+    /// `WORKER_LISTEN`: internal, never public.
+    pub listen: SocketAddr,
+    /// `WORKER_HEALTH_LISTEN`.
+    pub health_listen: SocketAddr,
+    /// How messages are sent; `WORKER_DELIVERY_SLOTS` sets how many requests may be on the wire.
+    pub sender: SenderConfig,
+}
+
+impl WorkerConfig {
+    /// Reads the environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let mut reader = Reader::from_env();
+        let common = CommonConfig::read(&mut reader, "tollgate-worker");
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = listen(&mut reader, "WORKER_LISTEN", local(8090));
+        let health_listen = listen(&mut reader, "WORKER_HEALTH_LISTEN", local(8091));
+        let mut sender = SenderConfig::default();
+        if let Some(slots) = reader.optional("WORKER_DELIVERY_SLOTS") {
+            sender.slots = slots;
+        }
+        if sender.slots < 4 {
+            reader.problem("WORKER_DELIVERY_SLOTS: at least 4, so that four organizations can share");
+        }
+        let config = common.map(|common| Self { common, listen: address, health_listen, sender });
+        reader.finish(config)
+    }
+}

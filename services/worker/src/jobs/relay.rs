@@ -1,0 +1,142 @@
+//! Relays outboxes: told by a change stream within milliseconds, and by polling when nobody told.
+//!
+//! The stream is a shortcut only. Its resume token is not kept: whatever happened while it was away, the
+//! poll finds by `outbox.due`. Every worker hears of everything; relaying twice makes nothing new, and it
+//! wakes the lanes that this worker holds.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::StreamExt;
+use gateway_core::{
+    app::App,
+    domain::{checkout::Checkout, transaction::Transaction},
+    jobs::relay::Relay,
+    store::Entity,
+};
+use mongodb::{
+    bson::{RawDocumentBuf, deserialize_from_slice, doc},
+    change_stream::event::ChangeStreamEvent,
+    error::Error,
+};
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+/// Documents relayed at once. One document is always relayed by the same hand, so its changes stay in order.
+const HANDS: usize = 32;
+
+/// Changes that wait for one hand; what does not fit is left to the poll.
+const QUEUE_MAX: usize = 256;
+
+/// How often is polled: pick-up stays below a second without any stream.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Documents of each kind per poll.
+const HAND_FULL: i64 = 200;
+
+/// Longest pause between two tries to open the stream.
+const REOPEN_MAX: Duration = Duration::from_secs(30);
+
+/// A document with something to relay.
+enum Told {
+    Checkout(Box<Checkout>),
+    Transaction(Box<Transaction>),
+}
+
+/// Relays until `stop`.
+pub async fn run(relay: Relay, app: App, stop: CancellationToken) {
+    let missed = Arc::new(Notify::new());
+    let hands: Vec<_> = (0..HANDS).map(|_| hand(relay.clone())).collect();
+    let listening = listen(&app, &hands, &missed, &stop);
+    let polling = poll(&relay, &missed, &stop);
+    tokio::join!(listening, polling);
+}
+
+fn hand(relay: Relay) -> mpsc::Sender<Told> {
+    let (queue, mut told) = mpsc::channel(QUEUE_MAX);
+    tokio::spawn(async move {
+        while let Some(document) = told.recv().await {
+            // A failure has been logged, and the document put off.
+            let _ = match document {
+                Told::Checkout(checkout) => relay.relay(&*checkout).await,
+                Told::Transaction(transaction) => relay.relay(&*transaction).await,
+            };
+        }
+    });
+    queue
+}
+
+async fn poll(relay: &Relay, missed: &Notify, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        let pause = match relay.poll(HAND_FULL).await {
+            Ok(found) if found >= usize::try_from(HAND_FULL).unwrap_or(usize::MAX) => Duration::ZERO,
+            Ok(_) => POLL,
+            Err(error) => {
+                tracing::error!(error = ?error, "outboxes could not be polled");
+                POLL * 4
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = missed.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Keeps a change stream open; while there is none, the poll does the work.
+async fn listen(app: &App, hands: &[mpsc::Sender<Told>], missed: &Notify, stop: &CancellationToken) {
+    let mut pause = Duration::from_secs(1);
+    while !stop.is_cancelled() {
+        let opened = tokio::time::Instant::now();
+        match stop.run_until_cancelled(follow(app, hands, missed)).await {
+            None => return,
+            Some(Ok(())) => tracing::warn!("the change stream ended"),
+            Some(Err(error)) => tracing::warn!(%error, "the change stream broke off"),
+        }
+        metrics::counter!("change_stream_restarts_total").increment(1);
+        pause =
+            if opened.elapsed() > REOPEN_MAX { Duration::from_secs(1) } else { (pause * 2).min(REOPEN_MAX) };
+        let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+    }
+}
+
+async fn follow(app: &App, hands: &[mpsc::Sender<Told>], missed: &Notify) -> Result<(), Error> {
+    let wanted = doc! { "$match": {
+        "ns.coll": { "$in": [Checkout::COLLECTION, Transaction::COLLECTION] },
+        "operationType": { "$in": ["insert", "replace"] },
+        "fullDocument.outbox.due": { "$exists": true },
+    } };
+    let stream = app.store.database().watch().pipeline([wanted]);
+    let mut stream = stream.await?.with_type::<ChangeStreamEvent<RawDocumentBuf>>();
+    while let Some(event) = stream.next().await {
+        let event = event?;
+        let Some(document) = event.full_document else { continue };
+        let collection = event.ns.and_then(|namespace| namespace.coll);
+        if !tell(hands, collection.as_deref(), &document) {
+            missed.notify_one();
+        }
+    }
+    Ok(())
+}
+
+/// Hands a document over; false when its hand is full or it cannot be read, which the poll then tells of.
+fn tell(hands: &[mpsc::Sender<Told>], collection: Option<&str>, document: &RawDocumentBuf) -> bool {
+    let told = match collection {
+        Some(Checkout::COLLECTION) => {
+            deserialize_from_slice(document.as_bytes()).map(|found| Told::Checkout(Box::new(found)))
+        }
+        _ => deserialize_from_slice(document.as_bytes()).map(|found| Told::Transaction(Box::new(found))),
+    };
+    let Ok(told) = told else { return false };
+    let mut hasher = DefaultHasher::new();
+    match &told {
+        Told::Checkout(checkout) => checkout.id.hash(&mut hasher),
+        Told::Transaction(transaction) => transaction.id.hash(&mut hasher),
+    }
+    let hand = usize::try_from(hasher.finish() % HANDS as u64).unwrap_or(0);
+    hands[hand].try_send(told).is_ok()
+}

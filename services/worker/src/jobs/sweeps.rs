@@ -1,0 +1,80 @@
+//! Sweeps: what is due, again and again.
+
+use std::time::Duration;
+
+use gateway_core::{
+    app::{App, AppError, apply, checkouts},
+    jobs::{Job, Pass, lanes},
+};
+
+/// What a use case takes on in one pass; a full hand is followed by another at once.
+const HAND: usize = 100;
+
+/// Applies provider events that nobody applied.
+pub struct EventSweep;
+
+impl Job for EventSweep {
+    const NAME: &'static str = "event_sweep";
+    const EVERY: Duration = Duration::from_secs(1);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(apply::sweep_events(app).await?, HAND))
+    }
+}
+
+/// Asks providers about payments that have not come to an end, and finishes refunds, captures and cancels
+/// that were cut off.
+pub struct Reconciler;
+
+impl Job for Reconciler {
+    const NAME: &'static str = "reconciler";
+    const EVERY: Duration = Duration::from_secs(1);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(apply::reconcile_due(app).await?, HAND))
+    }
+}
+
+/// Ends checkouts whose time has run out.
+pub struct Expiry;
+
+impl Job for Expiry {
+    const NAME: &'static str = "expiry";
+    const EVERY: Duration = Duration::from_secs(1);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(checkouts::expire_due(app).await?, HAND))
+    }
+}
+
+/// Moves the sandbox's payments along.
+pub struct SandboxClock;
+
+impl Job for SandboxClock {
+    const NAME: &'static str = "sandbox_clock";
+    const EVERY: Duration = Duration::from_millis(500);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(gateway_providers::sandbox::tick(app).await?, HAND))
+    }
+}
+
+/// Takes expired idempotency records out of checkouts.
+pub struct IdempotencySweep;
+
+impl Job for IdempotencySweep {
+    const NAME: &'static str = "idempotency_sweep";
+    const EVERY: Duration = Duration::from_mins(10);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        app.store.sweep_idempotency(app.now()).await?;
+        Ok(Pass::Done)
+    }
+}
+
+/// Wakes lanes whose waking was cut off by a crash.
+pub struct ForgottenLanes;
+
+impl Job for ForgottenLanes {
+    const NAME: &'static str = "forgotten_lanes";
+    const EVERY: Duration = Duration::from_secs(15);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        lanes::wake_forgotten(&app.store, app.now()).await?;
+        Ok(Pass::Done)
+    }
+}

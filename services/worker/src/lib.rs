@@ -1,0 +1,7 @@
+//! The worker: tells merchants, and picks up what a crash or a silence left behind.
+
+pub mod config;
+pub mod health;
+pub mod jobs;
+pub mod registry;
+pub mod runner;

@@ -1,0 +1,117 @@
+//! Starts everything, and stops it without dropping anything: first nothing new is taken, then what is on
+//! the wire ends, then lanes are let go.
+
+use std::{sync::Arc, time::Duration};
+
+use gateway_core::{
+    app::App,
+    domain::SystemClock,
+    jobs::{Job, Pass, deliver::Sender, lanes::HeldLanes, relay::Relay},
+    outbound::{GuardedClient, GuardedClientConfig},
+};
+use gateway_providers::http::HttpClient;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use web_kit::{
+    health,
+    shutdown::{ServeLimits, serve},
+};
+
+use crate::{config::WorkerConfig, jobs, registry};
+
+/// Longest wait for work to end; a request on the wire has a deadline of 15 s.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Pause of a job that has more to do: whatever goes wrong, it does not spin.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// Longest pause of a job that fails again and again.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Runs jobs until told to stop.
+pub struct Runner {
+    app: App,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Runner {
+    /// Runs a job: at once, then after its pause, or at once again when a pass left something.
+    pub fn job<J: Job>(&self, job: J) {
+        let (app, stop) = (self.app.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let mut failures: u32 = 0;
+            while !stop.is_cancelled() {
+                let pause = match job.run(&app).await {
+                    Ok(Pass::More) => {
+                        failures = 0;
+                        BREATH
+                    }
+                    Ok(Pass::Done) => {
+                        failures = 0;
+                        J::EVERY
+                    }
+                    Err(error) => {
+                        failures += 1;
+                        metrics::counter!("job_failures_total", "job" => J::NAME).increment(1);
+                        tracing::error!(job = J::NAME, error = ?error, failures, "a job failed");
+                        (J::EVERY * 2_u32.saturating_pow(failures.min(5))).min(PAUSE_MAX)
+                    }
+                };
+                let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+            }
+        });
+    }
+}
+
+/// Runs the worker until `stop`.
+pub async fn run(
+    config: WorkerConfig,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let http = HttpClient::new()?;
+    let registry = |config: &_, store: &_, clock: &_| gateway_providers::registry(http, config, store, clock);
+    let app = App::start(&config.common, registry, SystemClock::shared()).await?;
+    let client = GuardedClient::new(client_config(&config)?)?;
+    let public = TcpListener::bind(config.listen).await?;
+    let internal = TcpListener::bind(config.health_listen).await?;
+
+    let held = Arc::new(HeldLanes::default());
+    let sender = Sender::new(app.clone(), client, Arc::clone(&held), config.sender);
+    let relay = Relay::new(app.clone(), held);
+    let runner = Runner { app: app.clone(), stop: stop.clone(), tasks: TaskTracker::new() };
+    registry::start(&runner);
+    runner.tasks.spawn(jobs::relay::run(relay, app.clone(), stop.clone()));
+    runner.tasks.spawn(sender.run(stop.clone()));
+    runner.tasks.spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));
+
+    let deep = move || {
+        let app = app.clone();
+        async move { crate::health::report(&app).await }
+    };
+    let limits = ServeLimits { connections_max: 256, ..ServeLimits::default() };
+    let service = axum::Router::new().route("/health", axum::routing::get(health::live));
+    let serving = serve(public, service, limits, stop.clone());
+    let watching = serve(internal, health::router(deep, Some(metrics)), limits, stop.clone());
+    tracing::info!(listen = %config.listen, health = %config.health_listen, "ready");
+    tokio::try_join!(serving, watching)?;
+
+    runner.tasks.close();
+    if tokio::time::timeout(GRACE, runner.tasks.wait()).await.is_err() {
+        tracing::warn!(running = runner.tasks.len(), "grace period over: leases bring back what was cut off");
+    }
+    Ok(())
+}
+
+fn client_config(config: &WorkerConfig) -> Result<GuardedClientConfig, Box<dyn std::error::Error>> {
+    let extra_ca_pem = match &config.common.extra_ca_file {
+        Some(path) => {
+            Some(std::fs::read(path).map_err(|error| format!("IPN_EXTRA_CA_FILE {path}: {error}"))?)
+        }
+        None => None,
+    };
+    let allow_private = config.common.allow_private_targets;
+    Ok(GuardedClientConfig { allow_private, extra_ca_pem, ..GuardedClientConfig::default() })
+}

@@ -1,0 +1,6 @@
+//! Everything that needs a real MongoDB, the real binaries or a real browser: one test binary, a module per
+//! subject.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop with the line where it did")]
+
+mod group_commit;
+mod in_process;
