@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "for tests")]
 //! For tests: a provider's history, applied in every order.
 
 use std::collections::BTreeSet;

@@ -234,8 +234,6 @@ pub(crate) fn endpoint(base: &Url, segments: &[&str]) -> Result<Url, ProviderErr
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,

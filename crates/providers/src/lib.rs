@@ -10,5 +10,5 @@ pub mod sandbox;
 pub mod stripe;
 
 pub use gocardless::GoCardless;
-pub use registry::registry;
+pub use registry::{StartError, start};
 pub use stripe::Stripe;

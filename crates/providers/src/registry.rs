@@ -1,14 +1,37 @@
-//! All adapters, as the services use them.
+//! All adapters, and the gateway started with them.
 
 use std::sync::Arc;
 
-use gateway_core::{config::CommonConfig, domain::Clock, provider::ProviderRegistry, store::Store};
+use gateway_core::{
+    app::App,
+    config::CommonConfig,
+    domain::{Clock, SystemClock},
+    provider::ProviderRegistry,
+    store::{Store, StoreError},
+};
 use url::Url;
 
 use crate::{GoCardless, Stripe, gocardless, http::HttpClient, sandbox::Sandbox, stripe};
 
-/// The adapters of every provider kind, for [`gateway_core::app::App::start`].
-pub fn registry(
+/// Why the gateway could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// MongoDB.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The HTTP client for calls to providers.
+    #[error("provider calls: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// Starts the use cases with the adapters of every provider kind, as each service does.
+pub async fn start(config: &CommonConfig) -> Result<App, StartError> {
+    let http = HttpClient::new()?;
+    let registry = |config: &_, store: &_, clock: &_| registry(http, config, store, clock);
+    Ok(App::start(config, registry, SystemClock::shared()).await?)
+}
+
+fn registry(
     http: HttpClient,
     config: &CommonConfig,
     store: &Store,

@@ -1,6 +1,5 @@
 //! The Admin API: what merchants' servers call, and the commands of its operator.
 
-mod adapters;
 pub mod api;
 pub mod authority;
 pub mod cli;

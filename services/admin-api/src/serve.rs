@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use axum::{Router, routing::get};
-use gateway_core::{app::App, domain::SystemClock};
+use gateway_core::app::App;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -14,14 +14,13 @@ use web_kit::{
     stack::{self, StackConfig},
 };
 
-use crate::{Failure, adapters, api, config::AdminConfig, panel, state::AppState};
+use crate::{Failure, api, config::AdminConfig, panel, state::AppState};
 
 /// Serves until a signal asks to stop.
 pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
     let stop = stop_on_signal()?;
     let metrics = health::install_prometheus()?;
-    let registry = adapters::registry(&config.common.provider_urls);
-    let app = App::start(&config.common, registry, SystemClock::shared()).await?;
+    let app = gateway_providers::start(&config.common).await?;
     let limits = RateLimits::new(config.rates);
     tokio::spawn(limits.clone().clean_up_until(stop.clone()));
     tokio::spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));

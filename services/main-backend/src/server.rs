@@ -8,12 +8,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use gateway_core::app::App;
 use gateway_core::config::ConfigError;
-use gateway_core::domain::SystemClock;
-use gateway_core::store::StoreError;
-use gateway_providers::http::HttpClient;
-use gateway_providers::registry;
+use gateway_providers::StartError;
 use serde_json::json;
 use tokio::net::TcpListener;
 use web_kit::health::{self, HealthReport};
@@ -31,7 +27,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 const BACKGROUND_GRACE: Duration = Duration::from_secs(20);
 
 /// An event that has waited this long has been missed by this service and by the worker.
-const INBOX_AGE_MAX: Duration = Duration::from_mins(1);
+const INBOX_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// Why the service cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -39,18 +35,15 @@ pub enum RunError {
     /// Variables are missing or wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// MongoDB was not reached or is not safe to use.
-    #[error("MongoDB: {0}")]
-    Store(#[from] StoreError),
+    /// MongoDB was not reached or is not safe to use, or there are no certificates for calls to providers.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// An address cannot be listened on.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, #[source] io::Error),
     /// The operating system refused something else.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The client for providers cannot be made.
-    #[error("HTTP client: {0}")]
-    Client(String),
     /// There is another recorder of metrics in this process.
     #[error("metrics: {0}")]
     Metrics(String),
@@ -61,9 +54,7 @@ pub async fn run() -> Result<(), RunError> {
     let config = Config::from_env()?;
     let stop = stop_on_signal()?;
     let metrics = health::install_prometheus().map_err(|error| RunError::Metrics(error.to_string()))?;
-    let http = HttpClient::new().map_err(|error| RunError::Client(error.to_string()))?;
-    let adapters = |config: &_, store: &_, clock: &_| registry(http, config, store, clock);
-    let app = App::start(&config.common, adapters, SystemClock::shared()).await?;
+    let app = gateway_providers::start(&config.common).await?;
     let gateway = Gateway::new(app, &config, stop.clone());
 
     let stack = StackConfig {

@@ -5,11 +5,9 @@ use std::{sync::Arc, time::Duration};
 
 use gateway_core::{
     app::App,
-    domain::SystemClock,
     jobs::{Job, Pass, deliver::Sender, lanes::HeldLanes, relay::Relay},
     outbound::{GuardedClient, GuardedClientConfig},
 };
-use gateway_providers::http::HttpClient;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -71,9 +69,7 @@ pub async fn run(
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let http = HttpClient::new()?;
-    let registry = |config: &_, store: &_, clock: &_| gateway_providers::registry(http, config, store, clock);
-    let app = App::start(&config.common, registry, SystemClock::shared()).await?;
+    let app = gateway_providers::start(&config.common).await?;
     let client = GuardedClient::new(client_config(&config)?)?;
     let public = TcpListener::bind(config.listen).await?;
     let internal = TcpListener::bind(config.health_listen).await?;

@@ -5,14 +5,13 @@ use gateway_core::{
     config::{CommonConfig, ProviderUrls, PublicUrls},
     crypto::{VersionedKeys, random},
     domain::{
-        Metadata, Mode, OrganizationId, SiteId, SystemClock, Tenant,
+        Metadata, Mode, OrganizationId, SiteId, Tenant,
         metadata::Pair,
         organization::Organization,
         site::{IpnVersion, Site},
     },
     store::{StoreConfig, keys::KeyConfig},
 };
-use gateway_providers::http::HttpClient;
 
 /// A configuration with fresh keys.
 pub fn config(uri: &str, database: &str) -> CommonConfig {
@@ -41,9 +40,7 @@ pub fn config(uri: &str, database: &str) -> CommonConfig {
 
 /// Use cases against a database.
 pub async fn app(config: &CommonConfig) -> App {
-    let http = HttpClient::new().unwrap();
-    let registry = |config: &_, store: &_, clock: &_| gateway_providers::registry(http, config, store, clock);
-    App::start(config, registry, SystemClock::shared()).await.unwrap()
+    gateway_providers::start(config).await.unwrap()
 }
 
 /// A database name that no other run uses.

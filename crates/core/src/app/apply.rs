@@ -86,7 +86,7 @@ fn not_found(event: &ProviderEvent, update: &ProviderUpdate) -> Verdict {
     let is_last = event.attempts + 1 >= ATTEMPTS_MAX;
     match update.transaction_id {
         Some(id) if is_last => Verdict::Parked(format!("the transaction {id} is not there"), None),
-        None if event.attempts >= 2 => Verdict::Ignored("not a payment of this gateway"),
+        None if is_last => Verdict::Ignored("not a payment of this gateway"),
         _ => Verdict::Later("the transaction is not there (yet)".to_owned()),
     }
 }

@@ -201,8 +201,6 @@ fn refusal(answer: &Answer) -> ProviderError {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use super::*;
 
     fn answer(status: u16, body: &Value) -> Answer {

@@ -98,8 +98,6 @@ fn prefilled_customer(payment: &StartPayment) -> Map<String, Value> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use gateway_core::domain::{Money, checkout::Address};
 
     use super::*;

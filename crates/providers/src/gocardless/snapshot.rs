@@ -162,8 +162,6 @@ fn describe_payment(update: &mut ProviderUpdate, payment: &Payment, events: &[Ev
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use serde_json::{Value, json};
 
     use super::*;

@@ -55,8 +55,6 @@ fn rescale(amount: i64, from: u32, to: u32) -> Result<i64, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use proptest::prelude::*;
 
     use super::*;

@@ -22,9 +22,9 @@ const LINE_QUANTITY_MAX: i64 = 999_999;
 /// Longer names are cut: an over-long title must not stop a payment.
 const NAME_CHARS_MAX: usize = 250;
 /// A session must live at least 30 minutes by Stripe's clock; the rest is for ours and for repeats.
-const LIFE_MIN: Duration = Duration::from_secs(45 * 60);
+const LIFE_MIN: Duration = Duration::from_mins(45);
 /// It may live 24 hours; less what our clock may be ahead.
-const LIFE_MAX: Duration = Duration::from_secs(24 * 3600 - 60);
+const LIFE_MAX: Duration = Duration::from_mins(24 * 60 - 1);
 
 struct Line<'a> {
     name: &'a str,
@@ -90,7 +90,7 @@ fn made_at(id: TransactionId, now: Timestamp) -> Timestamp {
     let bytes = id.bytes();
     let seconds = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     let made = Timestamp::from_seconds(i64::from(seconds));
-    let plausible = made <= now + Duration::from_secs(60) && now.since(made) < Duration::from_secs(14 * 60);
+    let plausible = made <= now + Duration::from_mins(1) && now.since(made) < Duration::from_mins(14);
     if plausible { made } else { now }
 }
 
@@ -134,8 +134,6 @@ fn representable_lines<'a>(payment: &'a StartPayment, title: &'a str, total: i64
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-
     use gateway_core::domain::{
         Currency,
         checkout::{AmountType, Item},

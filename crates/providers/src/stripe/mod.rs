@@ -161,15 +161,17 @@ impl PaymentProvider for Stripe {
         let id = session_id(payment)?;
         let (session, _) = self.session(account, id).await?;
         let intent = session.payment_intent.as_ref().and_then(Expandable::object);
-        let path = match (session.status.as_deref(), intent) {
+        // Stripe refuses a key at another endpoint, and which one it is may change between two tries.
+        let key = |verb| format!("{idempotency_key}-{verb}");
+        let (path, key) = match (session.status.as_deref(), intent) {
             (Some("expired"), _) => return Ok(()),
             // An intent of an open session ends with the session.
-            (Some("open"), _) => vec!["v1", "checkout", "sessions", id, "expire"],
+            (Some("open"), _) => (["v1", "checkout", "sessions", id, "expire"].to_vec(), key("expire")),
             (_, Some(intent)) if intent.status == "canceled" => return Ok(()),
-            (_, Some(intent)) => vec!["v1", "payment_intents", &intent.id, "cancel"],
+            (_, Some(intent)) => (["v1", "payment_intents", &intent.id, "cancel"].to_vec(), key("cancel")),
             (_, None) => return Err(rejected("session_complete", "The payment was completed already.")),
         };
-        self.post::<IgnoredAny>(account, &path, &Form::default(), idempotency_key).await.map(|_| ())
+        self.post::<IgnoredAny>(account, &path, &Form::default(), &key).await.map(|_| ())
     }
 
     /// The amount is always stated. Left out it would mean "whatever is left", which is less than what was

@@ -1,5 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
-
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,7 +43,7 @@ pub(crate) fn start_payment() -> StartPayment {
         locale: None,
         return_url: "https://pay.example.com/return".parse().unwrap(),
         cancel_url: "https://pay.example.com/back".parse().unwrap(),
-        expires_at: Timestamp::from_seconds(NOW) + Duration::from_secs(60),
+        expires_at: Timestamp::from_seconds(NOW) + Duration::from_mins(1),
         now: Timestamp::from_seconds(NOW),
     }
 }

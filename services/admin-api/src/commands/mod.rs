@@ -2,11 +2,10 @@
 
 pub(crate) mod bootstrap;
 
-use gateway_core::{app::App, domain::SystemClock};
+use gateway_core::app::App;
 
-use crate::{Failure, adapters, config::AdminConfig};
+use crate::{Failure, config::AdminConfig};
 
 async fn start(config: &AdminConfig) -> Result<App, Failure> {
-    let registry = adapters::registry(&config.common.provider_urls);
-    Ok(App::start(&config.common, registry, SystemClock::shared()).await?)
+    Ok(gateway_providers::start(&config.common).await?)
 }

@@ -197,12 +197,11 @@ impl View {
     fn order(&self) -> Result<Order, ApiError> {
         let checkout = &self.checkout;
         let left = checkout.expires_at.since(self.gateway.app.now()).as_secs();
-        let left = i64::try_from(left).unwrap_or(i64::MAX);
         Ok(Order {
             total: self.total(),
             reference: self.reference(),
             ends_at: checkout.expires_at.to_string(),
-            seconds_left: left,
+            seconds_left: i64::try_from(left).unwrap_or(i64::MAX),
             lines: checkout.items.iter().map(|item| line(item, checkout.currency, &self.shell)).collect(),
             sums: self.sums()?,
         })

@@ -307,7 +307,7 @@ impl Transaction {
             let came_back: i64 = self
                 .refunds
                 .iter()
-                .filter(|r| r.state == RefundState::Failed && r.at > total.at)
+                .filter(|r| r.state == RefundState::Failed && r.at >= total.at)
                 .map(|r| r.amount)
                 .sum();
             total.amount - came_back
