@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// After this a stream ends and the browser opens another: streams whose reader is gone unnoticed end too.
-const LIFE: Duration = Duration::from_secs(600);
+const LIFE: Duration = Duration::from_mins(10);
 
 /// What a stream tells.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,10 +23,10 @@ use super::view::{Browser, View};
 use crate::gateway::Shared;
 
 /// After this a paid checkout says "already paid" instead of "thank you" and sends nobody to the shop.
-const FRESHLY_PAID: Duration = Duration::from_secs(600);
+const FRESHLY_PAID: Duration = Duration::from_mins(10);
 
 /// How long a customer who came back waits for the provider's word before they may choose again.
-const RETURN_PATIENCE: Duration = Duration::from_secs(120);
+const RETURN_PATIENCE: Duration = Duration::from_mins(2);
 
 /// What our own redirects say to the page. Anything unreadable counts as absent.
 #[derive(Debug, Default, Deserialize)]

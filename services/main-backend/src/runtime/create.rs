@@ -43,7 +43,8 @@ pub(super) async fn create(
     Json(body): Json<NewTransaction>,
 ) -> Result<Response, ApiError> {
     let (checkout, _, reader) = proof::checkout(&gateway, &headers, &body.session_public_id).await?;
-    Ok(reader.answer(start(&gateway, checkout, body).await.map(Json)))
+    let started = Box::pin(start(&gateway, checkout, body)).await;
+    Ok(reader.answer(started.map(Json)))
 }
 
 async fn start(
