@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop with the line where it did")]
 
 mod checkout_page;
+mod cluster;
 mod front;
 mod group_commit;
 mod hooks;
 mod in_process;
+mod kill;
 mod runtime;
 mod tell;

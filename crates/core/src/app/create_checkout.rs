@@ -20,7 +20,7 @@ use crate::{
         outbox::{Changed, EventType, Outbox},
         site::Site,
     },
-    fault,
+    fault::{self, Recovery},
     outbound::parse_target,
     store::{Entity, InsertOutcome, codec::oid, open_with},
 };
@@ -147,6 +147,7 @@ pub async fn create_checkout(
     mut new: NewCheckout,
     idempotency: Option<&IdempotencyKey>,
 ) -> Result<String, AppError> {
+    let idempotency = idempotency.filter(|_| Recovery::Idempotency.is_on());
     let site = app.site(tenant, site_id).await?.ok_or(AppError::NotFound("site"))?;
     let now = app.now();
     let keys = app.store.for_org(tenant).keys().await?;

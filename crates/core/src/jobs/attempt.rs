@@ -23,6 +23,7 @@ use crate::{
     fault,
     outbound::{FailureClass, Outcome, Receiver, Request, next_attempt_at},
     store::{Entity, StoreError, codec::oid, seal_with},
+    timing::scaled,
 };
 
 /// How much of an answer is kept, in bytes.
@@ -251,8 +252,8 @@ pub(super) fn after_failure(
     let attempts_made = u32::try_from(made + 1).unwrap_or(u32::MAX);
     let jitter = u32::from_be_bytes(random::bytes());
     let receiver = receiver(delivery.kind);
-    next_attempt_at(receiver, first.millis(), now.millis(), attempts_made, retry_after, jitter)
-        .map(Timestamp::from_millis)
+    let due = next_attempt_at(receiver, first.millis(), now.millis(), attempts_made, retry_after, jitter)?;
+    Some(now + scaled(Timestamp::from_millis(due).since(now)))
 }
 
 async fn next(

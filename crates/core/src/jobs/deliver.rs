@@ -33,6 +33,7 @@ use crate::{
     fault,
     outbound::{Breaker, GuardedClient, Permit, Receiver, breaker},
     store::StoreError,
+    timing::scaled,
 };
 
 /// Most requests on the wire in one lane.
@@ -407,7 +408,7 @@ impl Drop for LaneRun {
 /// Renews the lease until it is lost.
 async fn keep(sender: Sender, claim: Arc<Claim>, lost: Arc<AtomicBool>) {
     loop {
-        tokio::time::sleep(lanes::RENEWAL).await;
+        tokio::time::sleep(scaled(lanes::RENEWAL)).await;
         match lanes::renew(&sender.app.store, &claim, sender.app.now()).await {
             Ok(true) => {}
             Ok(false) => {
