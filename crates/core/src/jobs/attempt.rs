@@ -29,6 +29,9 @@ use crate::{
 /// How much of an answer is kept, in bytes.
 const RESPONSE_BYTES_MAX: usize = 2048;
 
+/// What stands as the event of a test message.
+pub(crate) const TEST_EVENT: &str = "ipn.test";
+
 /// How often the outcome's write is tried before the lane is left to recovery.
 const WRITES_MAX: u32 = 4;
 
@@ -272,6 +275,10 @@ async fn next(
     }
     if result.verdict == Verdict::Failed(FailureClass::Gone) {
         return Ok(ended(DeliveryState::Failed, "the receiver answered 410 Gone"));
+    }
+    if delivery.event == TEST_EVENT {
+        // Somebody waits for the answer to a button; hours later it would only puzzle.
+        return Ok(ended(DeliveryState::Failed, "the test message was not answered with 200"));
     }
     if let (DeliveryKind::Ipn, Some(id), Some(version)) =
         (delivery.kind, delivery.transaction_id, delivery.event_version)
