@@ -5,6 +5,7 @@
 mod checkout_page;
 mod cluster;
 mod front;
+mod admin;
 mod group_commit;
 mod hooks;
 mod in_process;

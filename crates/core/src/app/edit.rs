@@ -4,13 +4,10 @@ use super::{
     App, AppError, Problem,
     create_checkout::{Expiry, check_expiry, check_metadata},
 };
-use crate::{
-    domain::{
-        CheckoutId, Metadata, Tenant, Timestamp, TransactionId,
-        checkout::{Checkout, CheckoutStatus, Customer},
-        transaction::Transaction,
-    },
-    store::{Entity, open_with},
+use crate::domain::{
+    CheckoutId, Metadata, Tenant, Timestamp, TransactionId,
+    checkout::{Checkout, CheckoutStatus},
+    transaction::Transaction,
 };
 
 /// A change of a checkout; what is absent stays as it is.
@@ -81,13 +78,4 @@ pub async fn resolve_review(app: &App, tenant: Tenant, id: TransactionId) -> Res
         tracing::info!(transaction = %id, reason, "review resolved");
     }
     Ok(transaction)
-}
-
-/// What is known of a checkout's customer, opened.
-pub async fn customer(app: &App, checkout: &Checkout) -> Result<Customer, AppError> {
-    let Some(sealed) = &checkout.customer else { return Ok(Customer::default()) };
-    let keys = app.store.for_org(checkout.tenant()).keys().await?;
-    let (collection, id) = (Checkout::COLLECTION, checkout.id.to_string());
-    let text = open_with(&keys, checkout.tenant(), collection, &id, Checkout::CUSTOMER_FIELD, sealed)?;
-    serde_json::from_str(&text).map_err(|_| AppError::internal("a stored customer cannot be read"))
 }

@@ -14,6 +14,7 @@ pub mod list;
 pub mod operate;
 pub mod project;
 pub mod refund;
+pub mod rotate;
 pub mod settings;
 pub mod start_payment;
 mod supersede;

@@ -8,7 +8,7 @@ mod patch;
 mod request;
 
 use gateway_core::{
-    app::{App, AppError, edit},
+    app::{App, AppError, start_payment},
     domain::checkout::{Address, Checkout, Item},
 };
 use serde::Serialize;
@@ -104,7 +104,7 @@ pub struct ItemBody {
 
 /// A checkout as the API shows it, its customer opened.
 async fn body(app: &App, checkout: &Checkout) -> Result<CheckoutBody, AppError> {
-    let customer = edit::customer(app, checkout).await?;
+    let customer = start_payment::customer_of(app, checkout).await?;
     Ok(CheckoutBody {
         id: checkout.id.to_string(),
         session_public_id: checkout.public_id.clone(),
