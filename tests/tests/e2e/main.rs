@@ -2,9 +2,11 @@
 //! subject.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop with the line where it did")]
 
+mod browser;
 mod checkout_page;
 mod front;
 mod group_commit;
 mod hooks;
 mod in_process;
 mod runtime;
+mod tell;

@@ -163,7 +163,10 @@ pub async fn create_checkout(
         let reply = reply_of(app, &checkout);
         checkout.idem = idempotency.map(|key| key.record(app, tenant, Some(reply.clone())));
         match insert(app, &checkout).await? {
-            InsertOutcome::Committed => return Ok(reply),
+            InsertOutcome::Committed => {
+                app.superseder.tell(checkout.id, checkout.site_id, &checkout.external_reference);
+                return Ok(reply);
+            }
             InsertOutcome::Duplicate => {
                 if let Some(key) = idempotency
                     && let Some(winner) = find_winner(app, &key.slot(tenant)).await?

@@ -14,6 +14,7 @@ pub mod project;
 pub mod refund;
 pub mod settings;
 pub mod start_payment;
+mod supersede;
 mod urls;
 
 use std::{sync::Arc, time::Duration};
@@ -60,6 +61,7 @@ pub struct App {
     /// The provider `_`.
     pub single_tenant: Option<SingleTenant>,
     caches: Caches,
+    superseder: supersede::Superseder,
 }
 
 #[derive(Clone, Debug)]
@@ -92,7 +94,9 @@ impl App {
         crate::store::indexes::ensure(&store).await?;
         let targets =
             if config.allow_private_targets { TargetPolicy::DEVELOPMENT } else { TargetPolicy::STRICT };
+        let superseder = supersede::Superseder::start(store.clone(), Arc::clone(&clock));
         Ok(Self {
+            superseder,
             store,
             providers,
             clock,

@@ -382,16 +382,30 @@ pub async fn end_at_provider(
             Err(error) => return Err(error.into()),
         }
     }
+    let silent = must_end_silently(app, transaction).await?;
     let (ended, ()) = app
         .change::<Transaction, _, _>(tenant, transaction.id, "transaction", |t| {
             let open = t.status.is_open();
             if open {
-                t.end(state, source, None, now);
+                if silent {
+                    t.end_silently(state, source, now);
+                } else {
+                    t.end(state, source, None, now);
+                }
             }
             Ok((open, ()))
         })
         .await?;
     Ok(ended)
+}
+
+/// A receiver keys on the order: "cancelled" of an old session would undo what the newer one is about.
+async fn must_end_silently(app: &App, transaction: &Transaction) -> Result<bool, AppError> {
+    let store = app.store.for_org(transaction.tenant());
+    match store.get::<Checkout>(transaction.checkout_id).await? {
+        Some(checkout) => is_superseded(app, &checkout).await,
+        None => Ok(false),
+    }
 }
 
 /// The reconciler's part: an open payment of a checkout that can no longer be paid is ended.

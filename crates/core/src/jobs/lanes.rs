@@ -21,6 +21,7 @@ use mongodb::{
 };
 use tokio::sync::Notify;
 
+use super::queue::tenant_of;
 use crate::{
     crypto::random,
     domain::{
@@ -29,7 +30,7 @@ use crate::{
         lane::{Lane, LaneId},
     },
     outbound::Breaker,
-    store::{Store, StoreError, codec::oid},
+    store::{Entity, Store, StoreError, codec::oid},
 };
 
 /// How long a claim holds without renewal; a dead worker's messages wait this long at most.
@@ -171,12 +172,16 @@ pub async fn release(
 
 /// Wakes lanes whose waking was cut off by a crash: they have messages, and nobody is going to look.
 pub async fn wake_forgotten(store: &Store, now: Timestamp) -> Result<usize, StoreError> {
-    let deliveries = store.database().collection::<Delivery>("deliveries");
+    let deliveries = store.database().collection::<Delivery>(Delivery::COLLECTION);
     let waiting = deliveries.distinct("lane", doc! { "due": { "$exists": true } }).await?;
-    let asleep = doc! { "_id": { "$in": waiting }, "next": { "$exists": false } };
-    let update = doc! { "$set": { "next": now } };
-    let woken = collection(store).update_many(asleep, update).await?;
-    Ok(usize::try_from(woken.modified_count).unwrap_or(usize::MAX))
+    let watched = doc! { "_id": { "$in": &waiting }, "next": { "$exists": true } };
+    let watched = collection(store).distinct("_id", watched).await?;
+    let forgotten: Vec<_> = waiting.into_iter().filter(|lane| !watched.contains(lane)).collect();
+    for lane in &forgotten {
+        let Some(lane) = mongodb::bson::deserialize_from_bson::<LaneId>(lane.clone()).ok() else { continue };
+        wake(store, tenant_of(&lane), &lane, now, now).await?;
+    }
+    Ok(forgotten.len())
 }
 
 /// How long the lane that waits longest has been due; zero when none is.

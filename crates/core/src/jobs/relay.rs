@@ -164,15 +164,15 @@ impl Relay {
         Ok(())
     }
 
-    /// Relays documents whose time has come, oldest first, at most `limit` of each kind; answers how many
-    /// were found. What no change stream told of is found here.
-    pub async fn poll(&self, limit: i64) -> Result<usize, AppError> {
+    /// Relays documents that have been due for `age`, oldest first, at most `limit` of each kind; answers
+    /// how many were found. What no change stream told of is found here; `age` leaves it a moment's start.
+    pub async fn poll(&self, limit: i64, age: Duration) -> Result<usize, AppError> {
         if !fault::Recovery::OutboxPoll.is_on() {
             return Ok(0);
         }
-        let (store, now) = (&self.app.store, self.app.now());
-        let transactions = store.due_transaction_outboxes(now, limit).await?;
-        let checkouts = store.due_checkout_outboxes(now, limit).await?;
+        let (store, before) = (&self.app.store, self.app.now() - age);
+        let transactions = store.due_transaction_outboxes(before, limit).await?;
+        let checkouts = store.due_checkout_outboxes(before, limit).await?;
         let found = transactions.len() + checkouts.len();
         // An error has been logged, and its document put off.
         futures::stream::iter(&transactions)

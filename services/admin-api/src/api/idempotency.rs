@@ -51,7 +51,6 @@ fn refusal() -> ApiError {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use http::Request;
 

@@ -73,7 +73,6 @@ fn whole(text: &str) -> Result<i64, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]

@@ -34,6 +34,9 @@ const QUEUE_MAX: usize = 256;
 /// How often is polled: pick-up stays below a second without any stream.
 const POLL: Duration = Duration::from_millis(500);
 
+/// What has been due for less is left to the stream, or both would relay it.
+const STREAM_START: Duration = Duration::from_millis(250);
+
 /// Documents of each kind per poll.
 const HAND_FULL: i64 = 200;
 
@@ -71,7 +74,7 @@ fn hand(relay: Relay) -> mpsc::Sender<Told> {
 
 async fn poll(relay: &Relay, missed: &Notify, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        let pause = match relay.poll(HAND_FULL).await {
+        let pause = match relay.poll(HAND_FULL, STREAM_START).await {
             Ok(found) if found >= usize::try_from(HAND_FULL).unwrap_or(usize::MAX) => Duration::ZERO,
             Ok(_) => POLL,
             Err(error) => {

@@ -180,6 +180,13 @@ impl Transaction {
         self.schedule_reconcile(true, now);
     }
 
+    /// Ends an open payment without an IPN: the shop hears of a newer checkout of the same order only.
+    pub fn end_silently(&mut self, state: PaymentState, source: &str, now: Timestamp) {
+        // What the shop is believed to know already is not told again.
+        self.ipn_status = Some(-2);
+        self.end(state, source, None, now);
+    }
+
     /// Brings a transaction that was just built in line with its facts.
     pub fn settle_now(&mut self, source: &str, now: Timestamp) {
         self.settle(source, None, now);

@@ -315,7 +315,6 @@ impl NewAddress {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn read(body: &str) -> Result<NewCheckout, ApiError> {

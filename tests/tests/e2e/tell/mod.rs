@@ -1,0 +1,8 @@
+//! Telling merchants: relay, lanes, delivery, by the store and over the wire.
+
+mod bench;
+mod deliver;
+mod kill;
+mod manual;
+mod relay;
+mod world;

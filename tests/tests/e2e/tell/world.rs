@@ -1,0 +1,394 @@
+//! A tenant with a site, endpoints and receivers, a relay and a sender, on a database of its own: claims and
+//! polls know no tenant.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use gateway_core::{
+    app::App,
+    config::{CommonConfig, ProviderUrls, PublicUrls},
+    crypto::random,
+    domain::{
+        CheckoutId, Clock, Currency, EndpointId, Metadata, Mode, OrganizationId, SiteId, SystemClock, Tenant,
+        Timestamp, TransactionId,
+        checkout::{AmountType, CaptureMethod, Checkout, CheckoutStatus, IpnTarget, Item},
+        delivery::{Delivery, DeliveryState},
+        endpoint::WebhookEndpoint,
+        metadata::Pair,
+        outbox::{EventType, IpnNotice, Outbox},
+        site::{IpnVersion, Site},
+        transaction::{Transaction, TransactionStatus},
+    },
+    jobs::{
+        deliver::{Sender, SenderConfig},
+        lanes::HeldLanes,
+        relay::Relay,
+    },
+    outbound::{GuardedClient, GuardedClientConfig},
+    provider::ProviderRegistry,
+    store::{Entity, StoreConfig, keys::KeyConfig},
+};
+use mongodb::bson::{Document, doc};
+use testkit::receiver::Receiver;
+use tokio_util::sync::CancellationToken;
+
+/// The machine's time and what a test adds to it.
+#[derive(Debug, Default)]
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(SystemClock.now().millis() + self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub const SITE_SECRET: &str = "whsec_examplesecretofatestsite";
+
+pub struct World {
+    pub app: App,
+    pub clock: Arc<TestClock>,
+    pub relay: Relay,
+    pub sender: Sender,
+    pub shop: Receiver,
+    pub tenant: Tenant,
+    pub site: SiteId,
+    pub environment: Environment,
+    stop: CancellationToken,
+    running: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        Self::start_with(SenderConfig::default(), Duration::from_secs(2)).await
+    }
+
+    /// `deadline` is that of one request on the wire.
+    pub async fn start_with(config: SenderConfig, deadline: Duration) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let clock = Arc::new(TestClock::default());
+        let environment = environment().await;
+        // Nothing here asks a provider.
+        let adapters = |_: &_, _: &_, _: &_| ProviderRegistry::new(Vec::new());
+        let app = App::start(&common(&environment), adapters, Arc::clone(&clock) as _).await.unwrap();
+        let client = GuardedClientConfig { allow_private: true, deadline, ..GuardedClientConfig::default() };
+        let client = GuardedClient::new(client).unwrap();
+        let held = Arc::new(HeldLanes::default());
+        let sender = Sender::new(app.clone(), client, Arc::clone(&held), config);
+        let relay = Relay::new(app.clone(), held);
+        let tenant = Tenant::new(OrganizationId::generate(), Mode::Test);
+        let shop = Receiver::start().await;
+        let site = SiteId::generate();
+        let ended = CancellationToken::new();
+        let world =
+            Self { app, clock, relay, sender, shop, tenant, site, environment, stop: ended, running: None };
+        world.add_site(world.tenant, site).await;
+        world
+    }
+
+    /// Starts sending.
+    pub fn send(&mut self) {
+        self.running = Some(tokio::spawn(self.sender.clone().run(self.stop.clone())));
+    }
+
+    /// Stops sending, as a worker that is asked to.
+    pub async fn stop(&mut self) {
+        self.stop.cancel();
+        if let Some(running) = self.running.take() {
+            running.await.unwrap();
+        }
+        self.stop = CancellationToken::new();
+    }
+
+    pub async fn add_site(&self, tenant: Tenant, id: SiteId) {
+        let (store, now) = (self.app.store.for_org(tenant), self.app.now());
+        let secret =
+            store.seal(Site::COLLECTION, id, Site::SECRET_FIELD, SITE_SECRET.as_bytes()).await.unwrap();
+        let site = Site {
+            id,
+            org: tenant.organization,
+            mode: tenant.mode,
+            name: "Example Shop".to_owned(),
+            brand_color: None,
+            webhook_secret: secret,
+            next_webhook_secret: None,
+            ipn_version: IpnVersion::V2,
+            send_initiated: false,
+            amounts_in_hundredths: false,
+            origins: Vec::new(),
+            provider_ids: Vec::new(),
+            default_ipn_url: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        store.insert(&site).await.unwrap();
+    }
+
+    /// An endpoint for some types, or all; answers its id and secret.
+    pub async fn endpoint(&self, path: &str, types: &[EventType]) -> (EndpointId, String) {
+        let (store, now, id) = (self.app.store.for_org(self.tenant), self.app.now(), EndpointId::generate());
+        let secret = random::standard_webhook_secret().expose().to_owned();
+        let seal = async |field, text: &str| {
+            store.seal(WebhookEndpoint::COLLECTION, id, field, text.as_bytes()).await.unwrap()
+        };
+        let endpoint = WebhookEndpoint {
+            id,
+            org: self.tenant.organization,
+            mode: self.tenant.mode,
+            url: seal(WebhookEndpoint::URL_FIELD, &self.shop.url(path)).await,
+            description: String::new(),
+            event_types: types.to_vec(),
+            secret: seal(WebhookEndpoint::SECRET_FIELD, &secret).await,
+            previous_secret: None,
+            enabled: true,
+            disabled_reason: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        store.insert(&endpoint).await.unwrap();
+        self.app.forget_settings(self.tenant).await;
+        (id, secret)
+    }
+
+    /// A transaction that waits for nothing yet.
+    pub async fn transaction(&self, reference: &str, url: &str, version: IpnVersion) -> Transaction {
+        self.transaction_of(self.tenant, self.site, reference, url, version).await
+    }
+
+    pub async fn transaction_of(
+        &self,
+        tenant: Tenant,
+        site_id: SiteId,
+        reference: &str,
+        url: &str,
+        version: IpnVersion,
+    ) -> Transaction {
+        let (now, checkout_id) = (self.app.now(), CheckoutId::generate());
+        let store = self.app.store.for_org(tenant);
+        let sealed = store.seal(Checkout::COLLECTION, checkout_id, Checkout::IPN_URL_FIELD, url.as_bytes());
+        let parsed = url::Url::parse(url).unwrap();
+        let host = format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap());
+        let sealed = sealed.await.unwrap();
+        store.insert(&checkout(checkout_id, tenant, site_id, reference, now)).await.unwrap();
+        Transaction {
+            id: TransactionId::generate(),
+            org: tenant.organization,
+            mode: tenant.mode,
+            site_id,
+            checkout_id,
+            session_public_id: "cs_example".to_owned(),
+            provider_id: None,
+            provider_kind: None,
+            amount: 4900,
+            currency: "EUR".parse::<Currency>().unwrap(),
+            external_reference: reference.to_owned(),
+            invoice_number: String::new(),
+            metadata: Metadata::default(),
+            client_id: None,
+            capture_method: CaptureMethod::Automatic,
+            ipn: Some(IpnTarget { url: sealed, host, version }),
+            send_initiated: false,
+            status: TransactionStatus::Initiated,
+            status_version: 1,
+            ipn_status: None,
+            open: None,
+            succeeded_at: None,
+            payment: None,
+            attempts: Vec::new(),
+            captured: 0,
+            refunded: 0,
+            refunds: Vec::new(),
+            stated_refunded: None,
+            disputes: Vec::new(),
+            operations: Vec::new(),
+            refs: Vec::new(),
+            next: None,
+            failure: None,
+            needs_review: None,
+            history: Vec::new(),
+            reconcile: None,
+            outbox: Outbox::default(),
+            expires_at: now + Duration::from_hours(24),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Lets a transaction take a status with its announcement, stores it, and relays it.
+    pub async fn take(
+        &self,
+        transaction: &mut Transaction,
+        status: TransactionStatus,
+        endpoints: &[EndpointId],
+    ) {
+        self.announce(transaction, status, endpoints).await;
+        self.relay.relay(transaction).await.unwrap();
+        transaction.outbox.entries.clear();
+        transaction.outbox.due = None;
+    }
+
+    /// The same, without relaying.
+    pub async fn announce(
+        &self,
+        transaction: &mut Transaction,
+        status: TransactionStatus,
+        endpoints: &[EndpointId],
+    ) {
+        let now = self.app.now();
+        transaction.status = status;
+        transaction.status_version += 1;
+        let notice = IpnNotice {
+            status: gateway_core::domain::ipn::status_code(status),
+            event_version: transaction.status_version,
+            dispute: None,
+        };
+        transaction.outbox.push(status.event(), now, Some(notice), Vec::new());
+        transaction.outbox.entries.last_mut().unwrap().endpoints = endpoints.to_vec();
+        let transactions = self.app.store.database().collection::<Transaction>("transactions");
+        let id = doc! { "_id": transaction.id };
+        transactions.replace_one(id, &*transaction).upsert(true).await.unwrap();
+    }
+
+    pub async fn deliveries(&self, filter: Document) -> Vec<Delivery> {
+        let sort = doc! { "createdAt": 1, "eventVersion": 1 };
+        self.app.store.for_org(self.tenant).find::<Delivery>(filter, sort, 10_000).await.unwrap()
+    }
+
+    pub async fn states(&self, filter: Document) -> Vec<DeliveryState> {
+        self.deliveries(filter).await.into_iter().map(|delivery| delivery.state).collect()
+    }
+
+    /// Waits until the deliveries that fit are in these states.
+    pub async fn wait_states(&self, filter: Document, wanted: &[DeliveryState]) -> Vec<Delivery> {
+        let ended = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let found = self.deliveries(filter.clone()).await;
+            if found.iter().map(|delivery| delivery.state).eq(wanted.iter().copied()) {
+                return found;
+            }
+            assert!(tokio::time::Instant::now() < ended, "wanted {wanted:?}, found {found:#?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// An open checkout of two lines.
+pub fn checkout(
+    id: CheckoutId,
+    tenant: Tenant,
+    site_id: SiteId,
+    reference: &str,
+    now: Timestamp,
+) -> Checkout {
+    let item = |description: &str, quantity, unit_price| Item {
+        name: None,
+        description: description.to_owned(),
+        quantity,
+        unit_price,
+        vat_rate: Some("23".parse().unwrap()),
+        item_type: "goods".to_owned(),
+        amount_type: AmountType::Gross,
+    };
+    Checkout {
+        id,
+        org: tenant.organization,
+        mode: tenant.mode,
+        site_id,
+        public_id: random::public_id("cs"),
+        short_code: random::short_code(),
+        status: CheckoutStatus::Open,
+        amount: 4900,
+        currency: "EUR".parse().unwrap(),
+        items: vec![item("Example product", 2, 2000), item("Example cable", 1, 900)],
+        external_reference: reference.to_owned(),
+        invoice_number: String::new(),
+        metadata: Metadata(vec![Pair { k: "a.b$c".to_owned(), v: "1".to_owned() }]),
+        customer: None,
+        email_hash: None,
+        client_id: None,
+        return_url: None,
+        cancel_url: None,
+        ipn: None,
+        capture_method: CaptureMethod::Automatic,
+        locale: None,
+        expires_at: now + Duration::from_hours(24),
+        expiry_due: None,
+        paid_by: None,
+        paid_at: None,
+        completed_at: None,
+        idem: None,
+        outbox: Outbox::default(),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// What a worker's process needs to work on the same database.
+pub type Environment = Vec<(&'static str, String)>;
+
+async fn environment() -> Environment {
+    let key = || hex::encode(random::bytes::<32>());
+    let mut environment = vec![
+        ("MONGODB_URI", testkit::shared_mongod().await),
+        ("MONGODB_DATABASE", format!("tell_{}", hex::encode(random::bytes::<6>()))),
+        ("SYSTEM_ENCRYPTION_KEY", key()),
+        ("SYSTEM_SEARCH_HASH_KEY", key()),
+        ("API_KEY_PEPPER", key()),
+        ("IPN_ALLOW_PRIVATE_TARGETS", "true".to_owned()),
+        ("WORKER_LISTEN", "127.0.0.1:0".to_owned()),
+        ("WORKER_HEALTH_LISTEN", "127.0.0.1:0".to_owned()),
+    ];
+    for role in ["ADMIN_FRONTEND_URL", "ADMIN_BACKEND_URL", "MAIN_FRONTEND_URL", "MAIN_BACKEND_URL"] {
+        environment.push((role, "http://127.0.0.1:1/".to_owned()));
+    }
+    environment
+}
+
+fn common(environment: &Environment) -> CommonConfig {
+    let value = |name| environment.iter().find(|(key, _)| *key == name).unwrap().1.clone();
+    let key = |name| value(name).parse().unwrap();
+    let url = || "http://127.0.0.1:1/".parse().unwrap();
+    CommonConfig {
+        store: StoreConfig {
+            uri: value("MONGODB_URI"),
+            database: value("MONGODB_DATABASE"),
+            app_name: "e2e".to_owned(),
+            pool_size_max: 64,
+        },
+        keys: KeyConfig {
+            system: key("SYSTEM_ENCRYPTION_KEY"),
+            search: key("SYSTEM_SEARCH_HASH_KEY"),
+            pepper: key("API_KEY_PEPPER"),
+        },
+        urls: PublicUrls {
+            admin_frontend: url(),
+            admin_backend: url(),
+            main_frontend: url(),
+            main_backend: url(),
+        },
+        allow_private_targets: true,
+        extra_ca_file: None,
+        provider_urls: ProviderUrls::default(),
+        single_tenant: None,
+    }
+}
