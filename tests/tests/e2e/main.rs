@@ -2,6 +2,7 @@
 //! subject.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop with the line where it did")]
 
+mod browser;
 mod checkout_page;
 mod cluster;
 mod front;

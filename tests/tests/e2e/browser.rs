@@ -1,0 +1,235 @@
+//! The checkout in a real browser: on a phone, by keyboard alone, and without JavaScript.
+//!
+//! Needs `chromedriver` and Chromium on PATH. Without them the tests say so and pass, unless `CI` is set.
+//! Pictures of the pages are left in `target/screens`.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use fantoccini::{Client, ClientBuilder, Locator, key::Key};
+use futures::FutureExt;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use testkit::{
+    process::{Child, Spec, free_port, workspace_binary},
+    stripe_sim::StripeSim,
+};
+
+use crate::front::{Front, STRIPE_SECRET, Setup};
+
+/// The most that a page may transfer before any provider's script, in bytes.
+const TRANSFER_MAX: u64 = 60_000;
+
+/// How long a page may take to show what is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Which browser.
+#[derive(Debug, Clone, Copy)]
+struct Device {
+    /// Width in CSS pixels.
+    width: u32,
+    /// Height in CSS pixels.
+    height: u32,
+    /// Whether scripts run.
+    scripts: bool,
+}
+
+const PHONE: Device = Device { width: 360, height: 740, scripts: true };
+const SMALL_PHONE_WITHOUT_SCRIPTS: Device = Device { width: 320, height: 640, scripts: false };
+const DESKTOP: Device = Device { width: 1280, height: 800, scripts: true };
+
+/// Runs `body` in a browser, which is closed whatever happens.
+async fn browse<Body: Future<Output = ()>>(device: Device, body: impl FnOnce(Client) -> Body) {
+    let is_installed = std::process::Command::new("chromedriver").arg("--version").output().is_ok();
+    if !is_installed {
+        assert!(std::env::var_os("CI").is_none(), "chromedriver must be installed here");
+        eprintln!("skipped: chromedriver is not installed");
+        return;
+    }
+    let port = free_port();
+    let logs = workspace_binary("main-backend").with_file_name("e2e-logs");
+    let spec = Spec::new("chromedriver", "chromedriver", logs.join(format!("chromedriver-{port}.log")));
+    let mut driver = Child::spawn(&spec.arg(format!("--port={port}"))).unwrap();
+    driver.wait_listening(([127, 0, 0, 1], port).into(), PATIENCE).await.unwrap();
+    let mut builder = ClientBuilder::new(HttpConnector::new());
+    let Value::Object(capabilities) = capabilities(device) else { unreachable!("written as an object") };
+    builder.capabilities(capabilities);
+    let client = builder.connect(&format!("http://127.0.0.1:{port}")).await.unwrap();
+    let outcome = AssertUnwindSafe(body(client.clone())).catch_unwind().await;
+    client.close().await.unwrap();
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn capabilities(device: Device) -> Value {
+    let mut options = json!({
+        "args": [
+            "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--lang=en",
+            format!("--window-size={},{}", device.width, device.height),
+        ],
+        "prefs": { "intl.accept_languages": "en" },
+    });
+    if device.width < 500 {
+        let metrics = json!({ "width": device.width, "height": device.height, "pixelRatio": 2.0 });
+        options["mobileEmulation"] = json!({ "deviceMetrics": metrics });
+    }
+    if !device.scripts {
+        options["prefs"]["profile.managed_default_content_settings.javascript"] = json!(2);
+    }
+    json!({ "goog:chromeOptions": options })
+}
+
+/// Leaves a picture for people.
+async fn picture(client: &Client, name: &str) {
+    let folder = workspace_binary("main-backend").parent().unwrap().parent().unwrap().join("screens");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join(format!("{name}.png")), client.screenshot().await.unwrap()).unwrap();
+}
+
+/// Waits for a page with this heading, and looks whether all of it fits.
+async fn shows(client: &Client, heading: &str) {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let now = match client.find(Locator::Css("h1")).await {
+            Ok(element) => element.text().await.unwrap_or_default(),
+            Err(_) => String::new(),
+        };
+        if now == heading {
+            break;
+        }
+        if tokio::time::Instant::now() > until {
+            let (url, page) = (client.current_url().await.unwrap(), client.source().await.unwrap());
+            panic!("{url} shows {now:?} instead of {heading:?}: {page}");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    fits(client, heading).await;
+}
+
+/// Nothing is cut off at the side.
+async fn fits(client: &Client, what: &str) {
+    let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    assert_eq!(client.execute(overflow, vec![]).await.unwrap(), 0, "{what}: scrolls sideways");
+}
+
+async fn click(client: &Client, css: &str) {
+    client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap().click().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_pays_and_the_page_hears_of_it_by_itself() {
+    let front = Front::start().await;
+    let checkout = front.ten_euros().await;
+    let provider = front.provider("sandbox");
+    browse(PHONE, async |client| {
+        client.goto(&front.page(&format!("/checkout/{}", checkout.short_code))).await.unwrap();
+        fits(&client, "choose").await;
+        picture(&client, "phone-1-choose").await;
+        let sum = "return performance.getEntries().reduce((sum, e) => sum + (e.transferSize || 0), 0)";
+        let transferred = client.execute(sum, vec![]).await.unwrap().as_u64().unwrap();
+        assert!((1..=TRANSFER_MAX).contains(&transferred), "{transferred} bytes");
+        click(&client, &format!("input[value='{provider}']")).await;
+        click(&client, "form button").await;
+        shows(&client, "Test payment").await;
+        picture(&client, "phone-2-sandbox").await;
+        click(&client, "button[value=pending]").await;
+        shows(&client, "Your payment is on its way").await;
+        picture(&client, "phone-3-waiting").await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        gateway_providers::sandbox::tick(&front.app).await.unwrap();
+        // Nobody touches the page: its stream tells it to load anew.
+        shows(&client, "Payment received").await;
+        picture(&client, "phone-4-paid").await;
+        let stay = client.find(Locator::Css("button[data-stay]")).await.unwrap();
+        assert!(stay.is_displayed().await.unwrap(), "one may stay");
+        stay.click().await.unwrap();
+        assert!(!stay.is_displayed().await.unwrap());
+    })
+    .await;
+}
+
+/// What the keyboard would act on now.
+async fn focused(client: &Client) -> (String, String) {
+    let script = "const e = document.activeElement; return [e.tagName, e.value || e.textContent.trim()]";
+    let found = client.execute(script, vec![]).await.unwrap();
+    (found[0].as_str().unwrap().to_owned(), found[1].as_str().unwrap().to_owned())
+}
+
+async fn press(client: &Client, key: Key) {
+    let keys = char::from(key).to_string();
+    client.active_element().await.unwrap().send_keys(&keys).await.unwrap();
+}
+
+/// Tabs on until the focus is on an element with this value or text, and looks whether it can be seen.
+async fn tab_to(client: &Client, wanted: &str) {
+    for _ in 0..20 {
+        press(client, Key::Tab).await;
+        if focused(client).await.1.starts_with(wanted) {
+            let script = "const e = document.activeElement; const seen = n => { const s = getComputedStyle(n); \
+                          return s.outlineStyle !== 'none' || s.boxShadow !== 'none' }; \
+                          return seen(e) || seen(e.parentElement)";
+            assert_eq!(client.execute(script, vec![]).await.unwrap(), true, "the focus on {wanted} is seen");
+            return;
+        }
+    }
+    panic!("{wanted} cannot be reached by Tab, the focus is on {:?}", focused(client).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_alone_pays() {
+    let front = Front::start().await;
+    let checkout = front.ten_euros().await;
+    let (sandbox, stripe) = (front.provider("sandbox"), front.provider("stripe"));
+    browse(DESKTOP, async |client| {
+        client.goto(&front.page(&format!("/checkout/{}", checkout.short_code))).await.unwrap();
+        fits(&client, "choose").await;
+        picture(&client, "desktop-1-choose").await;
+        tab_to(&client, &sandbox).await;
+        press(&client, Key::Down).await;
+        assert_eq!(focused(&client).await.1, stripe, "arrows choose among the methods");
+        press(&client, Key::Up).await;
+        tab_to(&client, "Pay €10.00").await;
+        press(&client, Key::Enter).await;
+        shows(&client, "Test payment").await;
+        picture(&client, "desktop-2-sandbox").await;
+        tab_to(&client, "decline").await;
+        press(&client, Key::Enter).await;
+        shows(&client, "The payment did not go through").await;
+        picture(&client, "desktop-3-failed").await;
+        tab_to(&client, "Try again").await;
+        press(&client, Key::Enter).await;
+        shows(&client, "Test payment").await;
+        tab_to(&client, "challenge").await;
+        press(&client, Key::Enter).await;
+        shows(&client, "Confirm the test payment").await;
+        tab_to(&client, "approve").await;
+        press(&client, Key::Enter).await;
+        shows(&client, "Payment received").await;
+        picture(&client, "desktop-4-paid").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_javascript_the_hand_over_and_the_return_work() {
+    let stripe = StripeSim::start().await;
+    let front = Front::start_with(Setup { stripe: Some(stripe.base_url()), ..Setup::default() }).await;
+    stripe.set_webhook(front.hook("stripe", &front.provider("stripe")), STRIPE_SECRET);
+    let checkout = front.ten_euros().await;
+    let provider = front.provider("stripe");
+    browse(SMALL_PHONE_WITHOUT_SCRIPTS, async |client| {
+        client.goto(&front.page(&format!("/checkout/{}", checkout.short_code))).await.unwrap();
+        fits(&client, "choose").await;
+        picture(&client, "no-script-1-choose").await;
+        click(&client, &format!("input[value='{provider}']")).await;
+        click(&client, "form button").await;
+        // Straight through the hand-over page, which no script drives.
+        shows(&client, "Simulated Stripe checkout").await;
+        click(&client, "#pay").await;
+        shows(&client, "Payment received").await;
+        picture(&client, "no-script-2-paid").await;
+    })
+    .await;
+    assert!(front.transactions(&checkout).await[0].succeeded_at.is_some());
+}
