@@ -114,7 +114,7 @@ async fn fails_without_its_recovery(cluster: &Cluster, point: &Point) {
     let started = Instant::now();
     let shown = match point.proof {
         Proof::Stuck(recoveries, habits) => is_stuck(cluster, point, recoveries, habits).await,
-        Proof::Twice(recoveries) => is_done_twice(cluster, point, recoveries).await,
+        Proof::Wrong(recoveries, habits) => is_wrong(cluster, point, recoveries, habits).await,
         Proof::ClientRepeats => is_nowhere(cluster, point).await,
         Proof::NothingLeft(recoveries) => needs_nothing(cluster, point, recoveries).await,
     };
@@ -156,10 +156,10 @@ async fn is_stuck(cluster: &Cluster, point: &Point, recoveries: &[Recovery], hab
     format!("stuck without {recoveries:?} ({problem}), settled {took:.1?} after it was back")
 }
 
-async fn is_done_twice(cluster: &Cluster, point: &Point, recoveries: &[Recovery]) -> String {
+async fn is_wrong(cluster: &Cluster, point: &Point, recoveries: &[Recovery], habits: Habits) -> String {
     take_out(cluster, point, recoveries).await;
     let mut case = Case::new(cluster, point.name, Habits::good(1), point.manual_capture()).await;
-    let lived = live(&mut case, point, 1, Habits::good(1), true).await;
+    let lived = live(&mut case, point, 1, habits, true).await;
     let problem = match lived {
         Ok(_) => case.settles_within(point.end(), hopeless_after(recoveries)).await.map(|_| ()),
         Err(problem) => Err(problem),
@@ -265,7 +265,7 @@ fn every_point_and_every_recovery_is_in_the_matrix() {
     assert_eq!(covered, fault::POINTS);
     for recovery in Recovery::ALL {
         let proven = POINTS.iter().any(|point| match point.proof {
-            Proof::Stuck(recoveries, _) | Proof::Twice(recoveries) => recoveries.contains(recovery),
+            Proof::Stuck(recoveries, _) | Proof::Wrong(recoveries, _) => recoveries.contains(recovery),
             Proof::ClientRepeats | Proof::NothingLeft(_) => false,
         });
         assert!(proven || *recovery == Recovery::ForgottenLanes, "nothing shows that {recovery:?} matters");

@@ -26,8 +26,8 @@ pub enum Proof {
     /// With these switched off it never settles; switched on again it does. All nets that would catch it
     /// are named, and `habits` keep others (repetitions, further events) away.
     Stuck(&'static [Recovery], Habits),
-    /// With these switched off something is done twice.
-    Twice(&'static [Recovery]),
+    /// With these switched off it ends wrong: something is done twice, or left out for good.
+    Wrong(&'static [Recovery], Habits),
     /// Nothing was stored and nothing acknowledged: only who asked can ask again.
     ClientRepeats,
     /// Nothing is left to do: it settles with these switched off, too.
@@ -101,7 +101,7 @@ const ALL_GONE: Habits = Habits { clients_repeat: false, provider_repeats: false
 /// | `deliver.after_mark`, `deliver.after_send` | the recovery of the lane | |
 /// | `deliver.after_save` | the end of the lease, for what else waits | poll, recovery of the lane |
 pub const POINTS: &[Point] = {
-    use Proof::{ClientRepeats, NothingLeft, Stuck, Twice};
+    use Proof::{ClientRepeats, NothingLeft, Stuck, Wrong};
     use Recovery::{
         EventSweep, Idempotency, LaneRecovery, LeaseExpiry, OperationResume, OutboxPoll, Projection,
         Reconciler, StartResume,
@@ -110,14 +110,14 @@ pub const POINTS: &[Point] = {
     use Step::{Capture, Create, Pay, Refund, Start};
     &[
         Point::new("create.before_insert", Admin, Create, ClientRepeats),
-        Point::new("create.after_insert", Admin, Create, Twice(&[Idempotency])),
-        Point::new("start.after_insert", Main, Start, Twice(&[StartResume])),
-        Point::new("start.after_provider", Main, Start, Twice(&[StartResume])),
-        Point::new("start.after_save", Main, Start, Twice(&[StartResume])),
+        Point::new("create.after_insert", Admin, Create, Wrong(&[Idempotency], REPEATS)),
+        Point::new("start.after_insert", Main, Start, Wrong(&[StartResume], REPEATS)),
+        Point::new("start.after_provider", Main, Start, Wrong(&[StartResume], REPEATS)),
+        Point::new("start.after_save", Main, Start, Wrong(&[StartResume], REPEATS)),
         Point::new("intake.before_insert", Main, Pay, Stuck(&[Reconciler], SENT_ONCE)),
         Point::new("intake.after_insert", Main, Pay, Stuck(&[EventSweep, Reconciler], REPEATS)),
         Point::new("apply.after_load", Main, Pay, Stuck(&[EventSweep, Reconciler], REPEATS)),
-        Point::new("apply.after_save", Main, Pay, Stuck(&[Projection], REPEATS)),
+        Point::new("apply.after_save", Main, Pay, Wrong(&[Projection], REPEATS)),
         Point::new("apply.after_project", Main, Pay, Stuck(&[EventSweep], REPEATS)),
         Point::new(
             "apply.after_mark",
@@ -127,7 +127,7 @@ pub const POINTS: &[Point] = {
         ),
         Point::new("refund.after_intent", Admin, Refund, Stuck(&[OperationResume], MERCHANT_GONE)),
         Point::new("refund.after_provider", Admin, Refund, Stuck(&[OperationResume, Reconciler], ALL_GONE)),
-        Point::new("refund.after_save", Admin, Refund, Twice(&[Idempotency])),
+        Point::new("refund.after_save", Admin, Refund, Wrong(&[Idempotency], REPEATS)),
         Point::new("operation.after_intent", Admin, Capture, Stuck(&[OperationResume], MERCHANT_GONE)),
         Point::new(
             "operation.after_provider",
