@@ -10,4 +10,5 @@ mod hooks;
 mod in_process;
 mod kill;
 mod runtime;
+mod sdk;
 mod tell;
