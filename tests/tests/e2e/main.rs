@@ -12,4 +12,7 @@ mod hooks;
 mod in_process;
 mod kill;
 mod runtime;
+mod providers_sim;
+mod sdk;
+mod stripe_mock;
 mod tell;
