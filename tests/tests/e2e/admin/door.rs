@@ -133,10 +133,6 @@ impl Door {
         Self { app, api: service.api.clone(), panel: service.panel.clone(), client }
     }
 
-    pub fn config() -> CommonConfig {
-        SERVICE.get().unwrap().config.clone()
-    }
-
     /// An organization of its own in test mode, with a site, a sandbox and a key.
     pub async fn shop(&self) -> Shop {
         self.shop_of(&in_process::database_name("organization"), Mode::Test).await
