@@ -47,10 +47,16 @@ pub enum Recovery {
     Reconciler,
     /// The worker finishes refunds, captures and cancels that were decided but not sent.
     OperationResume,
-    /// The checkout is projected again by the relay.
+    /// The checkout is projected again, by the relay and when an update is applied once more.
     Projection,
     /// A start that was cut off is picked up by the next click.
     StartResume,
+    /// The lane of a dead worker is free again when its lease has run out.
+    LeaseExpiry,
+    /// The worker wakes lanes that have messages and that nobody is going to look at.
+    ForgottenLanes,
+    /// A request that is repeated with its `Idempotency-Key` goes on where the first one was.
+    Idempotency,
 }
 
 impl Recovery {
@@ -63,6 +69,9 @@ impl Recovery {
         Self::OperationResume,
         Self::Projection,
         Self::StartResume,
+        Self::LeaseExpiry,
+        Self::ForgottenLanes,
+        Self::Idempotency,
     ];
 
     /// As it stands in `TOLLGATE_WITHOUT`.
@@ -75,6 +84,9 @@ impl Recovery {
             Self::OperationResume => "operation_resume",
             Self::Projection => "projection",
             Self::StartResume => "start_resume",
+            Self::LeaseExpiry => "lease_expiry",
+            Self::ForgottenLanes => "forgotten_lanes",
+            Self::Idempotency => "idempotency",
         }
     }
 

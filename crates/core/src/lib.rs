@@ -13,3 +13,4 @@ pub mod outbound;
 pub mod provider;
 pub mod store;
 pub mod telemetry;
+pub mod timing;

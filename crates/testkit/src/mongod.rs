@@ -343,6 +343,11 @@ impl Mongod {
         }
     }
 
+    /// The process's id; `None` after [`Mongod::kill9`] or [`Mongod::stop`].
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::pid)
+    }
+
     /// Freezes the process as a long pause would: connections stay open and nothing is answered.
     pub fn freeze(&mut self) {
         if let Some(child) = self.child.as_mut() {

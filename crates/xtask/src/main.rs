@@ -1,5 +1,6 @@
 //! `cargo xtask`: the commands that a person who works on Tollgate, or tries it, needs.
 
+mod bench;
 mod demo;
 mod gateway;
 mod settings;
@@ -30,6 +31,8 @@ enum Command {
     Demo(demo::Args),
     /// Run every test of the workspace, with a MongoDB of their own
     Test(test::Args),
+    /// Measure speed, size and memory, beside the bare database
+    Bench(bench::Args),
 }
 
 #[tokio::main]
@@ -40,6 +43,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => up::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");

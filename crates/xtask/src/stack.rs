@@ -43,11 +43,19 @@ pub struct StackOptions {
     pub caddy: bool,
     /// Where data, keys and logs are kept.
     pub folder: PathBuf,
+    /// Further variables for the services; the caller's own win.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Default for StackOptions {
     fn default() -> Self {
-        Self { release: false, fresh: false, caddy: true, folder: workspace::dev_folder() }
+        Self {
+            release: false,
+            fresh: false,
+            caddy: true,
+            folder: workspace::dev_folder(),
+            environment: Vec::new(),
+        }
     }
 }
 
@@ -74,7 +82,10 @@ impl Stack {
         let mut ports = Ports::read(folder);
         let (mongod, mongodb_uri) = start_mongod(folder, &mut ports).await?;
         let caddy = options.caddy && runs("caddy");
-        let plan = Plan::make(folder, &mut ports, caddy, mongodb_uri)?;
+        let mut plan = Plan::make(folder, &mut ports, caddy, mongodb_uri)?;
+        for (name, value) in &options.environment {
+            plan.environment.unless_set(name, value.clone());
+        }
         ports.write(folder)?;
 
         let mut programs = Vec::new();
@@ -104,6 +115,32 @@ impl Stack {
     /// Addresses, ids and secrets.
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
+    }
+
+    /// Names and process ids of what runs, mongod included where it is ours.
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let programs = self.programs.iter().filter_map(|program| program.child.as_ref());
+        let programs = programs.map(|child| (child.name().to_owned(), child.pid()));
+        let mongod = self.mongod.as_ref().and_then(Mongod::pid).map(|pid| ("mongod".to_owned(), pid));
+        programs.chain(mongod).collect()
+    }
+
+    /// Stops one service in order; [`Stack::start_service`] brings it back.
+    pub async fn stop_service(&mut self, name: &str) {
+        for program in self.programs.iter_mut().filter(|program| program.spec.name() == name) {
+            if let Some(mut child) = program.child.take() {
+                child.sigterm(STOP_GRACE).await;
+            }
+        }
+    }
+
+    /// Starts a service that was stopped, and waits until it is ready.
+    pub async fn start_service(&mut self, name: &str) -> Outcome<()> {
+        for program in self.programs.iter_mut().filter(|program| program.spec.name() == name) {
+            program.child = Some(Child::spawn(&program.spec)?);
+            program.wait_ready().await?;
+        }
+        Ok(())
     }
 
     /// Starts again what ends by itself, with growing pauses. Never returns.

@@ -37,6 +37,7 @@ markers!(
     CheckoutRead,
     CheckoutUpdate,
     TransactionRead,
+    TransactionUpdate,
     TransactionCapture,
     TransactionCancel,
     RefundCreate,

@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use gateway_core::domain::Mode;
+use gateway_core::domain::{Mode, OrganizationId};
 
 /// Tollgate's Admin API. Without a command it serves; its settings are environment variables.
 #[derive(Debug, Parser)]
@@ -17,6 +17,35 @@ pub struct Cli {
 pub enum Command {
     /// Make an organization, a site, providers and an API key, or use those that exist.
     Bootstrap(Bootstrap),
+    /// Rotate keys while the services run; see docs/operations.
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+/// Steps of a rotation. Each can be repeated and broken off.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Give an organization a new data key, which all services use within a minute.
+    RotateData {
+        /// Whose.
+        #[arg(long)]
+        organization: OrganizationId,
+    },
+    /// Wrap all data keys with the current `SYSTEM_ENCRYPTION_KEY`.
+    Rewrap,
+    /// Seal every field with its organization's current data key.
+    Reseal {
+        /// Only this one's.
+        #[arg(long)]
+        organization: Option<OrganizationId>,
+        /// Then wait until no service can hold an old data key, look again, and take the old keys out.
+        #[arg(long)]
+        drop_old: bool,
+    },
+    /// Hash e-mail addresses under the current `SYSTEM_SEARCH_HASH_KEY`.
+    RehashSearch,
+    /// Count what is still on an old key; succeeds only when nothing is.
+    Verify,
 }
 
 /// What `bootstrap` makes.

@@ -23,5 +23,6 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         None => serve::serve(config).await,
         Some(Command::Bootstrap(arguments)) => commands::bootstrap::run(&config, arguments).await,
+        Some(Command::Keys(step)) => commands::keys::run(&config, step).await,
     }
 }

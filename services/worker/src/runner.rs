@@ -7,6 +7,7 @@ use gateway_core::{
     app::App,
     jobs::{Job, Pass, deliver::Sender, lanes::HeldLanes, relay::Relay},
     outbound::{GuardedClient, GuardedClientConfig},
+    timing::scaled,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
@@ -23,6 +24,9 @@ const GRACE: Duration = Duration::from_secs(25);
 
 /// Pause of a job that has more to do: whatever goes wrong, it does not spin.
 const BREATH: Duration = Duration::from_millis(20);
+
+/// Shortest pause of a job that found nothing, however fast tests want it.
+const PAUSE_MIN: Duration = Duration::from_millis(200);
 
 /// Longest pause of a job that fails again and again.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -48,7 +52,7 @@ impl Runner {
                     }
                     Ok(Pass::Done) => {
                         failures = 0;
-                        J::EVERY
+                        scaled(J::EVERY).max(PAUSE_MIN)
                     }
                     Err(error) => {
                         failures += 1;

@@ -4,9 +4,15 @@
 
 mod browser;
 mod checkout_page;
+mod cluster;
 mod front;
+mod admin;
 mod group_commit;
 mod hooks;
 mod in_process;
+mod kill;
 mod runtime;
+mod providers_sim;
+mod sdk;
+mod stripe_mock;
 mod tell;

@@ -16,6 +16,7 @@ use crate::{
     fault::{self, Recovery},
     provider::{EventUpdate, IncomingEvent, Interpretation, PaymentHandle},
     store::{Entity, StoreError},
+    timing::scaled,
 };
 
 /// How many the sweeps take at once.
@@ -165,16 +166,16 @@ async fn take_in(
         let outcome = merge(&mut current, snapshot.as_ref(), event.as_ref(), app.now());
         if !outcome.changed {
             // It may have been this very update whose projection was cut off.
-            project::project_checkout(app, &current).await?;
+            if Recovery::Projection.is_on() {
+                project::project_checkout(app, &current).await?;
+            }
             return Ok(outcome.verdict(id));
         }
         app.address(&mut current, seq).await?;
         match store.save(&mut current).await {
             Ok(()) => {
                 fault::point("apply.after_save");
-                if Recovery::Projection.is_on() {
-                    project::project_checkout(app, &current).await?;
-                }
+                project::project_checkout(app, &current).await?;
                 return Ok(outcome.verdict(id));
             }
             Err(StoreError::Conflict) => {
@@ -277,7 +278,7 @@ async fn update_event(
 
 /// 2 s, 4 s … 4 min: eight attempts take about eight minutes.
 fn backoff(attempts: i64) -> Duration {
-    Duration::from_secs(2_u64 << attempts.clamp(0, 7))
+    scaled(Duration::from_secs(2_u64 << attempts.clamp(0, 7)))
 }
 
 /// The worker's sweep: applies what nobody applied. Answers how many it looked at.

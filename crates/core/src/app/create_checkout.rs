@@ -20,7 +20,7 @@ use crate::{
         outbox::{Changed, EventType, Outbox},
         site::Site,
     },
-    fault,
+    fault::{self, Recovery},
     outbound::parse_target,
     store::{Entity, InsertOutcome, codec::oid, open_with},
 };
@@ -147,6 +147,7 @@ pub async fn create_checkout(
     mut new: NewCheckout,
     idempotency: Option<&IdempotencyKey>,
 ) -> Result<String, AppError> {
+    let idempotency = idempotency.filter(|_| Recovery::Idempotency.is_on());
     let site = app.site(tenant, site_id).await?.ok_or(AppError::NotFound("site"))?;
     let now = app.now();
     let keys = app.store.for_org(tenant).keys().await?;
@@ -426,7 +427,7 @@ fn address_fields(address: &Address) -> [(&'static str, Option<&str>); 9] {
     ]
 }
 
-fn check_metadata(metadata: &Metadata, problems: &mut Vec<Problem>) {
+pub(super) fn check_metadata(metadata: &Metadata, problems: &mut Vec<Problem>) {
     if metadata.0.len() > KEYS_MAX {
         problems.push(Problem::new("metadata", format!("must have at most {KEYS_MAX} keys")));
         return;
@@ -470,7 +471,7 @@ fn check_ipn_url(app: &App, text: Option<&str>, problems: &mut Vec<Problem>) -> 
     }
 }
 
-fn check_expiry(expiry: Option<Expiry>, now: Timestamp, problems: &mut Vec<Problem>) -> Timestamp {
+pub(super) fn check_expiry(expiry: Option<Expiry>, now: Timestamp, problems: &mut Vec<Problem>) -> Timestamp {
     let (field, seconds) = match expiry {
         None => ("expiresIn", LIFETIME_SECONDS_DEFAULT),
         Some(Expiry::In(seconds)) => ("expiresIn", seconds),

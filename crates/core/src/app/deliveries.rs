@@ -15,7 +15,7 @@ use crate::{
         lane::LaneId,
         site::Site,
     },
-    jobs::{lanes, relay, silence},
+    jobs::{attempt::TEST_EVENT, lanes, relay, silence},
     outbound::parse_target,
     store::{
         Entity, StoreError,
@@ -221,7 +221,7 @@ pub async fn send_test_ipn(
     let mut delivery =
         relay::new_delivery(&store, id, DeliveryKind::Ipn, target.as_str(), &body, now, now).await?;
     delivery.lane = LaneId::ipn(tenant, &host);
-    "ipn.test".clone_into(&mut delivery.event);
+    TEST_EVENT.clone_into(&mut delivery.event);
     delivery.site_id = Some(site);
     delivery.ipn_version = Some(2);
     store.insert(&delivery).await?;

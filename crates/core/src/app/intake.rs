@@ -16,6 +16,7 @@ use crate::{
     fault,
     provider::{IncomingEvent, PaymentProvider},
     store::{Entity, InsertOutcome, StoreError, codec::oid, seal_with},
+    timing::scaled,
 };
 
 /// How long the process that answered has to apply an event before the worker does.
@@ -152,7 +153,7 @@ fn event_of(
         raw,
         state: EventState::Received,
         attempts: 0,
-        due: Some(now + SWEEP_AFTER),
+        due: Some(now + scaled(SWEEP_AFTER)),
         reason: None,
         transaction_id: None,
         received_at: now,

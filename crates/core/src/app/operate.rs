@@ -13,6 +13,7 @@ use crate::{
     },
     fault::{self, Recovery},
     provider::ProviderError,
+    timing::scaled,
 };
 
 /// What is asked for.
@@ -42,6 +43,7 @@ pub async fn operate(
     idempotency: Option<&IdempotencyKey>,
     render: &(dyn Fn(&Transaction, RefundId) -> String + Send + Sync),
 ) -> Result<Operated, AppError> {
+    let idempotency = idempotency.filter(|_| Recovery::Idempotency.is_on());
     let (operation_id, existing) = decide(app, tenant, id, new, idempotency).await?;
     if let Some(reply) = existing {
         return Ok(Operated::Replay(reply));
@@ -104,7 +106,9 @@ fn replay(
     let Some(record) = &stored.idem else { return Err(AppError::StillRunning) };
     match key.replay(app, record) {
         Ok(reply) => Ok((stored.id, Some(reply))),
-        Err(AppError::StillRunning) if now.since(stored.updated_at) > RUNNING_MAX => Ok((stored.id, None)),
+        Err(AppError::StillRunning) if now.since(stored.updated_at) > scaled(RUNNING_MAX) => {
+            Ok((stored.id, None))
+        }
         Err(error) => Err(error),
     }
 }
@@ -212,7 +216,7 @@ pub async fn resume(app: &App, transaction: &Transaction) -> Result<(), AppError
         return Ok(());
     }
     let now = app.now();
-    let old = |updated_at| now.since(updated_at) > RUNNING_MAX;
+    let old = |updated_at| now.since(updated_at) > scaled(RUNNING_MAX);
     let (tenant, id) = (transaction.tenant(), transaction.id);
     let running = |state| matches!(state, RefundState::NotSent | RefundState::Unknown);
     let refunds = transaction.refunds.iter().filter(|r| running(r.state) && old(r.updated_at));

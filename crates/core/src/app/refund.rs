@@ -9,8 +9,9 @@ use crate::{
         provider_account::ProviderAccount,
         transaction::{Refund, RefundError, RefundRequest, RefundState, Transaction},
     },
-    fault,
+    fault::{self, Recovery},
     provider::{ProviderError, SendRefund},
+    timing::scaled,
 };
 
 /// A refund as it is asked for.
@@ -40,6 +41,7 @@ pub async fn refund(
     idempotency: Option<&IdempotencyKey>,
     render: &(dyn Fn(&Transaction, RefundId) -> String + Send + Sync),
 ) -> Result<Refunded, AppError> {
+    let idempotency = idempotency.filter(|_| Recovery::Idempotency.is_on());
     let (refund_id, existing) = decide(app, tenant, id, &new, idempotency).await?;
     if let Some(reply) = existing {
         return Ok(Refunded::Replay(reply));
@@ -102,7 +104,9 @@ fn replay(
     let Some(record) = &stored.idem else { return Err(AppError::StillRunning) };
     match key.replay(app, record) {
         Ok(reply) => Ok((stored.id, Some(reply))),
-        Err(AppError::StillRunning) if now.since(stored.updated_at) > RUNNING_MAX => Ok((stored.id, None)),
+        Err(AppError::StillRunning) if now.since(stored.updated_at) > scaled(RUNNING_MAX) => {
+            Ok((stored.id, None))
+        }
         Err(error) => Err(error),
     }
 }

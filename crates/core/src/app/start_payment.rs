@@ -144,13 +144,11 @@ async fn take_over(app: &App, provider: &ProviderAccount, open: Transaction) -> 
     if open.status != TransactionStatus::Initiated {
         return Ok(Taken::Running(StartedPayment { transaction: open, next: None }));
     }
-    if open.provider_id == Some(provider.id) {
-        if let Some(next) = next_step(app, &open).await? {
-            return Ok(Taken::Running(StartedPayment { transaction: open, next: Some(next) }));
-        }
-        if Recovery::StartResume.is_on() {
-            return Ok(Taken::Resume(open));
-        }
+    if open.provider_id == Some(provider.id) && Recovery::StartResume.is_on() {
+        return Ok(match next_step(app, &open).await? {
+            Some(next) => Taken::Running(StartedPayment { transaction: open, next: Some(next) }),
+            None => Taken::Resume(open),
+        });
     }
     let ended = end_at_provider(app, &open, PaymentState::Cancelled, "customer").await?;
     if ended.succeeded_at.is_some() {

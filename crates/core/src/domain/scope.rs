@@ -29,6 +29,7 @@ scopes! {
     CheckoutRead => "checkout:read", "List and read checkouts.";
     CheckoutUpdate => "checkout:update", "Change and cancel checkouts.";
     TransactionRead => "transaction:read", "List and read transactions.";
+    TransactionUpdate => "transaction:update", "Resolve what a transaction was flagged for.";
     TransactionCapture => "transaction:capture", "Capture authorized transactions.";
     TransactionCancel => "transaction:cancel", "Cancel transactions.";
     RefundCreate => "refund:create", "Refund transactions.";

@@ -23,10 +23,14 @@ use crate::{
     fault,
     outbound::{FailureClass, Outcome, Receiver, Request, next_attempt_at},
     store::{Entity, StoreError, codec::oid, seal_with},
+    timing::scaled,
 };
 
 /// How much of an answer is kept, in bytes.
 const RESPONSE_BYTES_MAX: usize = 2048;
+
+/// What stands as the event of a test message.
+pub(crate) const TEST_EVENT: &str = "ipn.test";
 
 /// How often the outcome's write is tried before the lane is left to recovery.
 const WRITES_MAX: u32 = 4;
@@ -251,8 +255,8 @@ pub(super) fn after_failure(
     let attempts_made = u32::try_from(made + 1).unwrap_or(u32::MAX);
     let jitter = u32::from_be_bytes(random::bytes());
     let receiver = receiver(delivery.kind);
-    next_attempt_at(receiver, first.millis(), now.millis(), attempts_made, retry_after, jitter)
-        .map(Timestamp::from_millis)
+    let due = next_attempt_at(receiver, first.millis(), now.millis(), attempts_made, retry_after, jitter)?;
+    Some(now + scaled(Timestamp::from_millis(due).since(now)))
 }
 
 async fn next(
@@ -271,6 +275,10 @@ async fn next(
     }
     if result.verdict == Verdict::Failed(FailureClass::Gone) {
         return Ok(ended(DeliveryState::Failed, "the receiver answered 410 Gone"));
+    }
+    if delivery.event == TEST_EVENT {
+        // Somebody waits for the answer to a button; hours later it would only puzzle.
+        return Ok(ended(DeliveryState::Failed, "the test message was not answered with 200"));
     }
     if let (DeliveryKind::Ipn, Some(id), Some(version)) =
         (delivery.kind, delivery.transaction_id, delivery.event_version)

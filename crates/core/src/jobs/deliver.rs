@@ -33,6 +33,7 @@ use crate::{
     fault,
     outbound::{Breaker, GuardedClient, Permit, Receiver, breaker},
     store::StoreError,
+    timing::scaled,
 };
 
 /// Most requests on the wire in one lane.
@@ -85,7 +86,11 @@ impl Sender {
         while !stop.is_cancelled() {
             let room = self.config.lanes_max.saturating_sub(self.held.count()).min(CLAIMS_MAX);
             let full = (self.config.lanes_max / 4).max(1);
-            let claims = lanes::claim(&self.app.store, self.app.now(), room, &self.held, full).await;
+            // A limit of nothing would be none at all.
+            let claims = match room {
+                0 => Ok(Vec::new()),
+                _ => lanes::claim(&self.app.store, self.app.now(), room, &self.held, full).await,
+            };
             let pause = match claims {
                 Ok(claims) => {
                     let more = room > 0 && claims.len() == room;
@@ -249,6 +254,7 @@ impl LaneRun {
         if !self.on_wire.is_empty() {
             return Ok(None);
         }
+        let before = self.breaker.clone();
         match self.breaker.may_send(app.now().millis()) {
             Permit::Wait { until_ms } => {
                 self.parked_until = Some(Timestamp::from_millis(until_ms));
@@ -256,15 +262,25 @@ impl LaneRun {
             }
             Permit::Send | Permit::Probe => {
                 self.parked_until = None;
-                let probe = queue::newest_due(app, &self.claim.lane, app.now()).await?;
-                if probe.is_empty() {
-                    return Ok(Some(0));
+                let sent = self.probe(stop).await;
+                if !matches!(sent, Ok(1..)) {
+                    // No probe is on its way, so nobody need wait for one.
+                    self.breaker = before;
                 }
-                self.save_breaker().await?;
-                self.send(probe, stop).await.map(Some)
+                sent.map(Some)
             }
             Permit::Never => self.end_disabled().await.map(|()| Some(0)),
         }
+    }
+
+    /// Sends the newest message that is due; the breaker is stored first, so that there is one probe only.
+    async fn probe(&mut self, stop: &CancellationToken) -> Result<usize, StoreError> {
+        let probe = queue::newest_due(&self.sender.app, &self.claim.lane, self.sender.app.now()).await?;
+        if probe.is_empty() {
+            return Ok(0);
+        }
+        self.save_breaker().await?;
+        self.send(probe, stop).await
     }
 
     /// The breaker is off for good: either a person has switched the endpoint on again, or nothing goes.
@@ -343,7 +359,7 @@ impl LaneRun {
             Verdict::NotSent => return Ok(()),
             Verdict::Delivered => {
                 self.breaker.on_success();
-                if failing_since.is_some() {
+                if failing_since.is_some_and(|since| app.now().millis() - since >= disable::FIRST_NOTICE_MS) {
                     disable::take_notice_back(&app, &self.claim.lane).await?;
                 }
                 breaker::Verdict::Continue
@@ -407,7 +423,7 @@ impl Drop for LaneRun {
 /// Renews the lease until it is lost.
 async fn keep(sender: Sender, claim: Arc<Claim>, lost: Arc<AtomicBool>) {
     loop {
-        tokio::time::sleep(lanes::RENEWAL).await;
+        tokio::time::sleep(scaled(lanes::RENEWAL)).await;
         match lanes::renew(&sender.app.store, &claim, sender.app.now()).await {
             Ok(true) => {}
             Ok(false) => {

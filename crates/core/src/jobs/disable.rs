@@ -7,11 +7,14 @@ use super::{lanes::HeldLanes, queue, relay};
 use crate::{
     app::{App, AppError},
     domain::{delivery::Delivery, endpoint::WebhookEndpoint, lane::LaneId, outbox::EventType},
-    outbound::breaker::DISABLED_AFTER_MS,
+    outbound::breaker::{DISABLED_AFTER_MS, NOTICE_DAYS},
     store::StoreError,
 };
 
 const MS_PER_DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// An endpoint that has failed for less has no notice to be taken back.
+pub(super) const FIRST_NOTICE_MS: i64 = NOTICE_DAYS[0] as i64 * MS_PER_DAY;
 
 /// Whether the endpoint of a lane is there and switched on.
 pub(super) async fn is_enabled_again(app: &App, lane: &LaneId) -> Result<bool, StoreError> {

@@ -29,8 +29,10 @@ use crate::{
         delivery::Delivery,
         lane::{Lane, LaneId},
     },
+    fault::Recovery,
     outbound::Breaker,
     store::{Entity, Store, StoreError, codec::oid},
+    timing::scaled,
 };
 
 /// How long a claim holds without renewal; a dead worker's messages wait this long at most.
@@ -98,6 +100,9 @@ pub async fn claim(
     if !except.is_empty() {
         filter.insert("org", doc! { "$nin": except });
     }
+    if !Recovery::LeaseExpiry.is_on() {
+        filter.insert("token", doc! { "$exists": false });
+    }
     let found: Vec<Lane> = collection(store)
         .find(filter)
         .sort(doc! { "next": 1 })
@@ -116,7 +121,7 @@ pub async fn claim(
 async fn claim_one(store: &Store, read: Lane, now: Timestamp) -> Result<Option<Claim>, StoreError> {
     let token = hex::encode(random::bytes::<12>());
     let filter = doc! { "_id": read.id.as_str(), "next": read.next };
-    let update = doc! { "$set": { "token": &token, "next": now + LEASE, "dirty": false } };
+    let update = doc! { "$set": { "token": &token, "next": now + scaled(LEASE), "dirty": false } };
     let lanes = collection(store);
     let claimed = lanes.find_one_and_update(filter, update).return_document(ReturnDocument::After).await?;
     Ok(claimed.map(|lane| Claim {
@@ -138,7 +143,7 @@ fn breaker_bson(breaker: &Breaker) -> Result<Bson, StoreError> {
 
 /// Holds on to a lane; false when it has been lost.
 pub async fn renew(store: &Store, claim: &Claim, now: Timestamp) -> Result<bool, StoreError> {
-    let update = doc! { "$set": { "next": now + LEASE } };
+    let update = doc! { "$set": { "next": now + scaled(LEASE) } };
     Ok(collection(store).update_one(mine(claim), update).await?.matched_count == 1)
 }
 
@@ -172,6 +177,9 @@ pub async fn release(
 
 /// Wakes lanes whose waking was cut off by a crash: they have messages, and nobody is going to look.
 pub async fn wake_forgotten(store: &Store, now: Timestamp) -> Result<usize, StoreError> {
+    if !Recovery::ForgottenLanes.is_on() {
+        return Ok(0);
+    }
     let deliveries = store.database().collection::<Delivery>(Delivery::COLLECTION);
     let waiting = deliveries.distinct("lane", doc! { "due": { "$exists": true } }).await?;
     let watched = doc! { "_id": { "$in": &waiting }, "next": { "$exists": true } };

@@ -7,7 +7,7 @@
 //! | [`deliver`] | sends what is due in a lane, with retries, order, fairness and breaker |
 //! | [`render`] | sessions, orders and transactions as merchants see them |
 
-mod attempt;
+pub(crate) mod attempt;
 pub mod deliver;
 mod disable;
 pub mod lanes;

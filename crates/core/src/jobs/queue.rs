@@ -87,8 +87,16 @@ pub(super) async fn newest_due(
     lane: &LaneId,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let found = find(app, lane, doc! { "$lte": now }, doc! { "due": -1 }, 1).await?;
-    choose(app, found, &HashSet::new()).await
+    loop {
+        let found = find(app, lane, doc! { "$lte": now }, doc! { "due": -1 }, 1).await?;
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let ready = choose(app, found, &HashSet::new()).await?;
+        if !ready.is_empty() {
+            return Ok(ready);
+        }
+    }
 }
 
 /// When something is due next.

@@ -93,13 +93,7 @@ impl Slots {
 
     fn give_back(&self, organization: OrganizationId) {
         let mut state = self.lock();
-        state.in_use -= 1;
-        if let Some(used) = state.used.get_mut(&organization) {
-            *used -= 1;
-            if *used == 0 {
-                state.used.remove(&organization);
-            }
-        }
+        state.give_back(organization);
         let mut refused = Vec::new();
         while let Some(position) =
             (0..state.waiting.len()).find(|&index| self.may_take(&state, state.waiting[index].0))
@@ -113,10 +107,7 @@ impl Slots {
             let slot = Slot { organization: waiting, slots: Some(self.clone()) };
             if let Some(Err(slot)) = granted.map(|granted| granted.send(slot)) {
                 // Whoever waited is gone. Its slot must not be dropped under the lock.
-                state.in_use -= 1;
-                if let Some(used) = state.used.get_mut(&waiting) {
-                    *used -= 1;
-                }
+                state.give_back(waiting);
                 refused.push(slot);
             }
         }
@@ -131,6 +122,16 @@ impl State {
     fn take(&mut self, organization: OrganizationId) {
         self.in_use += 1;
         *self.used.entry(organization).or_default() += 1;
+    }
+
+    fn give_back(&mut self, organization: OrganizationId) {
+        self.in_use -= 1;
+        if let Some(used) = self.used.get_mut(&organization) {
+            *used -= 1;
+            if *used == 0 {
+                self.used.remove(&organization);
+            }
+        }
     }
 
     fn enqueue(&mut self, organization: OrganizationId) -> oneshot::Receiver<Slot> {

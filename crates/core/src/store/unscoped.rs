@@ -6,7 +6,7 @@ use mongodb::bson::doc;
 use super::{Store, StoreError, codec::oid};
 use crate::domain::{
     ApiKeyId, OrganizationId, ProviderEventId, ProviderId, Timestamp, TransactionId, api_key::ApiKey,
-    checkout::Checkout, lane::LaneId, organization::Organization, provider_account::ProviderAccount,
+    checkout::Checkout, organization::Organization, provider_account::ProviderAccount,
     provider_event::ProviderEvent, transaction::Transaction,
 };
 
@@ -99,13 +99,6 @@ impl Store {
         let collection = self.collection::<Checkout>();
         let done = collection.update_many(filter, doc! { "$unset": { "idem": "" } });
         Ok(done.await?.modified_count)
-    }
-
-    /// Believes a lane's receiver to be well again.
-    pub async fn forget_breaker(&self, lane: &LaneId) -> Result<(), StoreError> {
-        let collection = self.database().collection::<mongodb::bson::Document>("lanes");
-        collection.update_one(doc! { "_id": lane.as_str() }, doc! { "$unset": { "breaker": "" } }).await?;
-        Ok(())
     }
 
     /// An organization.

@@ -4,6 +4,7 @@ mod body;
 mod document;
 mod idempotency;
 mod number;
+mod query;
 pub mod v1;
 
 use axum::{Router, routing::get};

@@ -89,6 +89,9 @@ async fn test_message_has_exactly_its_four_fields_and_a_valid_signature() {
     let [delivered] = world.wait_states(doc! {}, &[Delivered]).await.try_into().unwrap();
     let answer = deliveries::response(&world.app, &delivered, &delivered.attempts[0]).await.unwrap();
     assert_eq!(answer, "ok");
+    world.shop.always("/ipn", Answer::status(500));
+    deliveries::send_test_ipn(&world.app, world.tenant, world.site, Some(&url)).await.unwrap();
+    world.wait_states(doc! {}, &[Delivered, Failed]).await;
     let nowhere = deliveries::send_test_ipn(&world.app, world.tenant, world.site, None).await.unwrap_err();
     assert_eq!(nowhere.code(), "VALIDATION_FAILED");
 }

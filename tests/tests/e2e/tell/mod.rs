@@ -5,4 +5,4 @@ mod deliver;
 mod kill;
 mod manual;
 mod relay;
-mod world;
+pub mod world;

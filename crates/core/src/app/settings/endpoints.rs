@@ -13,6 +13,7 @@ use crate::{
         lane::LaneId,
         outbox::EventType,
     },
+    jobs::lanes,
     outbound::parse_target,
     store::{Entity, open_with, seal_with},
 };
@@ -102,8 +103,8 @@ pub async fn update(
     .await
 }
 
-/// Switches an endpoint on or off. Switched on, it starts with a clean slate: what the gateway held against
-/// the receiver is forgotten.
+/// Switches an endpoint on or off. Switched on, its lane is looked at anew: the worker forgets what it held
+/// against the receiver.
 pub async fn set_enabled(
     app: &App,
     tenant: Tenant,
@@ -119,7 +120,7 @@ pub async fn set_enabled(
     })
     .await?;
     if enabled {
-        app.store.forget_breaker(&LaneId::endpoint(tenant, id)).await?;
+        lanes::wake(&app.store, tenant, &LaneId::endpoint(tenant, id), now, now).await?;
     }
     Ok(endpoint)
 }

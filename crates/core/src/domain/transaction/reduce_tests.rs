@@ -82,10 +82,10 @@ fn dispute(at: i64, state: DisputeState) -> ProviderUpdate {
     ProviderUpdate { disputes: vec![fact], ..event(at) }
 }
 
-/// What must not depend on the order.
-fn essence(
-    t: &Transaction,
-) -> (TransactionStatus, i64, i64, Vec<(String, RefundState, i64)>, Vec<DisputeState>) {
+/// What must not depend on the order: status, captured, refunded, refunds by reference, disputes.
+type Essence = (TransactionStatus, i64, i64, Vec<(String, RefundState, i64)>, Vec<DisputeState>);
+
+fn essence(t: &Transaction) -> Essence {
     let mut refunds: Vec<_> =
         t.refunds.iter().map(|r| (r.reference.clone().unwrap_or_default(), r.state, r.amount)).collect();
     refunds.sort_by(|a, b| a.0.cmp(&b.0));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Reconcile, RefundState, Transaction};
-use crate::domain::Timestamp;
+use crate::{domain::Timestamp, timing::scaled};
 
 const STEPS_SECONDS: [u64; 6] = [60, 300, 900, 3600, 6 * 3600, 24 * 3600];
 
@@ -43,5 +43,5 @@ impl Transaction {
 
 fn step(index: i64) -> Duration {
     let index = usize::try_from(index).unwrap_or_default().min(STEPS_SECONDS.len() - 1);
-    Duration::from_secs(STEPS_SECONDS[index])
+    scaled(Duration::from_secs(STEPS_SECONDS[index]))
 }

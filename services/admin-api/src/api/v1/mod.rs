@@ -1,7 +1,13 @@
 //! Version 1: a folder per resource, a file per operation.
 
 pub mod checkouts;
+pub mod deliveries;
+pub mod events;
+pub mod organizations;
+pub mod providers;
 pub mod sites;
+pub mod transactions;
+pub mod webhook_endpoints;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -9,5 +15,13 @@ use crate::state::AppState;
 
 /// Every operation.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(checkouts::router()).merge(sites::router())
+    OpenApiRouter::new()
+        .merge(checkouts::router())
+        .merge(transactions::router())
+        .merge(sites::router())
+        .merge(providers::router())
+        .merge(organizations::router())
+        .merge(webhook_endpoints::router())
+        .merge(deliveries::router())
+        .merge(events::router())
 }

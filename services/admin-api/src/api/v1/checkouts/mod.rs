@@ -1,12 +1,150 @@
 //! Checkouts: what a merchant asks a customer to pay.
 
+mod cancel;
 mod create;
+mod get;
+mod list;
+mod patch;
 mod request;
 
+use gateway_core::{
+    app::{App, AppError, start_payment},
+    domain::checkout::{Address, Checkout, Item},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::state::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(create::create_checkout))
+    OpenApiRouter::new()
+        .routes(routes!(create::create_checkout))
+        .routes(routes!(list::list_checkouts))
+        .routes(routes!(get::get_checkout, patch::update_checkout))
+        .routes(routes!(cancel::cancel_checkout))
+}
+
+/// A checkout.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckoutBody {
+    /// Its id.
+    pub id: String,
+    /// Its name in the checkout runtime and in IPNs.
+    pub session_public_id: String,
+    /// The code in `paymentUrl`.
+    pub short_code: String,
+    /// Where to send the customer.
+    pub payment_url: String,
+    /// `open`, `paid`, `completed`, `expired` or `cancelled`.
+    pub status: &'static str,
+    /// What is charged, in minor units.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// The lines.
+    pub items: Vec<ItemBody>,
+    /// The shop's order number.
+    pub external_reference: String,
+    /// The shop's invoice number.
+    pub invoice_number: String,
+    /// The customer's e-mail address.
+    pub email: Option<String>,
+    /// Billing address.
+    #[schema(value_type = Option<std::collections::HashMap<String, String>>)]
+    pub billing_address: Option<Address>,
+    /// Shipping address.
+    #[schema(value_type = Option<std::collections::HashMap<String, String>>)]
+    pub shipping_address: Option<Address>,
+    /// The shop's id of the customer.
+    pub client_id: Option<String>,
+    /// The shop's own pairs.
+    #[schema(value_type = std::collections::HashMap<String, String>)]
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// The shop.
+    pub site_id: String,
+    /// `live` or `test`.
+    pub mode: &'static str,
+    /// `automatic` or `manual`.
+    pub capture_method: &'static str,
+    /// The transaction that paid it.
+    pub paid_by: Option<String>,
+    /// When it can no longer be paid.
+    pub expires_at: String,
+    /// When it was paid.
+    pub paid_at: Option<String>,
+    /// When everything that follows was done.
+    pub completed_at: Option<String>,
+    /// When it was made.
+    pub created_at: String,
+    /// When it last changed.
+    pub updated_at: String,
+}
+
+/// A line.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemBody {
+    /// What it is called.
+    pub name: Option<String>,
+    /// More about it.
+    pub description: String,
+    /// How many.
+    pub quantity: i64,
+    /// Minor units for one.
+    pub unit_price: i64,
+    /// Percent, as decimal text.
+    pub vat_rate: Option<String>,
+    /// What kind of thing it is.
+    pub item_type: String,
+    /// `gross` or `net`.
+    pub amount_type: &'static str,
+}
+
+/// A checkout as the API shows it, its customer opened.
+async fn body(app: &App, checkout: &Checkout) -> Result<CheckoutBody, AppError> {
+    let customer = start_payment::customer_of(app, checkout).await?;
+    Ok(CheckoutBody {
+        id: checkout.id.to_string(),
+        session_public_id: checkout.public_id.clone(),
+        short_code: checkout.short_code.clone(),
+        payment_url: app.payment_url(&checkout.short_code).into(),
+        status: checkout.status.as_str(),
+        amount: checkout.amount,
+        currency: checkout.currency.to_string(),
+        items: checkout.items.iter().map(item).collect(),
+        external_reference: checkout.external_reference.clone(),
+        invoice_number: checkout.invoice_number.clone(),
+        email: customer.email,
+        billing_address: customer.billing_address,
+        shipping_address: customer.shipping_address,
+        client_id: checkout.client_id.clone(),
+        metadata: checkout.metadata.to_json(),
+        site_id: checkout.site_id.to_string(),
+        mode: checkout.mode.as_str(),
+        capture_method: super::transactions::capture_method(checkout.capture_method),
+        paid_by: checkout.paid_by.map(|id| id.to_string()),
+        expires_at: checkout.expires_at.to_string(),
+        paid_at: checkout.paid_at.map(|at| at.to_string()),
+        completed_at: checkout.completed_at.map(|at| at.to_string()),
+        created_at: checkout.created_at.to_string(),
+        updated_at: checkout.updated_at.to_string(),
+    })
+}
+
+fn item(item: &Item) -> ItemBody {
+    use gateway_core::domain::checkout::AmountType;
+    ItemBody {
+        name: item.name.clone(),
+        description: item.description.clone(),
+        quantity: item.quantity,
+        unit_price: item.unit_price,
+        vat_rate: item.vat_rate.map(|rate| rate.to_string()),
+        item_type: item.item_type.clone(),
+        amount_type: match item.amount_type {
+            AmountType::Gross => "gross",
+            AmountType::Net => "net",
+        },
+    }
 }

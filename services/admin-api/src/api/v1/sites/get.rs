@@ -23,6 +23,5 @@ pub async fn get_site(
     Path(id): Path<SiteId>,
 ) -> Result<Json<SiteBody>, ApiError> {
     let site = sites::get(&state.app, key.tenant(), id).await?;
-    let default_ipn_url = sites::default_ipn_url(&state.app, &site).await?;
-    Ok(Json(body(&site, default_ipn_url)))
+    Ok(Json(body(&state.app, &site).await?))
 }

@@ -1,8 +1,17 @@
 //! Sites: a merchant's shops.
 
+mod create;
 mod get;
+mod list;
+mod regenerate_secret;
+mod secret;
+mod test_ipn;
+mod update;
 
-use gateway_core::domain::site::Site;
+use gateway_core::{
+    app::{App, AppError, settings::sites},
+    domain::site::Site,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -10,7 +19,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::state::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get::get_site))
+    OpenApiRouter::new()
+        .routes(routes!(list::list_sites, create::create_site))
+        .routes(routes!(get::get_site, update::update_site))
+        .routes(routes!(secret::get_site_secret))
+        .routes(routes!(regenerate_secret::regenerate_site_secret))
+        .routes(routes!(test_ipn::send_test_ipn))
 }
 
 /// A site.
@@ -43,9 +57,10 @@ pub struct SiteBody {
     pub updated_at: String,
 }
 
-/// A site as the API shows it; its IPN address must be opened before.
-fn body(site: &Site, default_ipn_url: Option<String>) -> SiteBody {
-    SiteBody {
+/// A site as the API shows it, its IPN address opened.
+async fn body(app: &App, site: &Site) -> Result<SiteBody, AppError> {
+    let default_ipn_url = sites::default_ipn_url(app, site).await?;
+    Ok(SiteBody {
         id: site.id.to_string(),
         mode: site.mode.as_str(),
         name: site.name.clone(),
@@ -58,5 +73,5 @@ fn body(site: &Site, default_ipn_url: Option<String>) -> SiteBody {
         default_ipn_url,
         created_at: site.created_at.to_string(),
         updated_at: site.updated_at.to_string(),
-    }
+    })
 }

@@ -1,0 +1,232 @@
+//! Lists, with the filters of the API.
+
+use std::time::Duration;
+
+use mongodb::bson::{self, Bson, Document, doc, oid::ObjectId};
+
+use super::{App, AppError};
+use crate::{
+    crypto::normalize_email,
+    domain::{
+        CheckoutId, Currency, ProviderId, SiteId, Tenant, Timestamp, TransactionId,
+        checkout::{Checkout, CheckoutStatus},
+        provider_event::{EventState, ProviderEvent},
+        transaction::{Transaction, TransactionStatus},
+    },
+    store::{
+        Entity,
+        list::{Page, PageRequest},
+    },
+};
+
+/// Ids hold the time at which they were made, on the clock of the process that made them; `createdAt` is
+/// exact. The index by id narrows the search, with this much to spare.
+const ID_CLOCK_SLACK: Duration = Duration::from_secs(300);
+
+/// A time span: from (inclusive) to (exclusive).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Span {
+    /// Made at or after.
+    pub from: Option<Timestamp>,
+    /// Made before.
+    pub to: Option<Timestamp>,
+}
+
+/// Which checkouts.
+#[derive(Debug, Clone, Default)]
+pub struct CheckoutFilter {
+    /// In one of these states; in any when empty.
+    pub statuses: Vec<CheckoutStatus>,
+    /// Of this site.
+    pub site: Option<SiteId>,
+    /// With this reference.
+    pub external_reference: Option<String>,
+    /// Of this customer, found by a keyed hash.
+    pub email: Option<String>,
+    /// Of this customer.
+    pub client_id: Option<String>,
+    /// Made when.
+    pub span: Span,
+    /// With all of these pairs.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// Which transactions.
+#[derive(Debug, Clone, Default)]
+pub struct TransactionFilter {
+    /// In one of these states; in any when empty.
+    pub statuses: Vec<TransactionStatus>,
+    /// In this currency.
+    pub currency: Option<Currency>,
+    /// Of this site.
+    pub site: Option<SiteId>,
+    /// Through this provider.
+    pub provider: Option<ProviderId>,
+    /// Of this customer.
+    pub client_id: Option<String>,
+    /// With this reference.
+    pub external_reference: Option<String>,
+    /// Of this checkout.
+    pub checkout: Option<CheckoutId>,
+    /// Whether a person must look at it.
+    pub needs_review: Option<bool>,
+    /// Made when.
+    pub span: Span,
+    /// With all of these pairs.
+    pub metadata: Vec<(String, String)>,
+}
+
+/// Which events of providers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EventFilter {
+    /// In this state.
+    pub state: Option<EventState>,
+    /// Of this provider.
+    pub provider: Option<ProviderId>,
+    /// About this transaction.
+    pub transaction: Option<TransactionId>,
+}
+
+/// A page of checkouts, newest first.
+pub async fn checkouts(
+    app: &App,
+    tenant: Tenant,
+    filter: &CheckoutFilter,
+    page: &PageRequest,
+) -> Result<Page<Checkout>, AppError> {
+    let mut wanted = Document::new();
+    one_of(&mut wanted, "status", filter.statuses.iter().map(|status| status.as_str()));
+    insert(&mut wanted, "siteId", filter.site);
+    insert(&mut wanted, "externalReference", filter.external_reference.as_deref());
+    insert(&mut wanted, "clientId", filter.client_id.as_deref());
+    if let Some(email) = &filter.email {
+        let (organization, email) = (tenant.organization.to_string(), normalize_email(email));
+        // Every version of the search key, since a rotation rewrites old hashes one by one.
+        let hashes = app.store.keys().search().hash_all_versions(&organization, "email", &email);
+        let hashes = bson::serialize_to_bson(&hashes).map_err(|e| AppError::internal(e.to_string()))?;
+        wanted.insert("emailHash", doc! { "$in": hashes });
+    }
+    within(&mut wanted, filter.span);
+    with_pairs(&mut wanted, &filter.metadata);
+    Ok(app.store.for_org(tenant).page(wanted, page).await?)
+}
+
+/// A page of transactions, newest first.
+pub async fn transactions(
+    app: &App,
+    tenant: Tenant,
+    filter: &TransactionFilter,
+    page: &PageRequest,
+) -> Result<Page<Transaction>, AppError> {
+    let mut wanted = Document::new();
+    one_of(&mut wanted, "status", filter.statuses.iter().map(|status| status.as_str()));
+    insert(&mut wanted, "currency", filter.currency.as_ref().map(Currency::code));
+    insert(&mut wanted, "siteId", filter.site);
+    insert(&mut wanted, "providerId", filter.provider);
+    insert(&mut wanted, "clientId", filter.client_id.as_deref());
+    insert(&mut wanted, "externalReference", filter.external_reference.as_deref());
+    insert(&mut wanted, "checkoutId", filter.checkout);
+    insert(&mut wanted, "needsReview", filter.needs_review.map(|yes| doc! { "$exists": yes }));
+    within(&mut wanted, filter.span);
+    with_pairs(&mut wanted, &filter.metadata);
+    Ok(app.store.for_org(tenant).page(wanted, page).await?)
+}
+
+/// A page of providers' events, newest first.
+pub async fn events(
+    app: &App,
+    tenant: Tenant,
+    filter: &EventFilter,
+    page: &PageRequest,
+) -> Result<Page<ProviderEvent>, AppError> {
+    let mut wanted = Document::new();
+    if let Some(state) = filter.state {
+        let state = bson::serialize_to_bson(&state).map_err(|e| AppError::internal(e.to_string()))?;
+        wanted.insert("state", state);
+    }
+    insert(&mut wanted, "providerId", filter.provider);
+    insert(&mut wanted, "transactionId", filter.transaction);
+    Ok(app.store.for_org(tenant).page(wanted, page).await?)
+}
+
+/// A page of settings (sites, providers, keys, endpoints), newest first.
+pub async fn all<E: Entity>(app: &App, tenant: Tenant, page: &PageRequest) -> Result<Page<E>, AppError> {
+    Ok(app.store.for_org(tenant).page(Document::new(), page).await?)
+}
+
+/// An event's exact bytes, opened.
+pub async fn raw_event(app: &App, event: &ProviderEvent) -> Result<String, AppError> {
+    let store = app.store.for_org(event.tenant());
+    Ok(store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await?)
+}
+
+fn insert(filter: &mut Document, field: &str, value: Option<impl Into<Bson>>) {
+    if let Some(value) = value {
+        filter.insert(field, value);
+    }
+}
+
+fn one_of<'a>(filter: &mut Document, field: &str, values: impl Iterator<Item = &'a str>) {
+    let values: Vec<&str> = values.collect();
+    match values.as_slice() {
+        [] => {}
+        [one] => {
+            filter.insert(field, *one);
+        }
+        many => {
+            filter.insert(field, doc! { "$in": many });
+        }
+    }
+}
+
+fn within(filter: &mut Document, span: Span) {
+    let (mut created, mut ids) = (Document::new(), Document::new());
+    if let Some(from) = span.from {
+        created.insert("$gte", from);
+        ids.insert("$gte", id_at(from - ID_CLOCK_SLACK));
+    }
+    if let Some(to) = span.to {
+        created.insert("$lt", to);
+        ids.insert("$lt", id_at(to + ID_CLOCK_SLACK));
+    }
+    if !created.is_empty() {
+        filter.insert("createdAt", created);
+        filter.insert("_id", ids);
+    }
+}
+
+/// The least id that could have been made at a moment.
+fn id_at(time: Timestamp) -> ObjectId {
+    let seconds = time.seconds().clamp(0, i64::from(u32::MAX));
+    let mut bytes = [0; 12];
+    bytes[..4].copy_from_slice(&u32::try_from(seconds).unwrap_or(u32::MAX).to_be_bytes());
+    ObjectId::from_bytes(bytes)
+}
+
+fn with_pairs(filter: &mut Document, pairs: &[(String, String)]) {
+    if pairs.is_empty() {
+        return;
+    }
+    let each = |(k, v): &(String, String)| doc! { "m": { "$elemMatch": { "k": k, "v": v } } };
+    filter.insert("$and", pairs.iter().map(each).collect::<Vec<_>>());
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_span_is_exact_and_narrowed_by_id() {
+        let mut filter = Document::new();
+        let from = Timestamp::from_seconds(1_700_000_000);
+        within(&mut filter, Span { from: Some(from), to: None });
+        assert_eq!(filter.get_document("createdAt").unwrap(), &doc! { "$gte": from });
+        let id = filter.get_document("_id").unwrap().get_object_id("$gte").unwrap();
+        assert_eq!(id.timestamp().timestamp_millis(), 1_699_999_700_000);
+        assert_eq!(id_at(Timestamp::from_seconds(-5)).bytes(), [0; 12]);
+        let mut none = Document::new();
+        within(&mut none, Span::default());
+        assert!(none.is_empty());
+    }
+}

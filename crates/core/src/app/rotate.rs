@@ -1,0 +1,448 @@
+//! Rotation of keys: moving what is stored from an old key to the current one while the services run, and
+//! proving that nothing is left behind.
+//!
+//! Every stored value names the version of its key. A pass walks each organization's documents and rewrites
+//! what names another version than the current one by compare-and-set: the filter holds the old bytes, and
+//! versioned documents get a new version, so that a writer in between reads again.
+
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use mongodb::bson::{Binary, Bson, Document, doc, oid::ObjectId, spec::BinarySubtype};
+
+use super::{App, AppError, start_payment};
+use crate::{
+    crypto::{FieldContext, Fingerprint, OrganizationKeys, Sealed, SearchHash, normalize_email},
+    domain::{Mode, OrganizationId, Tenant, api_key::ApiKey, checkout::Checkout},
+    store::{Entity, StoreError},
+};
+
+/// Services may seal with a key that was replaced this long ago: they keep keys in memory for a minute.
+pub const KEYS_IN_MEMORY: Duration = Duration::from_secs(65);
+/// Documents read at once.
+const BATCH: i64 = 200;
+/// Passes over a collection until no writer came between.
+const PASSES_MAX: usize = 10;
+
+/// A sealed field: where it stands, and the name under which it was sealed.
+struct Field {
+    path: &'static str,
+    name: &'static str,
+}
+
+/// Sealed fields of a collection.
+struct Place {
+    collection: &'static str,
+    /// Whether its documents carry a version.
+    versioned: bool,
+    fields: &'static [Field],
+    /// Fields sealed under the checkout that the document belongs to.
+    of_checkout: &'static [Field],
+}
+
+const fn field(path: &'static str) -> Field {
+    Field { path, name: path }
+}
+
+/// Every sealed field there is; a test compares this list with the domain's types.
+const PLACES: &[Place] = &[
+    Place {
+        collection: "checkouts",
+        versioned: true,
+        fields: &[field("customer"), field("returnUrl"), field("cancelUrl"), field("ipn.url")],
+        of_checkout: &[],
+    },
+    Place {
+        collection: "transactions",
+        versioned: true,
+        fields: &[field("next")],
+        of_checkout: &[field("ipn.url")],
+    },
+    Place {
+        collection: "sites",
+        versioned: true,
+        fields: &[
+            field("webhookSecret"),
+            Field { path: "nextWebhookSecret.secret", name: "nextWebhookSecret" },
+            field("defaultIpnUrl"),
+        ],
+        of_checkout: &[],
+    },
+    Place { collection: "providers", versioned: true, fields: &[field("credentials")], of_checkout: &[] },
+    Place {
+        collection: "webhook_endpoints",
+        versioned: true,
+        fields: &[
+            field("url"),
+            field("secret"),
+            Field { path: "previousSecret.secret", name: "previousSecret" },
+        ],
+        of_checkout: &[],
+    },
+    Place { collection: "provider_events", versioned: false, fields: &[field("raw")], of_checkout: &[] },
+    Place {
+        collection: "deliveries",
+        versioned: false,
+        fields: &[field("url"), field("body"), Field { path: "attempts.response", name: "response" }],
+        of_checkout: &[],
+    },
+];
+
+/// Where fingerprints of requests stand; they expire by themselves.
+const FINGERPRINTS: &[(&str, &str)] = &[
+    ("checkouts", "idem.fingerprint"),
+    ("transactions", "refunds.idem.fingerprint"),
+    ("transactions", "operations.idem.fingerprint"),
+];
+
+/// What is still on an old key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Organizations whose data keys are wrapped by an old system key.
+    pub system: u64,
+    /// Fields sealed with an old data key.
+    pub sealed: u64,
+    /// Blind indexes under an old search key.
+    pub search: u64,
+    /// Usable API keys whose hash is under an old pepper: each moves when it is next used.
+    pub api_keys: u64,
+    /// Fingerprints of requests under an old pepper. They are needed for as long as `Idempotency-Key`s are
+    /// kept.
+    pub fingerprints: u64,
+}
+
+impl Leftovers {
+    /// Whether every old key can be taken out.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Seals every field of an organization with its current data key; answers how many were rewritten.
+pub async fn reseal(app: &App, organization: OrganizationId) -> Result<u64, AppError> {
+    let keys = app.store.keys().of(organization).await?;
+    let mut rewritten = 0;
+    for mode in [Mode::Live, Mode::Test] {
+        for place in PLACES {
+            rewritten += reseal_place(app, Tenant::new(organization, mode), &keys, place).await?;
+        }
+    }
+    Ok(rewritten)
+}
+
+async fn reseal_place(
+    app: &App,
+    tenant: Tenant,
+    keys: &OrganizationKeys,
+    place: &Place,
+) -> Result<u64, AppError> {
+    let mut rewritten = 0;
+    for _ in 0..PASSES_MAX {
+        let (mut missed, mut after) = (0, None);
+        loop {
+            let batch = read(app, tenant, place.collection, &paths(place), after).await?;
+            let Some(last) = batch.last() else { break };
+            after = last.get_object_id("_id").ok();
+            for document in &batch {
+                let changes = resealed(tenant, keys, place, document)?;
+                if changes.is_empty() {
+                    continue;
+                }
+                if swap(app, place, document, &changes).await? { rewritten += 1 } else { missed += 1 }
+            }
+        }
+        if missed == 0 {
+            return Ok(rewritten);
+        }
+    }
+    Err(AppError::Busy)
+}
+
+/// A value that is to take another's place.
+struct Change {
+    path: String,
+    old: Binary,
+    new: Vec<u8>,
+}
+
+fn resealed(
+    tenant: Tenant,
+    keys: &OrganizationKeys,
+    place: &Place,
+    document: &Document,
+) -> Result<Vec<Change>, AppError> {
+    let organization = tenant.organization.to_string();
+    let mut changes = Vec::new();
+    let own = place.fields.iter().map(|field| (field, place.collection, "_id"));
+    let of_checkout = place.of_checkout.iter().map(|field| (field, Checkout::COLLECTION, "checkoutId"));
+    for (field, collection, id) in own.chain(of_checkout) {
+        for (path, old) in values(document, field.path) {
+            let sealed = Sealed::from_bytes(&old.bytes).map_err(StoreError::from)?;
+            let id = document.get_object_id(id).map(ObjectId::to_hex).unwrap_or_default();
+            let context =
+                FieldContext { organization: &organization, collection, id: &id, field: field.name };
+            if let Some(new) = keys.reseal(&context, &sealed).map_err(StoreError::from)? {
+                changes.push(Change { path, old: old.clone(), new: new.to_bytes() });
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// Rewrites unless the document has changed since it was read.
+async fn swap(app: &App, place: &Place, document: &Document, changes: &[Change]) -> Result<bool, AppError> {
+    let mut filter = doc! { "_id": document.get("_id").cloned().unwrap_or(Bson::Null) };
+    let mut set = Document::new();
+    for change in changes {
+        filter.insert(change.path.clone(), change.old.clone());
+        set.insert(change.path.clone(), binary(change.new.clone()));
+    }
+    let mut update = doc! { "$set": set };
+    if place.versioned {
+        update.insert("$inc", doc! { "version": 1_i64 });
+    }
+    let collection = app.store.database().collection::<Document>(place.collection);
+    Ok(collection.update_one(filter, update).await.map_err(StoreError::from)?.matched_count == 1)
+}
+
+fn binary(bytes: Vec<u8>) -> Binary {
+    Binary { subtype: BinarySubtype::Generic, bytes }
+}
+
+/// Hashes every e-mail address of an organization under the current search key; answers how many.
+pub async fn rehash_search(app: &App, organization: OrganizationId) -> Result<u64, AppError> {
+    let current = app.store.keys().search().current_version();
+    let mut rewritten = 0;
+    for mode in [Mode::Live, Mode::Test] {
+        let tenant = Tenant::new(organization, mode);
+        let mut after = None;
+        loop {
+            let batch = read(app, tenant, Checkout::COLLECTION, &["emailHash"], after).await?;
+            let Some(last) = batch.last() else { break };
+            after = last.get_object_id("_id").ok();
+            for document in &batch {
+                if let Some((_, old)) = values(document, "emailHash").into_iter().next()
+                    && version_of(old) != current
+                    && rehash(app, tenant, document, old).await?
+                {
+                    rewritten += 1;
+                }
+            }
+        }
+    }
+    Ok(rewritten)
+}
+
+async fn rehash(app: &App, tenant: Tenant, document: &Document, old: &Binary) -> Result<bool, AppError> {
+    let Ok(id) = document.get_object_id("_id") else { return Ok(false) };
+    let store = app.store.for_org(tenant);
+    let id = crate::domain::CheckoutId::from_bytes(id.bytes());
+    let Some(checkout) = store.get::<Checkout>(id).await? else { return Ok(false) };
+    let customer = start_payment::customer_of(app, &checkout).await?;
+    let (filter, version) = (doc! { "emailHash": old.clone() }, doc! { "version": 1_i64 });
+    let update = match customer.email {
+        Some(email) => {
+            let organization = tenant.organization.to_string();
+            let hash = app.store.keys().search().hash(&organization, "email", &normalize_email(&email));
+            doc! { "$set": { "emailHash": binary(hash.to_bytes().to_vec()) }, "$inc": version }
+        }
+        // A hash whose address is gone finds nothing that may be shown.
+        None => doc! { "$unset": { "emailHash": "" }, "$inc": version },
+    };
+    Ok(store.update::<Checkout>(id, filter, update).await?)
+}
+
+/// Counts what is still on an old key.
+pub async fn verify(app: &App) -> Result<Leftovers, AppError> {
+    let mut left =
+        Leftovers { system: app.store.keys().count_on_old_system_key().await?, ..Leftovers::default() };
+    for organization in app.store.organizations().await? {
+        let keys = app.store.keys().of(organization.id).await?;
+        for mode in [Mode::Live, Mode::Test] {
+            let tenant = Tenant::new(organization.id, mode);
+            left.sealed += count_sealed(app, tenant, &keys).await?;
+            left.search += count_search(app, tenant).await?;
+            left.api_keys += count_api_keys(app, tenant).await?;
+            left.fingerprints += count_fingerprints(app, tenant).await?;
+        }
+    }
+    Ok(left)
+}
+
+/// Takes an organization's old data keys out once nothing is sealed with them. `false` where something still
+/// is. To be called [`KEYS_IN_MEMORY`] after the rotation, or a service could yet seal with a key that is
+/// then gone.
+pub async fn drop_old_data_keys(app: &App, organization: OrganizationId) -> Result<bool, AppError> {
+    let keys = app.store.keys().of(organization).await?;
+    for mode in [Mode::Live, Mode::Test] {
+        if count_sealed(app, Tenant::new(organization, mode), &keys).await? > 0 {
+            return Ok(false);
+        }
+    }
+    app.store.keys().drop_old_data_keys(organization).await?;
+    Ok(true)
+}
+
+async fn count_sealed(app: &App, tenant: Tenant, keys: &OrganizationKeys) -> Result<u64, AppError> {
+    let current = keys.current_version();
+    let is_old = |value: &Binary| {
+        Sealed::from_bytes(&value.bytes).map(|sealed| sealed.key_version()).ok() != Some(current)
+    };
+    let mut count = 0;
+    for place in PLACES {
+        count += count_values(app, tenant, place.collection, &paths(place), is_old).await?;
+    }
+    Ok(count)
+}
+
+async fn count_search(app: &App, tenant: Tenant) -> Result<u64, AppError> {
+    let current = app.store.keys().search().current_version();
+    count_values(app, tenant, Checkout::COLLECTION, &["emailHash"], |value| version_of(value) != current)
+        .await
+}
+
+async fn count_fingerprints(app: &App, tenant: Tenant) -> Result<u64, AppError> {
+    let current = app.store.keys().fingerprint().current().0;
+    let is_old = |value: &Binary| {
+        Fingerprint::from_bytes(&value.bytes).map(|fingerprint| fingerprint.version()).ok() != Some(current)
+    };
+    let mut count = 0;
+    for (collection, path) in FINGERPRINTS {
+        count += count_values(app, tenant, collection, &[path], is_old).await?;
+    }
+    Ok(count)
+}
+
+async fn count_api_keys(app: &App, tenant: Tenant) -> Result<u64, AppError> {
+    let (current, now) = (app.store.keys().pepper().current().0, app.now());
+    let keys: Vec<ApiKey> = app.store.for_org(tenant).find(doc! {}, doc! { "_id": 1 }, 0).await?;
+    let waits = |key: &&ApiKey| {
+        let previous = key.previous.as_ref().filter(|previous| previous.until > now);
+        key.is_usable(now)
+            && (key.hash.version() != current || previous.is_some_and(|p| p.hash.version() != current))
+    };
+    Ok(u64::try_from(keys.iter().filter(waits).count()).unwrap_or(u64::MAX))
+}
+
+async fn count_values(
+    app: &App,
+    tenant: Tenant,
+    collection: &str,
+    paths: &[&str],
+    is_old: impl Fn(&Binary) -> bool,
+) -> Result<u64, AppError> {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let batch = read(app, tenant, collection, paths, after).await?;
+        let Some(last) = batch.last() else { return Ok(count) };
+        after = last.get_object_id("_id").ok();
+        for (document, path) in batch.iter().flat_map(|d| paths.iter().map(move |path| (d, path))) {
+            let old = values(document, path).into_iter().filter(|(_, value)| is_old(value)).count();
+            count += u64::try_from(old).unwrap_or(u64::MAX);
+        }
+    }
+}
+
+fn paths(place: &Place) -> Vec<&'static str> {
+    place.fields.iter().chain(place.of_checkout).map(|field| field.path).collect()
+}
+
+/// The next documents of a tenant, by id, with no more than these fields and the checkout's id.
+async fn read(
+    app: &App,
+    tenant: Tenant,
+    collection: &str,
+    paths: &[&str],
+    after: Option<ObjectId>,
+) -> Result<Vec<Document>, AppError> {
+    let mut filter = app.store.for_org(tenant).scope();
+    if let Some(after) = after {
+        filter.insert("_id", doc! { "$gt": after });
+    }
+    let mut fields = doc! { "checkoutId": 1 };
+    for path in paths {
+        fields.insert(*path, 1);
+    }
+    let documents = app.store.database().collection::<Document>(collection);
+    let found = documents.find(filter);
+    let found =
+        found.projection(fields).sort(doc! { "_id": 1 }).limit(BATCH).await.map_err(StoreError::from)?;
+    Ok(found.try_collect().await.map_err(StoreError::from)?)
+}
+
+fn version_of(value: &Binary) -> u32 {
+    SearchHash::from_bytes(&value.bytes).map_or(0, |hash| hash.version())
+}
+
+/// The byte strings at a path, through lists, with the path of each.
+fn values<'a>(document: &'a Document, path: &str) -> Vec<(String, &'a Binary)> {
+    let (first, rest) = path.split_once('.').unwrap_or((path, ""));
+    let mut found = Vec::new();
+    if let Some(value) = document.get(first) {
+        walk(value, first.to_owned(), rest, &mut found);
+    }
+    found
+}
+
+fn walk<'a>(value: &'a Bson, at: String, rest: &str, found: &mut Vec<(String, &'a Binary)>) {
+    match value {
+        Bson::Binary(binary) if rest.is_empty() => found.push((at, binary)),
+        Bson::Array(list) => {
+            for (index, element) in list.iter().enumerate() {
+                walk(element, format!("{at}.{index}"), rest, found);
+            }
+        }
+        Bson::Document(inner) if !rest.is_empty() => {
+            for (path, binary) in values(inner, rest) {
+                found.push((format!("{at}.{path}"), binary));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_through_lists() {
+        let one = |byte| binary(vec![byte]);
+        let document = doc! {
+            "url": one(1),
+            "attempts": [{ "response": one(2) }, { "number": 2 }, { "response": one(3) }],
+            "ipn": { "url": one(4) },
+        };
+        let at = |path| values(&document, path).into_iter().map(|(p, b)| (p, b.bytes[0])).collect::<Vec<_>>();
+        assert_eq!(at("url"), [("url".to_owned(), 1)]);
+        assert_eq!(
+            at("attempts.response"),
+            [("attempts.0.response".to_owned(), 2), ("attempts.2.response".to_owned(), 3)]
+        );
+        assert_eq!(at("ipn.url"), [("ipn.url".to_owned(), 4)]);
+        assert_eq!(at("ipn"), []);
+        assert_eq!(at("none.url"), []);
+    }
+
+    /// A sealed field that is missing here would become unreadable when its key is taken out.
+    #[test]
+    fn every_sealed_field_of_the_domain_is_listed() {
+        let sources = [
+            include_str!("../domain/checkout/mod.rs"),
+            include_str!("../domain/transaction/mod.rs"),
+            include_str!("../domain/site.rs"),
+            include_str!("../domain/provider_account.rs"),
+            include_str!("../domain/endpoint.rs"),
+            include_str!("../domain/provider_event.rs"),
+            include_str!("../domain/delivery.rs"),
+        ];
+        let is_field = |line: &&str| {
+            let line = line.trim();
+            line.starts_with("pub ") && (line.ends_with(": Sealed,") || line.ends_with(": Option<Sealed>,"))
+        };
+        let declared: usize = sources.iter().map(|source| source.lines().filter(is_field).count()).sum();
+        // `IpnTarget` is declared once and stands in checkouts and in transactions.
+        let listed: usize = PLACES.iter().map(|place| place.fields.len() + place.of_checkout.len()).sum();
+        assert_eq!(declared + 1, listed);
+    }
+}

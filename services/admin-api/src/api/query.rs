@@ -1,0 +1,170 @@
+//! Queries of lists: pages and filters.
+
+use std::str::FromStr;
+
+use gateway_core::{
+    app::list::Span,
+    domain::{ApiKeyId, Timestamp},
+    store::{Entity, list},
+};
+use web_kit::{ApiError, FieldProblem, Page, PageQuery};
+
+/// The page asked for, as the store takes it.
+pub(crate) fn page_request(query: &PageQuery) -> Result<list::PageRequest, ApiError> {
+    let after = match &query.after {
+        // Any id type would do: a cursor is the id of the last row, in hex.
+        Some(cursor) => match cursor.parse::<ApiKeyId>() {
+            Ok(id) => Some(id.bytes()),
+            Err(_) => return Err(ApiError::bad_field("after", "must be a nextCursor of this list")),
+        },
+        None => None,
+    };
+    Ok(list::PageRequest { page: query.page.into(), limit: query.limit.into(), after })
+}
+
+/// A page as the API answers it; `data` are its rows, turned into what is shown.
+pub(crate) fn page_of<E: Entity, T>(query: &PageQuery, found: &list::Page<E>, data: Vec<T>) -> Page<T> {
+    Page {
+        data,
+        page: query.page,
+        limit: query.limit,
+        total: found.total,
+        total_is_capped: found.total_is_capped,
+        has_more: found.has_more,
+        next_cursor: found.next_cursor.clone(),
+    }
+}
+
+/// The same for rows that are shown without opening anything.
+pub(crate) fn plain_page<E, T>(query: &PageQuery, found: &list::Page<E>) -> Page<T>
+where
+    E: Entity,
+    for<'a> T: From<&'a E>,
+{
+    let data = found.rows.iter().map(T::from).collect();
+    page_of(query, found, data)
+}
+
+/// Reads a query parameter by parameter and gathers what is wrong. Empty ones and unknown ones are skipped.
+pub(crate) struct Filters {
+    pairs: Vec<(String, String)>,
+    problems: Vec<FieldProblem>,
+}
+
+impl Filters {
+    pub(crate) fn of(query: Option<&str>) -> Self {
+        let pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        let pairs =
+            pairs.filter(|(_, value)| !value.is_empty()).map(|(k, v)| (k.into_owned(), v.into_owned()));
+        Self { pairs: pairs.collect(), problems: Vec::new() }
+    }
+
+    /// The text of a parameter; the last one counts.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.pairs.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.clone())
+    }
+
+    /// A parameter of a type.
+    pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        match self.text(name)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.push(FieldProblem::new(name, error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// One of a closed list of words.
+    pub(crate) fn word<T: Copy>(
+        &mut self,
+        name: &str,
+        all: &[T],
+        text: impl Fn(T) -> &'static str,
+    ) -> Option<T> {
+        self.words(name, all, text).first().copied()
+    }
+
+    /// Some of a closed list of words, separated by commas or in repeated parameters.
+    pub(crate) fn words<T: Copy>(
+        &mut self,
+        name: &str,
+        all: &[T],
+        text: impl Fn(T) -> &'static str,
+    ) -> Vec<T> {
+        let mut found = Vec::new();
+        let given = self.pairs.iter().filter(|(key, _)| key == name);
+        for word in given.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|w| !w.is_empty()) {
+            match all.iter().find(|one| text(**one) == word) {
+                Some(one) => found.push(*one),
+                None => {
+                    let known: Vec<&str> = all.iter().map(|one| text(*one)).collect();
+                    let problem = format!("must be one of {}", known.join(", "));
+                    self.problems.push(FieldProblem::new(name, problem));
+                    break;
+                }
+            }
+        }
+        found
+    }
+
+    /// A time; a date alone is its first moment.
+    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
+        let text = self.text(name)?;
+        let read = Timestamp::parse(&text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
+        if read.is_none() {
+            let problem = "must be an ISO 8601 time or date, such as 2030-01-31T12:00:00Z";
+            self.problems.push(FieldProblem::new(name, problem));
+        }
+        read
+    }
+
+    /// `from` and `to`.
+    pub(crate) fn span(&mut self) -> Span {
+        Span { from: self.time("from"), to: self.time("to") }
+    }
+
+    /// Every `metadata[key]=value`.
+    pub(crate) fn metadata(&mut self) -> Vec<(String, String)> {
+        let key_of = |name: &str| Some(name.strip_prefix("metadata[")?.strip_suffix(']')?.to_owned());
+        let pairs = self.pairs.iter().filter_map(|(name, value)| Some((key_of(name)?, value.clone())));
+        let pairs: Vec<_> = pairs.collect();
+        if pairs.len() > 5 {
+            self.problems.push(FieldProblem::new("metadata", "must be at most 5 pairs in one query"));
+        }
+        pairs
+    }
+
+    /// The end: 400 if anything was wrong.
+    pub(crate) fn finish<T>(self, filter: T) -> Result<T, ApiError> {
+        if self.problems.is_empty() { Ok(filter) } else { Err(ApiError::bad_request(self.problems)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use gateway_core::domain::{SiteId, transaction::TransactionStatus};
+
+    #[test]
+    fn filters_are_read_and_what_is_wrong_is_named() {
+        let mut filters = Filters::of(Some(
+            "status=succeeded,failed&status=pending&from=2030-01-31&metadata%5Ba.b%5D=1&siteId=&other=1",
+        ));
+        let statuses = filters.words("status", TransactionStatus::ALL, TransactionStatus::as_str);
+        assert_eq!(statuses.len(), 3);
+        assert_eq!(filters.span().from.unwrap().to_string(), "2030-01-31T00:00:00.000Z");
+        assert_eq!(filters.metadata(), [("a.b".to_owned(), "1".to_owned())]);
+        assert_eq!(filters.parsed::<SiteId>("siteId"), None);
+        assert!(filters.finish(()).is_ok());
+
+        let mut filters = Filters::of(Some("status=paid&siteId=7&to=tomorrow"));
+        filters.words("status", TransactionStatus::ALL, TransactionStatus::as_str);
+        filters.parsed::<SiteId>("siteId");
+        filters.span();
+        let error = filters.finish(()).unwrap_err();
+        let fields: Vec<_> = error.details.iter().map(|problem| problem.field.as_str()).collect();
+        assert_eq!(fields, ["status", "siteId", "to"]);
+    }
+}

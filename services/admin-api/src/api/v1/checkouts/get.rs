@@ -1,0 +1,31 @@
+//! `GET /v1/checkouts/{id}`.
+
+use axum::extract::State;
+use gateway_core::{
+    app::AppError,
+    domain::{CheckoutId, checkout::Checkout},
+};
+use web_kit::{ApiError, Json, Path};
+
+use super::{CheckoutBody, body};
+use crate::{
+    authority::{ApiKey, CheckoutRead},
+    state::AppState,
+};
+
+/// Read a checkout.
+#[utoipa::path(
+    get, path = "/checkouts/{id}", tag = "checkouts", operation_id = "getCheckout",
+    params(("id" = String, Path, description = "The checkout.")),
+    responses((status = 200, description = "The checkout.", body = CheckoutBody)),
+    extensions(("x-required-scope" = json!("checkout:read"))),
+)]
+pub async fn get_checkout(
+    State(state): State<AppState>,
+    key: ApiKey<CheckoutRead>,
+    Path(id): Path<CheckoutId>,
+) -> Result<Json<CheckoutBody>, ApiError> {
+    let found = state.app.store.for_org(key.tenant()).get::<Checkout>(id).await.map_err(AppError::from)?;
+    let checkout = found.ok_or(AppError::NotFound("checkout"))?;
+    Ok(Json(body(&state.app, &checkout).await?))
+}

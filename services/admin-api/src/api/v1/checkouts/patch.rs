@@ -1,0 +1,50 @@
+//! `PATCH /v1/checkouts/{id}`.
+
+use axum::extract::State;
+use gateway_core::{
+    app::edit::{CheckoutChange, edit_checkout},
+    domain::{CheckoutId, Timestamp},
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web_kit::{ApiError, Json, Path};
+
+use super::{CheckoutBody, body, request::Pairs};
+use crate::{
+    api::body::object_or_nothing,
+    authority::{ApiKey, CheckoutUpdate},
+    state::AppState,
+};
+
+/// What to change; what is absent stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateCheckout {
+    /// Replaces all pairs. Transactions that were started before keep theirs.
+    #[serde(default, deserialize_with = "object_or_nothing")]
+    #[schema(value_type = Option<std::collections::HashMap<String, String>>)]
+    metadata: Option<Pairs>,
+    /// Another end, 30 minutes to 130 days from now; only while it is open.
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<Timestamp>,
+}
+
+/// Change a checkout's metadata or end.
+#[utoipa::path(
+    patch, path = "/checkouts/{id}", tag = "checkouts", operation_id = "updateCheckout",
+    params(("id" = String, Path, description = "The checkout.")),
+    request_body = UpdateCheckout,
+    responses((status = 200, description = "The checkout.", body = CheckoutBody)),
+    extensions(("x-required-scope" = json!("checkout:update"))),
+)]
+pub async fn update_checkout(
+    State(state): State<AppState>,
+    key: ApiKey<CheckoutUpdate>,
+    Path(id): Path<CheckoutId>,
+    Json(update): Json<UpdateCheckout>,
+) -> Result<Json<CheckoutBody>, ApiError> {
+    let change =
+        CheckoutChange { metadata: update.metadata.map(|pairs| pairs.0), expires_at: update.expires_at };
+    let checkout = edit_checkout(&state.app, key.tenant(), id, change).await?;
+    Ok(Json(body(&state.app, &checkout).await?))
+}

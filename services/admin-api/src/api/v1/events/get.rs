@@ -1,0 +1,45 @@
+//! `GET /v1/events/{id}`.
+
+use axum::extract::State;
+use gateway_core::{
+    app::{AppError, list},
+    domain::{ProviderEventId, provider_event::ProviderEvent},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use web_kit::{ApiError, Json, Path};
+
+use super::EventBody;
+use crate::{
+    authority::{ApiKey, EventRead},
+    state::AppState,
+};
+
+/// A provider's event with what the provider sent.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventDetailBody {
+    /// The event.
+    #[serde(flatten)]
+    pub event: EventBody,
+    /// Its exact bytes, as text.
+    pub raw: String,
+}
+
+/// Read a provider's event with its exact bytes.
+#[utoipa::path(
+    get, path = "/events/{id}", tag = "events", operation_id = "getEvent",
+    params(("id" = String, Path, description = "The event.")),
+    responses((status = 200, description = "The event.", body = EventDetailBody)),
+    extensions(("x-required-scope" = json!("event:read"))),
+)]
+pub async fn get_event(
+    State(state): State<AppState>,
+    key: ApiKey<EventRead>,
+    Path(id): Path<ProviderEventId>,
+) -> Result<Json<EventDetailBody>, ApiError> {
+    let found =
+        state.app.store.for_org(key.tenant()).get::<ProviderEvent>(id).await.map_err(AppError::from)?;
+    let event = found.ok_or(AppError::NotFound("event"))?;
+    let raw = list::raw_event(&state.app, &event).await?;
+    Ok(Json(EventDetailBody { event: EventBody::from(&event), raw }))
+}

@@ -1,0 +1,60 @@
+//! `POST /v1/organizations/{id}/api-keys`.
+
+use axum::extract::State;
+use gateway_core::{
+    app::settings::api_keys::{self, NewKey},
+    domain::{OrganizationId, Timestamp, scope::Scope},
+};
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web_kit::{ApiError, Json, Path};
+
+use super::{ApiKeyBody, NewApiKeyBody, own};
+use crate::{
+    authority::{ApiKey, ApiKeyWrite},
+    state::AppState,
+};
+
+/// A key to create.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateApiKey {
+    /// What people call it.
+    name: String,
+    /// What it may do: none that your own key may not.
+    #[schema(value_type = Vec<String>)]
+    scopes: Vec<Scope>,
+    /// Addresses and networks that it may be used from; everywhere when empty.
+    #[serde(default)]
+    allowed_networks: Vec<String>,
+    /// When it ends by itself.
+    #[schema(value_type = Option<String>)]
+    expires_at: Option<Timestamp>,
+}
+
+/// Create an API key of the same mode. The secret is shown this one time.
+#[utoipa::path(
+    post, path = "/organizations/{id}/api-keys", tag = "api-keys", operation_id = "createApiKey",
+    params(("id" = String, Path, description = "The organization.")),
+    request_body = CreateApiKey,
+    responses((status = 201, description = "The key with its secret.", body = NewApiKeyBody)),
+    extensions(("x-required-scope" = json!("api-key:write"))),
+)]
+pub async fn create_api_key(
+    State(state): State<AppState>,
+    key: ApiKey<ApiKeyWrite>,
+    Path(id): Path<OrganizationId>,
+    Json(input): Json<CreateApiKey>,
+) -> Result<(StatusCode, Json<NewApiKeyBody>), ApiError> {
+    let tenant = own(key.tenant(), id)?;
+    let new = NewKey {
+        name: input.name,
+        scopes: input.scopes,
+        allowed_networks: input.allowed_networks,
+        expires_at: input.expires_at,
+    };
+    let (made, token) = api_keys::create(&state.app, tenant, new, Some(&key)).await?;
+    let body = NewApiKeyBody { key: ApiKeyBody::from(&made), api_key: token.expose().to_owned() };
+    Ok((StatusCode::CREATED, Json(body)))
+}

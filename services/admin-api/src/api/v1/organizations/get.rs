@@ -1,0 +1,47 @@
+//! `GET /v1/organizations/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::AppError, domain::OrganizationId};
+use serde::Serialize;
+use utoipa::ToSchema;
+use web_kit::{ApiError, Json, Path};
+
+use super::own;
+use crate::{
+    authority::{ApiKey, OrganizationRead},
+    state::AppState,
+};
+
+/// An organization.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrganizationBody {
+    /// Its id.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// When it was made.
+    pub created_at: String,
+}
+
+/// Read the key's own organization.
+#[utoipa::path(
+    get, path = "/organizations/{id}", tag = "organizations", operation_id = "getOrganization",
+    params(("id" = String, Path, description = "The organization.")),
+    responses((status = 200, description = "The organization.", body = OrganizationBody)),
+    extensions(("x-required-scope" = json!("organization:read"))),
+)]
+pub async fn get_organization(
+    State(state): State<AppState>,
+    key: ApiKey<OrganizationRead>,
+    Path(id): Path<OrganizationId>,
+) -> Result<Json<OrganizationBody>, ApiError> {
+    own(key.tenant(), id)?;
+    let found = state.app.store.lookup_organization(id).await.map_err(AppError::from)?;
+    let organization = found.ok_or(AppError::NotFound("organization"))?;
+    Ok(Json(OrganizationBody {
+        id: organization.id.to_string(),
+        name: organization.name,
+        created_at: organization.created_at.to_string(),
+    }))
+}

@@ -1,0 +1,52 @@
+//! `PATCH /v1/providers/{id}`.
+
+use axum::extract::State;
+use gateway_core::{
+    app::settings::providers::{self, ProviderSettings},
+    domain::ProviderId,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web_kit::{ApiError, Json, Path};
+
+use super::{ProviderBody, body, create::CredentialsInput};
+use crate::{
+    authority::{ApiKey, ProviderWrite},
+    state::AppState,
+};
+
+/// What to change; what is absent stays as it is.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateProvider {
+    /// What the panel calls it.
+    name: Option<String>,
+    /// Whether customers may choose it.
+    enabled: Option<bool>,
+    /// New credentials; each is replaced by itself.
+    #[serde(default)]
+    credentials: CredentialsInput,
+}
+
+/// Change a provider.
+#[utoipa::path(
+    patch, path = "/providers/{id}", tag = "providers", operation_id = "updateProvider",
+    params(("id" = String, Path, description = "The provider.")),
+    request_body = UpdateProvider,
+    responses((status = 200, description = "The provider.", body = ProviderBody)),
+    extensions(("x-required-scope" = json!("provider:write"))),
+)]
+pub async fn update_provider(
+    State(state): State<AppState>,
+    key: ApiKey<ProviderWrite>,
+    Path(id): Path<ProviderId>,
+    Json(input): Json<UpdateProvider>,
+) -> Result<Json<ProviderBody>, ApiError> {
+    let settings = ProviderSettings {
+        name: input.name,
+        enabled: input.enabled,
+        credentials: input.credentials.into_new(),
+    };
+    let account = providers::update(&state.app, key.tenant(), id, settings).await?;
+    Ok(Json(body(&state.app, &account).await?))
+}

@@ -1,0 +1,79 @@
+//! `POST /v1/sites`.
+
+use axum::extract::State;
+use gateway_core::{
+    app::settings::sites::{self, SiteSettings},
+    domain::ProviderId,
+};
+use http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web_kit::{ApiError, Json};
+
+use super::{SiteBody, body};
+use crate::{
+    api::body::nullable,
+    authority::{ApiKey, SiteWrite},
+    state::AppState,
+};
+
+/// Settings of a site. In a change, what is absent stays as it is and `null` takes a setting out.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SiteInput {
+    /// Shown to customers; required for a new site.
+    name: Option<String>,
+    /// `#rrggbb`, for the checkout page.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    brand_color: Option<Option<String>>,
+    /// The IPN schema of new checkouts: 2 (new sites' default) or 1.
+    ipn_version: Option<u8>,
+    /// Whether a −1 is sent when a transaction is initiated.
+    send_initiated: Option<bool>,
+    /// Whether the shop sends total × 100 whatever the currency.
+    amounts_in_hundredths: Option<bool>,
+    /// Web origins that may use the checkout runtime, such as `https://shop.example.com`.
+    origins: Option<Vec<String>>,
+    /// The providers offered, in order; all enabled ones when empty.
+    #[schema(value_type = Option<Vec<String>>)]
+    provider_ids: Option<Vec<ProviderId>>,
+    /// Where IPNs go when a checkout names no address.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    default_ipn_url: Option<Option<String>>,
+}
+
+impl SiteInput {
+    /// What the use case takes.
+    pub fn into_settings(self) -> SiteSettings {
+        SiteSettings {
+            name: self.name,
+            brand_color: self.brand_color,
+            ipn_version: self.ipn_version,
+            send_initiated: self.send_initiated,
+            amounts_in_hundredths: self.amounts_in_hundredths,
+            origins: self.origins,
+            provider_ids: self.provider_ids,
+            default_ipn_url: self.default_ipn_url,
+        }
+    }
+}
+
+/// Create a site.
+///
+/// It gets a webhook secret of its own, which signs its IPNs.
+#[utoipa::path(
+    post, path = "/sites", tag = "sites", operation_id = "createSite",
+    request_body = SiteInput,
+    responses((status = 201, description = "The site.", body = SiteBody)),
+    extensions(("x-required-scope" = json!("site:write"))),
+)]
+pub async fn create_site(
+    State(state): State<AppState>,
+    key: ApiKey<SiteWrite>,
+    Json(input): Json<SiteInput>,
+) -> Result<(StatusCode, Json<SiteBody>), ApiError> {
+    let site = sites::create(&state.app, key.tenant(), input.into_settings()).await?;
+    Ok((StatusCode::CREATED, Json(body(&state.app, &site).await?)))
+}

@@ -1,0 +1,31 @@
+//! `PATCH /v1/sites/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::settings::sites, domain::SiteId};
+use web_kit::{ApiError, Json, Path};
+
+use super::{SiteBody, body, create::SiteInput};
+use crate::{
+    authority::{ApiKey, SiteWrite},
+    state::AppState,
+};
+
+/// Change a site.
+///
+/// Checkouts that exist keep the IPN schema that they were created with.
+#[utoipa::path(
+    patch, path = "/sites/{id}", tag = "sites", operation_id = "updateSite",
+    params(("id" = String, Path, description = "The site.")),
+    request_body = SiteInput,
+    responses((status = 200, description = "The site.", body = SiteBody)),
+    extensions(("x-required-scope" = json!("site:write"))),
+)]
+pub async fn update_site(
+    State(state): State<AppState>,
+    key: ApiKey<SiteWrite>,
+    Path(id): Path<SiteId>,
+    Json(input): Json<SiteInput>,
+) -> Result<Json<SiteBody>, ApiError> {
+    let site = sites::update(&state.app, key.tenant(), id, input.into_settings()).await?;
+    Ok(Json(body(&state.app, &site).await?))
+}

@@ -1,0 +1,59 @@
+//! `POST /v1/transactions/{id}/capture`.
+
+use axum::{extract::State, response::Response};
+use gateway_core::{
+    app::operate::{NewOperation, Operated, operate},
+    domain::TransactionId,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web_kit::{ApiError, Path};
+
+use super::{
+    body::{OperatedBody, operated},
+    reply,
+};
+use crate::{
+    api::{body::OptionalJson, idempotency::IdempotencyHeader, number::Whole},
+    authority::{ApiKey, TransactionCapture},
+    state::AppState,
+};
+
+/// The route's template, which names the slot of an idempotency key.
+const ROUTE: &str = "POST /api/v1/transactions/{id}/capture";
+
+/// What to capture.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CaptureTransaction {
+    /// Minor units; all that was authorized when absent.
+    amount: Option<Whole>,
+}
+
+/// Capture an authorized transaction.
+#[utoipa::path(
+    post, path = "/transactions/{id}/capture", tag = "transactions", operation_id = "captureTransaction",
+    params(
+        ("id" = String, Path, description = "The transaction."),
+        ("Idempotency-Key" = Option<String>, Header,
+         description = "At most 255 characters, kept for 30 days: the same key and body get the stored reply."),
+    ),
+    request_body = Option<CaptureTransaction>,
+    responses((status = 200, description = "The transaction and the capture.", body = OperatedBody)),
+    extensions(("x-required-scope" = json!("transaction:capture"))),
+)]
+pub async fn capture_transaction(
+    State(state): State<AppState>,
+    key: ApiKey<TransactionCapture>,
+    Path(id): Path<TransactionId>,
+    idempotency: IdempotencyHeader,
+    body: OptionalJson<CaptureTransaction>,
+) -> Result<Response, ApiError> {
+    let idempotency = idempotency.with(ROUTE, &body.bytes);
+    let new = NewOperation::Capture(body.value.amount.map(|amount| amount.0));
+    let done = operate(&state.app, key.tenant(), id, new, idempotency.as_ref(), &operated).await?;
+    Ok(reply(match done {
+        Operated::Done(transaction, operation) => operated(&transaction, operation),
+        Operated::Replay(text) => text,
+    }))
+}

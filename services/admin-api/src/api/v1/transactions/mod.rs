@@ -1,0 +1,34 @@
+//! Transactions: one provider's try at paying a checkout.
+
+mod body;
+mod cancel;
+mod capture;
+mod get;
+mod list;
+mod refund;
+mod resend_notification;
+mod resolve_review;
+
+pub(super) use body::capture_method;
+
+use axum::response::{IntoResponse, Response};
+use http::header;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::state::AppState;
+
+pub(super) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list::list_transactions))
+        .routes(routes!(get::get_transaction))
+        .routes(routes!(refund::refund_transaction))
+        .routes(routes!(capture::capture_transaction))
+        .routes(routes!(cancel::cancel_transaction))
+        .routes(routes!(resolve_review::resolve_review))
+        .routes(routes!(resend_notification::resend_notification))
+}
+
+/// A stored or rendered reply, as the exact bytes that a repetition gets again.
+fn reply(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}

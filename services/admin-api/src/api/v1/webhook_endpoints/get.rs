@@ -1,0 +1,27 @@
+//! `GET /v1/webhook-endpoints/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::settings::endpoints, domain::EndpointId};
+use web_kit::{ApiError, Json, Path};
+
+use super::{EndpointBody, body};
+use crate::{
+    authority::{ApiKey, EndpointRead},
+    state::AppState,
+};
+
+/// Read a webhook endpoint.
+#[utoipa::path(
+    get, path = "/webhook-endpoints/{id}", tag = "webhook-endpoints", operation_id = "getWebhookEndpoint",
+    params(("id" = String, Path, description = "The endpoint.")),
+    responses((status = 200, description = "The endpoint.", body = EndpointBody)),
+    extensions(("x-required-scope" = json!("webhook-endpoint:read"))),
+)]
+pub async fn get_endpoint(
+    State(state): State<AppState>,
+    key: ApiKey<EndpointRead>,
+    Path(id): Path<EndpointId>,
+) -> Result<Json<EndpointBody>, ApiError> {
+    let endpoint = endpoints::get(&state.app, key.tenant(), id).await?;
+    Ok(Json(body(&state.app, &endpoint).await?))
+}

@@ -1,0 +1,84 @@
+//! `admin-api keys …`: rotation while the services run.
+
+use std::process::ExitCode;
+
+use gateway_core::{
+    app::{App, rotate},
+    domain::OrganizationId,
+};
+
+use super::start;
+use crate::{Failure, cli::Keys, config::AdminConfig};
+
+pub(crate) async fn run(config: &AdminConfig, step: Keys) -> Result<ExitCode, Failure> {
+    let app = start(config).await?;
+    match step {
+        Keys::RotateData { organization } => rotate_data(&app, organization).await,
+        Keys::Rewrap => {
+            println!("rewrapped the data keys of {} organizations", app.store.keys().rewrap_all().await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Keys::Reseal { organization, drop_old } => reseal(&app, organization, drop_old).await,
+        Keys::RehashSearch => {
+            let mut rewritten = 0;
+            for organization in app.store.organizations().await? {
+                rewritten += rotate::rehash_search(&app, organization.id).await?;
+            }
+            println!("hashed {rewritten} e-mail addresses anew");
+            Ok(ExitCode::SUCCESS)
+        }
+        Keys::Verify => verify(&app).await,
+    }
+}
+
+async fn rotate_data(app: &App, organization: OrganizationId) -> Result<ExitCode, Failure> {
+    if app.store.lookup_organization(organization).await?.is_none() {
+        return Err(format!("there is no organization {organization}").into());
+    }
+    let version = app.store.keys().rotate_data_key(organization).await?;
+    println!("organization {organization} has data key version {version}; next: keys reseal --drop-old");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn reseal(app: &App, only: Option<OrganizationId>, drop_old: bool) -> Result<ExitCode, Failure> {
+    let organizations: Vec<OrganizationId> = match only {
+        Some(organization) => vec![organization],
+        None => app.store.organizations().await?.into_iter().map(|organization| organization.id).collect(),
+    };
+    let mut rewritten = 0;
+    for organization in &organizations {
+        rewritten += rotate::reseal(app, *organization).await?;
+    }
+    println!("rewrote {rewritten} documents");
+    if !drop_old {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("waiting {} s until no service holds an old key", rotate::KEYS_IN_MEMORY.as_secs());
+    tokio::time::sleep(rotate::KEYS_IN_MEMORY).await;
+    let mut all_dropped = true;
+    for organization in &organizations {
+        rewritten += rotate::reseal(app, *organization).await?;
+        let dropped = rotate::drop_old_data_keys(app, *organization).await?;
+        if !dropped {
+            println!("organization {organization}: something is still sealed with an old key; repeat");
+        }
+        all_dropped &= dropped;
+    }
+    println!("rewrote {rewritten} documents in all");
+    Ok(if all_dropped { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn verify(app: &App) -> Result<ExitCode, Failure> {
+    let left = rotate::verify(app).await?;
+    println!("data keys wrapped by an old system key   {}", left.system);
+    println!("fields sealed with an old data key       {}", left.sealed);
+    println!("blind indexes under an old search key    {}", left.search);
+    println!("API keys that wait for their next use    {}", left.api_keys);
+    println!("idempotency records under an old pepper  {} (gone after 30 days)", left.fingerprints);
+    if left.is_none() {
+        println!("nothing is left on an old key: old keys can be taken out");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("old keys are still needed");
+    Ok(ExitCode::FAILURE)
+}

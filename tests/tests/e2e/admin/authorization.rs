@@ -1,0 +1,213 @@
+//! Who may, shown for every operation of the OpenAPI document: without a key, without the scope, in the other
+//! mode, in another organization. A new operation is in this test by being in the document.
+
+use gateway_core::{
+    app::{deliveries, settings::api_keys},
+    domain::{
+        Mode, ProviderEventId,
+        delivery::Delivery,
+        provider_event::{EventState, ProviderEvent},
+        scope::Scope,
+    },
+    store::Entity,
+};
+use mongodb::bson::doc;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::door::{Answer, Door, Shop};
+
+/// An operation with ids of one shop in its path.
+struct Operation {
+    id: String,
+    method: Method,
+    path: String,
+    scope: Scope,
+    /// Whether the path names something that belongs to an organization.
+    names_something: bool,
+    /// Whether that thing belongs to a mode, too.
+    has_mode: bool,
+    body: Option<Value>,
+}
+
+/// A body that is right, so that only authority can refuse it.
+fn body_of(operation: &str, shop: &Shop) -> Value {
+    match operation {
+        "createCheckout" => json!({ "amount": 1, "currency": "EUR", "externalReference": "ORD-2" }),
+        "createSite" => json!({ "name": "Example" }),
+        "createProvider" => json!({ "type": "stripe", "credentials": { "apiKey": "rk_example" } }),
+        "createApiKey" => json!({ "name": "Example", "scopes": ["api-key:write"] }),
+        "createWebhookEndpoint" => json!({ "url": "https://shop.example.com/" }),
+        "recoverDeliveries" => json!({ "siteId": shop.site, "since": "2020-01-01T00:00:00Z" }),
+        "sendTestIpn" => json!({ "url": "https://shop.example.com/" }),
+        "updateCheckout"
+        | "updateSite"
+        | "updateProvider"
+        | "updateWebhookEndpoint"
+        | "refundTransaction"
+        | "captureTransaction"
+        | "cancelTransaction"
+        | "toggleProvider"
+        | "rotateApiKey"
+        | "rotateWebhookEndpointSecret"
+        | "enableWebhookEndpoint"
+        | "regenerateSiteWebhookSecret" => json!({}),
+        other => panic!("this test has no body for the operation {other}"),
+    }
+}
+
+/// Ids of a shop's things, by the segment before the parameter.
+struct Things(Vec<(&'static str, String)>);
+
+impl Things {
+    async fn of(door: &Door, shop: &Shop) -> Self {
+        let transaction = door.started(shop, &json!({})).await;
+        let site = shop.seed.site.id;
+        let delivery =
+            deliveries::send_test_ipn(&door.app, shop.tenant, site, Some("https://shop.example.com/")).await;
+        let delivery = delivery.unwrap();
+        let store = door.app.store.for_org(shop.tenant);
+        let about = doc! { "$set": { "transactionId": transaction.id } };
+        store.update::<Delivery>(delivery.id, doc! {}, about).await.unwrap();
+        let url = json!({ "url": "https://shop.example.com/" });
+        let endpoint = door.post(&shop.key, "/v1/webhook-endpoints", &url).await.ok(201);
+        let key = api_keys::NewKey {
+            name: "Example".to_owned(),
+            scopes: vec![Scope::ApiKeyWrite],
+            ..api_keys::NewKey::default()
+        };
+        let (key, _) = api_keys::create(&door.app, shop.tenant, key, None).await.unwrap();
+        let provider = shop.seed.sandbox.as_ref().unwrap().id;
+        Self(vec![
+            ("checkouts", transaction.checkout_id.to_string()),
+            ("transactions", transaction.id.to_string()),
+            ("notifications", delivery.id.to_string()),
+            ("deliveries", delivery.id.to_string()),
+            ("sites", site.to_string()),
+            ("providers", provider.to_string()),
+            ("webhook-endpoints", endpoint["id"].as_str().unwrap().to_owned()),
+            ("events", event(door, shop).await.to_string()),
+            ("organizations", shop.tenant.organization.to_string()),
+            ("api-keys", key.id.to_string()),
+        ])
+    }
+
+    /// The path with its parameters filled in.
+    fn fill(&self, template: &str) -> String {
+        let mut filled: Vec<String> = Vec::new();
+        for segment in template.split('/') {
+            let before = filled.last().cloned().unwrap_or_default();
+            let before = if segment == "{siteId}" { "sites" } else { before.as_str() };
+            match self.0.iter().find(|(name, _)| *name == before).filter(|_| segment.starts_with('{')) {
+                Some((_, id)) => filled.push(id.clone()),
+                None => {
+                    assert!(!segment.starts_with('{'), "this test has no {segment} for {template}");
+                    filled.push(segment.to_owned());
+                }
+            }
+        }
+        filled.join("/")
+    }
+}
+
+async fn event(door: &Door, shop: &Shop) -> ProviderEventId {
+    let id = ProviderEventId::generate();
+    let provider = shop.seed.sandbox.as_ref().unwrap().id;
+    let store = door.app.store.for_org(shop.tenant);
+    let raw = store.seal(ProviderEvent::COLLECTION, id, ProviderEvent::RAW_FIELD, b"{}").await.unwrap();
+    let event = ProviderEvent {
+        id,
+        org: shop.tenant.organization,
+        mode: shop.tenant.mode,
+        provider_id: provider,
+        provider_kind: gateway_core::domain::provider_account::ProviderKind::Sandbox,
+        event_id: "example".to_owned(),
+        name: "example".to_owned(),
+        raw,
+        state: EventState::Ignored,
+        attempts: 0,
+        due: None,
+        reason: None,
+        transaction_id: None,
+        received_at: door.app.now(),
+    };
+    store.insert(&event).await.unwrap();
+    id
+}
+
+fn operations(document: &Value, things: &Things, shop: &Shop) -> Vec<Operation> {
+    let mut found = Vec::new();
+    for (template, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap().to_owned();
+            let body = operation["requestBody"].is_object().then(|| body_of(&id, shop));
+            found.push(Operation {
+                method: method.to_uppercase().parse().unwrap(),
+                path: things.fill(template),
+                scope: operation["x-required-scope"].as_str().unwrap().parse().unwrap(),
+                names_something: template.contains('{') || id == "recoverDeliveries",
+                // An organization has both modes; its keys have one.
+                has_mode: template.matches('{').count() > usize::from(template.contains("/organizations/")),
+                id,
+                body,
+            });
+        }
+    }
+    // What takes things away comes last.
+    found.sort_by_key(|operation| (operation.method == Method::DELETE, operation.id.contains("evoke")));
+    found
+}
+
+async fn call(door: &Door, operation: &Operation, key: Option<&str>) -> Answer {
+    let mut request = door.request(operation.method.clone(), &operation.path);
+    if let Some(key) = key {
+        request = request.bearer_auth(key);
+    }
+    if let Some(body) = &operation.body {
+        request = request.json(body);
+    }
+    door.send(request).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_asks_for_its_key_scope_mode_and_organization() {
+    let door = Door::open().await;
+    let name = crate::in_process::database_name("authorization");
+    let shop = door.shop_of(&name, Mode::Test).await;
+    let other_mode = door.shop_of(&name, Mode::Live).await;
+    let stranger = door.shop().await;
+    assert_eq!(other_mode.tenant.organization, shop.tenant.organization);
+    let document = door.send(door.request(Method::GET, "/api/v1/openapi.json")).await.ok(200);
+    let things = Things::of(&door, &shop).await;
+    let operations = operations(&document, &things, &shop);
+    assert!(operations.len() >= 40, "{}", operations.len());
+
+    for operation in &operations {
+        let what = format!("{} {}", operation.method, operation.path);
+        assert_eq!(call(&door, operation, None).await.refused(401), "UNAUTHORIZED", "{what}");
+        let all_others = Scope::ALL.iter().copied().filter(|scope| !scope.grants(operation.scope));
+        let key = door.key(&shop, &all_others.collect::<Vec<_>>()).await;
+        let answer = call(&door, operation, Some(&key)).await;
+        assert_eq!(answer.refused(403), "FORBIDDEN", "{what}");
+        assert!(answer.text.contains(operation.scope.as_str()), "{what}: {}", answer.text);
+        if operation.names_something {
+            let foreign = call(&door, operation, Some(&stranger.key)).await;
+            assert_eq!(foreign.refused(404), "NOT_FOUND", "{what}");
+        }
+        if operation.has_mode || operation.id == "recoverDeliveries" {
+            let foreign = call(&door, operation, Some(&other_mode.key)).await;
+            assert_eq!(foreign.refused(404), "NOT_FOUND", "{what} in the other mode");
+        }
+        if operation.id.starts_with("list") && !operation.names_something {
+            let listed = call(&door, operation, Some(&stranger.key)).await.text;
+            let leaks = things.0.iter().find(|(_, id)| listed.contains(id.as_str()));
+            assert!(leaks.is_none(), "{what} shows another organization's {leaks:?}");
+        }
+    }
+    for operation in &operations {
+        let key = door.key(&shop, &[operation.scope]).await;
+        let answer = call(&door, operation, Some(&key)).await;
+        assert!(![401, 403, 404, 405].contains(&answer.status), "{}: {}", operation.id, answer.text);
+        assert!(answer.status < 500, "{}: {}", operation.id, answer.text);
+    }
+}

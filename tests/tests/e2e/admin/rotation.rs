@@ -1,0 +1,97 @@
+//! Keys rotate while data stays readable, and `verify` says when the old ones can go.
+
+use gateway_core::{
+    app::{
+        App,
+        authenticate::authenticate,
+        create_checkout::create_checkout,
+        list::{self, CheckoutFilter},
+        rotate::{self, Leftovers},
+        settings::{endpoints, sites},
+        start_payment::customer_of,
+    },
+    config::CommonConfig,
+    domain::{Mode, checkout::Checkout},
+    store::list::PageRequest,
+};
+use testkit::shared_mongod;
+
+use crate::in_process;
+
+const PAGE: PageRequest = PageRequest { page: 1, limit: 10, after: None };
+
+async fn with(config: &CommonConfig, keys: [&str; 3]) -> App {
+    let mut config = config.clone();
+    config.keys.system = keys[0].parse().unwrap();
+    config.keys.search = keys[1].parse().unwrap();
+    config.keys.pepper = keys[2].parse().unwrap();
+    in_process::app(&config).await
+}
+
+async fn emails(app: &App, tenant: gateway_core::domain::Tenant) -> Vec<String> {
+    let filter = CheckoutFilter { email: Some("A@example.com".to_owned()), ..CheckoutFilter::default() };
+    let found = list::checkouts(app, tenant, &filter, &PAGE).await.unwrap();
+    let mut emails = Vec::new();
+    for checkout in &found.rows {
+        emails.push(customer_of(app, checkout).await.unwrap().email.unwrap());
+    }
+    emails
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_key_rotates_online_and_verify_says_when_it_is_done() {
+    let config = in_process::config(&shared_mongod().await, &in_process::database_name("rotation"));
+    let hex: [String; 6] = std::array::from_fn(|_| hex::encode(rand::random::<[u8; 32]>()));
+    let old = with(&config, [&hex[0], &hex[1], &hex[2]]).await;
+    let (tenant, site) = in_process::tenant(&old, Mode::Test).await;
+    let mut new = in_process::ten_euros("ORD-1");
+    new.customer.email = Some("a@example.com".to_owned());
+    new.return_url = Some("https://shop.example.com/thanks".to_owned());
+    new.ipn_url = Some("https://shop.example.com/ipn".to_owned());
+    create_checkout(&old, tenant, site, new, None).await.unwrap();
+    let secret = sites::secrets(&old, tenant, site).await.unwrap().current;
+    sites::regenerate_secret(&old, tenant, site, Some(old.now() + std::time::Duration::from_secs(3600)))
+        .await
+        .unwrap();
+    let url = Some("https://shop.example.com/events".to_owned());
+    let settings = endpoints::EndpointSettings { url, ..endpoints::EndpointSettings::default() };
+    let (endpoint, _) = endpoints::create(&old, tenant, settings).await.unwrap();
+    endpoints::rotate_secret(&old, tenant, endpoint.id, std::time::Duration::from_secs(60)).await.unwrap();
+    let key = gateway_core::app::settings::api_keys::NewKey {
+        name: "Example".to_owned(),
+        scopes: vec![gateway_core::domain::scope::Scope::All],
+        ..Default::default()
+    };
+    let (_, token) = gateway_core::app::settings::api_keys::create(&old, tenant, key, None).await.unwrap();
+    assert_eq!(rotate::verify(&old).await.unwrap(), Leftovers::default());
+
+    // A new version in front of each list, and a new data key.
+    let both = [0, 1, 2].map(|index| format!("2:{},1:{}", hex[index + 3], hex[index]));
+    let app = with(&config, [&both[0], &both[1], &both[2]]).await;
+    app.store.keys().rotate_data_key(tenant.organization).await.unwrap();
+    let left = rotate::verify(&app).await.unwrap();
+    // The data key was wrapped anew with the rotation; checkout 3, site 2, endpoint 3 fields.
+    assert_eq!((left.system, left.sealed, left.search, left.api_keys), (0, 8, 1, 1), "{left:?}");
+    assert!(!rotate::drop_old_data_keys(&app, tenant.organization).await.unwrap(), "still needed");
+    assert_eq!(emails(&app, tenant).await, ["a@example.com"], "found under the old search key");
+
+    assert_eq!(rotate::reseal(&app, tenant.organization).await.unwrap(), 3);
+    assert_eq!(rotate::reseal(&app, tenant.organization).await.unwrap(), 0);
+    assert_eq!(rotate::rehash_search(&app, tenant.organization).await.unwrap(), 1);
+    let left = rotate::verify(&app).await.unwrap();
+    assert_eq!(left, Leftovers { api_keys: 1, ..Leftovers::default() });
+    authenticate(&app, token.expose(), "127.0.0.1".parse().unwrap()).await.unwrap();
+    assert!(rotate::verify(&app).await.unwrap().is_none());
+    assert!(rotate::drop_old_data_keys(&app, tenant.organization).await.unwrap());
+
+    // Only the new keys, and everything opens.
+    let fresh = [3, 4, 5].map(|index| format!("2:{}", hex[index]));
+    let app = with(&config, [&fresh[0], &fresh[1], &fresh[2]]).await;
+    assert_eq!(emails(&app, tenant).await, ["a@example.com"]);
+    assert_eq!(sites::secrets(&app, tenant, site).await.unwrap().current, secret);
+    let endpoint = endpoints::get(&app, tenant, endpoint.id).await.unwrap();
+    assert_eq!(endpoints::url(&app, &endpoint).await.unwrap(), "https://shop.example.com/events");
+    authenticate(&app, token.expose(), "127.0.0.1".parse().unwrap()).await.unwrap();
+    let raw = app.store.for_org(tenant).find_one::<Checkout>(mongodb::bson::doc! {}).await.unwrap().unwrap();
+    assert_eq!(raw.version, 3, "rewritten twice, seen by whoever holds an older version");
+}
