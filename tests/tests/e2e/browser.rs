@@ -6,7 +6,11 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use fantoccini::{Client, ClientBuilder, Locator, key::Key};
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    actions::{InputSource, MOUSE_BUTTON_LEFT, PointerAction, TouchActions},
+    key::Key,
+};
 use futures::FutureExt;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -22,6 +26,9 @@ const TRANSFER_MAX: u64 = 60_000;
 
 /// How long a page may take to show what is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long one test may take in its browser.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Which browser.
 #[derive(Debug, Clone, Copy)]
@@ -55,10 +62,13 @@ async fn browse<Body: Future<Output = ()>>(device: Device, body: impl FnOnce(Cli
     let Value::Object(capabilities) = capabilities(device) else { unreachable!("written as an object") };
     builder.capabilities(capabilities);
     let client = builder.connect(&format!("http://127.0.0.1:{port}")).await.unwrap();
-    let outcome = AssertUnwindSafe(body(client.clone())).catch_unwind().await;
-    client.close().await.unwrap();
-    if let Err(panic) = outcome {
-        std::panic::resume_unwind(panic);
+    let limited = tokio::time::timeout(LIMIT, body(client.clone()));
+    let outcome = AssertUnwindSafe(limited).catch_unwind().await;
+    // Should it hang, the end of chromedriver ends the browser, too.
+    let _ = tokio::time::timeout(PATIENCE, client.close()).await;
+    match outcome {
+        Ok(in_time) => in_time.expect("the browser hangs"),
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 
@@ -66,6 +76,8 @@ fn capabilities(device: Device) -> Value {
     let mut options = json!({
         "args": [
             "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--lang=en",
+            // The browser ends with chromedriver, however that ends.
+            "--remote-debugging-pipe",
             format!("--window-size={},{}", device.width, device.height),
         ],
         "prefs": { "intl.accept_languages": "en" },
@@ -149,6 +161,22 @@ async fn a_phone_pays_and_the_page_hears_of_it_by_itself() {
     .await;
 }
 
+/// A finger's tap by coordinates: chromedriver's own click waits for scripts, which do not run here.
+async fn tap(client: &Client, css: &str) {
+    client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap();
+    let middle = "const e = document.querySelector(arguments[0]); e.scrollIntoView({ block: 'center' }); \
+                  const r = e.getBoundingClientRect(); \
+                  return [Math.round(r.x + r.width / 2), Math.round(r.y + r.height / 2)]";
+    let at = client.execute(middle, vec![json!(css)]).await.unwrap();
+    let (x, y) = (at[0].as_f64().unwrap(), at[1].as_f64().unwrap());
+    let button = MOUSE_BUTTON_LEFT;
+    let tap = TouchActions::new("finger".to_owned())
+        .then(PointerAction::MoveTo { duration: None, x, y })
+        .then(PointerAction::Down { button })
+        .then(PointerAction::Up { button });
+    client.perform_actions(tap).await.unwrap();
+}
+
 /// What the keyboard would act on now.
 async fn focused(client: &Client) -> (String, String) {
     let script = "const e = document.activeElement; return [e.tagName, e.value || e.textContent.trim()]";
@@ -222,11 +250,11 @@ async fn without_javascript_the_hand_over_and_the_return_work() {
         client.goto(&front.page(&format!("/checkout/{}", checkout.short_code))).await.unwrap();
         fits(&client, "choose").await;
         picture(&client, "no-script-1-choose").await;
-        click(&client, &format!("input[value='{provider}']")).await;
-        click(&client, "form button").await;
+        tap(&client, &format!("input[value='{provider}']")).await;
+        tap(&client, "form button").await;
         // Straight through the hand-over page, which no script drives.
         shows(&client, "Simulated Stripe checkout").await;
-        click(&client, "#pay").await;
+        tap(&client, "#pay").await;
         shows(&client, "Payment received").await;
         picture(&client, "no-script-2-paid").await;
     })
