@@ -3,6 +3,7 @@
 mod demo;
 mod gateway;
 mod settings;
+mod soak;
 mod stack;
 mod test;
 mod up;
@@ -30,6 +31,8 @@ enum Command {
     Demo(demo::Args),
     /// Run every test of the workspace, with a MongoDB of their own
     Test(test::Args),
+    /// Kill services and databases again and again, and see that nothing is lost or done twice
+    Soak(soak::Args),
 }
 
 #[tokio::main]
@@ -40,6 +43,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => up::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Soak(args) => soak::run(args).await,
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");
