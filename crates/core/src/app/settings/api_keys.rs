@@ -19,7 +19,7 @@ use crate::{
 /// At most this many keys in an organization and mode, revoked ones included.
 const KEYS_MAX: u64 = 1000;
 /// Longest overlap of a rotation.
-pub const OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const OVERLAP_MAX: Duration = Duration::from_hours(720);
 
 /// A key as it is asked for.
 #[derive(Debug, Clone, Default)]
@@ -109,7 +109,7 @@ pub async fn rotate(
     }
     let pepper = app.store.keys().pepper();
     let made = codec::generate_with_id(key_mode(tenant.mode), id.bytes(), pepper, &mut random::os_rng());
-    let previous = PreviousSecret { hash: key.hash.clone(), until: now + overlap };
+    let previous = PreviousSecret { hash: key.hash, until: now + overlap };
     let filter = doc! { "hash": bson_of(&key.hash)?, "revokedAt": { "$exists": false } };
     let previous = bson::serialize_to_bson(&previous).map_err(|e| AppError::internal(e.to_string()))?;
     let update = doc! { "$set": { "hash": bson_of(&made.hash)?, "previous": previous } };
@@ -152,12 +152,11 @@ fn check_networks(texts: &[String], problems: &mut Vec<Problem>) -> Vec<IpNet> {
     for (index, text) in texts.iter().enumerate() {
         let text = text.trim();
         let network = text.parse::<IpNet>().ok();
-        match network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)) {
-            Some(network) => networks.push(network.trunc()),
-            None => {
-                let text = "must be an address or a network such as 203.0.113.0/24";
-                problems.push(Problem::new(format!("allowedNetworks[{index}]"), text));
-            }
+        if let Some(network) = network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)) {
+            networks.push(network.trunc());
+        } else {
+            let text = "must be an address or a network such as 203.0.113.0/24";
+            problems.push(Problem::new(format!("allowedNetworks[{index}]"), text));
         }
     }
     networks
