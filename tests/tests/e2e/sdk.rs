@@ -13,7 +13,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use gateway_core::{
-    crypto::{SignatureRejection, signature},
+    crypto::{Secret, SignatureRejection, signature},
     domain::{
         Clock, SystemClock, delivery::DeliveryState, endpoint::WebhookEndpoint, outbox::EventType,
         site::IpnVersion, transaction::TransactionStatus,
@@ -40,8 +40,14 @@ struct Tool {
     program: &'static str,
     script: PathBuf,
     path_variable: &'static str,
-    libraries: PathBuf,
+    /// Or what is missing.
+    libraries: Result<PathBuf, String>,
 }
+
+const NO_NODE: &str =
+    "Node.js is missing: install version 18 or newer with npm (`apt-get install nodejs npm`)";
+const NO_PYTHON: &str =
+    "Python is missing: install version 3.9 or newer with pip (`apt-get install python3 python3-pip`)";
 
 static NODE: LazyLock<Tool> = LazyLock::new(|| Tool {
     program: "node",
@@ -50,9 +56,9 @@ static NODE: LazyLock<Tool> = LazyLock::new(|| Tool {
     libraries: install("npm", &["package.json", "package-lock.json", ".npmrc"], |folder| {
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
-        run(npm, "npm is missing: install Node.js 18 or newer (`apt-get install nodejs npm`)");
+        run(npm, NO_NODE)
     })
-    .join("node_modules"),
+    .map(|folder| folder.join("node_modules")),
 });
 
 static PYTHON: LazyLock<Tool> = LazyLock::new(|| Tool {
@@ -64,7 +70,7 @@ static PYTHON: LazyLock<Tool> = LazyLock::new(|| Tool {
         pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
             .args(["--require-hashes", "--only-binary", ":all:", "--target", ".", "-r", "requirements.txt"])
             .current_dir(folder);
-        run(pip, "Python is missing: install Python 3.9 or newer (`apt-get install python3 python3-pip`)");
+        run(pip, NO_PYTHON)
     }),
 });
 
@@ -73,7 +79,11 @@ fn source(file: &str) -> PathBuf {
 }
 
 /// The folder in which `install` has put what these files name, made once per state of the files.
-fn install(name: &str, files: &[&str], install: impl FnOnce(&Path)) -> PathBuf {
+fn install(
+    name: &str,
+    files: &[&str],
+    install: impl FnOnce(&Path) -> Result<(), String>,
+) -> Result<PathBuf, String> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let parent = target.join("sdk");
     std::fs::create_dir_all(&parent).unwrap();
@@ -86,7 +96,7 @@ fn install(name: &str, files: &[&str], install: impl FnOnce(&Path)) -> PathBuf {
     }
     let done = parent.join(format!("{name}-{}", &hex::encode(state.finalize())[..16]));
     if done.exists() {
-        return done;
+        return Ok(done);
     }
     let unfinished = parent.join(format!("{name}.unfinished"));
     let _ = std::fs::remove_dir_all(&unfinished);
@@ -94,31 +104,28 @@ fn install(name: &str, files: &[&str], install: impl FnOnce(&Path)) -> PathBuf {
     for file in files {
         std::fs::copy(source(file), unfinished.join(file)).unwrap();
     }
-    install(&unfinished);
+    install(&unfinished)?;
     std::fs::rename(&unfinished, &done).unwrap();
-    done
+    Ok(done)
 }
 
 /// Runs an installer; `missing` is what to say where there is none.
-fn run(mut command: Command, missing: &str) {
-    let output = match command.stdin(Stdio::null()).output() {
-        Ok(output) => output,
-        Err(error) => panic!("{missing} ({error})"),
-    };
-    assert!(
-        output.status.success(),
-        "{} could not install the libraries of tests/sdk: {}",
-        command.get_program().display(),
-        String::from_utf8_lossy(&output.stderr)
-    );
+fn run(mut command: Command, missing: &str) -> Result<(), String> {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{missing} ({error})"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let problem = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{} cannot install the libraries of tests/sdk: {problem}", command.get_program().display()))
 }
 
 impl Tool {
     /// Asks all of it in one process; one answer per question.
     fn ask(&self, questions: &[Value]) -> Vec<Value> {
+        let libraries = self.libraries.as_ref().unwrap_or_else(|missing| panic!("{missing}"));
         let mut child = Command::new(self.program)
             .arg(&self.script)
-            .env(self.path_variable, &self.libraries)
+            .env(self.path_variable, libraries)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -238,20 +245,18 @@ fn signatures_of_the_standard_webhooks_libraries_hold_for_us() {
     let verify = |secrets: &[&str], id: &str, header: &str, body: &[u8], at: i64| {
         signature::standard_webhooks::verify(secrets, id, &now.to_string(), header, body, at)
     };
-    for tool in [&*NODE, &*PYTHON] {
-        for body in BODIES {
-            let questions: Vec<Value> = secrets
-                .iter()
-                .map(|secret| {
-                    json!({
-                        "operation": "standard.sign", "secret": secret.expose(), "id": "msg_1",
-                        "timestamp": now, "body": encoded(body),
-                    })
-                })
-                .collect();
-            let answers = tool.ask(&questions);
-            let signatures: Vec<&str> = answers.iter().map(|answer| answer["ok"].as_str().unwrap()).collect();
-            let (first, second) = (secrets[0].expose(), secrets[1].expose());
+    let question = |secret: &Secret, body: &[u8]| {
+        json!({
+            "operation": "standard.sign", "secret": secret.expose(), "id": "msg_1", "timestamp": now,
+            "body": encoded(body),
+        })
+    };
+    let questions: Vec<Value> =
+        BODIES.iter().flat_map(|body| secrets.each_ref().map(|secret| question(secret, body))).collect();
+    let (first, second) = (secrets[0].expose(), secrets[1].expose());
+    for answers in [NODE.ask(&questions), PYTHON.ask(&questions)] {
+        for (body, pair) in BODIES.iter().zip(answers.chunks(2)) {
+            let signatures = [&pair[0], &pair[1]].map(|answer| answer["ok"].as_str().unwrap());
             assert_eq!(verify(&[first], "msg_1", signatures[0], body, now), Ok(now));
             let overlap = signatures.join(" ");
             assert_eq!(verify(&[first], "msg_1", &overlap, body, now), Ok(now));
