@@ -11,7 +11,7 @@ use crate::{
         ProviderEventId, Tenant, Timestamp, TransactionId,
         provider_account::ProviderAccount,
         provider_event::{ATTEMPTS_MAX, EventState, ProviderEvent},
-        transaction::{ProviderUpdate, Source, Transaction, TransactionStatus},
+        transaction::{ProviderUpdate, RefundState, Source, Transaction, TransactionStatus},
     },
     fault::{self, Recovery},
     provider::{EventUpdate, IncomingEvent, Interpretation, PaymentHandle},
@@ -21,6 +21,9 @@ use crate::{
 
 /// How many the sweeps take at once.
 const SWEEP_BATCH: i64 = 200;
+
+/// How often a snapshot that came too late is fetched anew before the work is put off.
+const FETCHES_MAX: usize = 5;
 
 /// What became of an event.
 enum Verdict {
@@ -72,8 +75,17 @@ async fn judge(app: &App, event: &ProviderEvent) -> Result<Verdict, AppError> {
     let Some(transaction) = find(app, tenant, &provider, &update).await? else {
         return Ok(not_found(event, &update));
     };
-    let snapshot = if order_matters(&update) { try_fetch(app, &provider, &transaction).await } else { None };
-    take_in(app, transaction, snapshot, Some(update)).await
+    let mut transaction = transaction;
+    for _ in 0..FETCHES_MAX {
+        let wants_snapshot = order_matters(&update);
+        let snapshot = if wants_snapshot { try_fetch(app, &provider, &transaction).await } else { None };
+        let id = transaction.id;
+        if let Some(verdict) = take_in(app, transaction, snapshot, Some(&update)).await? {
+            return Ok(verdict);
+        }
+        transaction = store.get(id).await?.ok_or(AppError::NotFound("transaction"))?;
+    }
+    Ok(Verdict::Later("the transaction changed each time while it was fetched".to_owned()))
 }
 
 /// Refunds and disputes are objects of their own: only a snapshot shows how they stand beside each other
@@ -145,47 +157,55 @@ pub fn handle_of(app: &App, transaction: &Transaction) -> PaymentHandle {
     }
 }
 
-/// Takes a snapshot (fetched after `transaction` was read) and an event in, by compare-and-set. On a miss
-/// the snapshot may be older than what is stored now, so it is dropped: the next look fetches again.
+/// Takes a snapshot (fetched after `transaction` was read) and an event in, by compare-and-set. `None` where
+/// somebody came between read and write: the snapshot may be older than what is stored now, so it is dropped
+/// and must be fetched again.
 async fn take_in(
     app: &App,
     transaction: Transaction,
     snapshot: Option<ProviderUpdate>,
-    event: Option<ProviderUpdate>,
-) -> Result<Verdict, AppError> {
+    event: Option<&ProviderUpdate>,
+) -> Result<Option<Verdict>, AppError> {
     let store = app.store.for_org(transaction.tenant());
     let id = transaction.id;
-    let mut snapshot = snapshot;
     let mut current = transaction;
+    let mut gives_way = false;
     for _ in 0..CONFLICT_RETRIES {
         fault::point("apply.after_load");
         if !current.outbox.has_room() {
             return Err(AppError::Busy);
         }
         let seq = current.outbox.seq;
-        let outcome = merge(&mut current, snapshot.as_ref(), event.as_ref(), app.now());
+        let outcome = merge(&mut current, snapshot.as_ref(), event, app.now());
         if !outcome.changed {
             // It may have been this very update whose projection was cut off.
             if Recovery::Projection.is_on() {
                 project::project_checkout(app, &current).await?;
             }
-            return Ok(outcome.verdict(id));
+            return Ok(Some(outcome.verdict(id)));
+        }
+        if gives_way {
+            current.open = None;
         }
         app.address(&mut current, seq).await?;
         match store.save(&mut current).await {
             Ok(()) => {
                 fault::point("apply.after_save");
                 project::project_checkout(app, &current).await?;
-                return Ok(outcome.verdict(id));
+                return Ok(Some(outcome.verdict(id)));
             }
-            Err(StoreError::Conflict) => {
-                current = store.get(id).await?.ok_or(AppError::NotFound("transaction"))?;
-                if snapshot.take().is_some() && event.is_none() {
-                    return Ok(Verdict::Later("changed while it was fetched".to_owned()));
-                }
-            }
+            Err(StoreError::Conflict) if snapshot.is_some() => return Ok(None),
+            Err(StoreError::Conflict) => {}
+            // The bank tries a failed payment again, and the customer has begun another meanwhile: only one
+            // may be the checkout's open one.
+            Err(StoreError::Duplicate) if !gives_way => gives_way = true,
             Err(error) => return Err(error.into()),
         }
+        let read = store.get::<Transaction>(id).await?.ok_or(AppError::NotFound("transaction"))?;
+        if gives_way && snapshot.is_some() && read.version != current.version {
+            return Ok(None);
+        }
+        current = read;
     }
     Err(AppError::Busy)
 }
@@ -303,11 +323,11 @@ pub async fn confirm(app: &App, transaction: &Transaction) -> Result<Transaction
     let store = app.store.for_org(transaction.tenant());
     let provider = store.get::<ProviderAccount>(provider_id).await?;
     let provider = provider.ok_or(AppError::NotFound("provider"))?;
-    for _ in 0..3 {
+    for _ in 0..FETCHES_MAX {
         let current =
             store.get::<Transaction>(transaction.id).await?.ok_or(AppError::NotFound("transaction"))?;
         let snapshot = fetch(app, &provider, &current).await?;
-        if !matches!(take_in(app, current, Some(snapshot), None).await?, Verdict::Later(_)) {
+        if take_in(app, current, Some(snapshot), None).await?.is_some() {
             break;
         }
     }
@@ -321,7 +341,7 @@ pub async fn take_answer(
     update: ProviderUpdate,
 ) -> Result<(), AppError> {
     debug_assert!(update.source != Source::Fetch, "an answer about a part is not a snapshot of the whole");
-    take_in(app, transaction.clone(), None, Some(update)).await?;
+    take_in(app, transaction.clone(), None, Some(&update)).await?;
     Ok(())
 }
 
@@ -342,10 +362,20 @@ pub async fn reconcile_due(app: &App) -> Result<usize, AppError> {
 async fn reconcile(app: &App, transaction: &Transaction) -> Result<(), AppError> {
     // First the next date, so that a provider that hangs is not asked again at once.
     postpone(app, transaction).await?;
+    let asked = ask(app, transaction).await;
+    // Also where the provider cannot be asked: that is when a person is needed most.
+    let store = app.store.for_org(transaction.tenant());
+    if let Some(current) = store.get::<Transaction>(transaction.id).await? {
+        flag_overdue(app, &current).await?;
+    }
+    asked
+}
+
+async fn ask(app: &App, transaction: &Transaction) -> Result<(), AppError> {
     super::operate::resume(app, transaction).await?;
     super::start_payment::end_if_unpayable(app, transaction).await?;
-    let confirmed = confirm(app, transaction).await?;
-    flag_overdue(app, &confirmed).await
+    confirm(app, transaction).await?;
+    Ok(())
 }
 
 async fn postpone(app: &App, transaction: &Transaction) -> Result<(), AppError> {
@@ -364,7 +394,16 @@ async fn postpone(app: &App, transaction: &Transaction) -> Result<(), AppError> 
 /// A payment is never failed because polling ran out: a person looks at it.
 async fn flag_overdue(app: &App, transaction: &Transaction) -> Result<(), AppError> {
     let now = app.now();
+    let unknown = |state, since| {
+        matches!(state, RefundState::NotSent | RefundState::Unknown)
+            && now.since(since) > Duration::from_hours(24)
+    };
+    let is_unknown = |t: &Transaction| {
+        t.refunds.iter().any(|r| unknown(r.state, r.created_at))
+            || t.operations.iter().any(|o| unknown(o.state, o.created_at))
+    };
     let overdue = |t: &Transaction| match t.status {
+        _ if is_unknown(t) => true,
         TransactionStatus::Pending => now.since(t.created_at) > Duration::from_hours(336),
         TransactionStatus::Initiated => now.since(t.expires_at) > Duration::from_hours(48),
         _ => false,

@@ -28,7 +28,11 @@ pub async fn cancel(app: &App, tenant: Tenant, id: CheckoutId) -> Result<Checkou
         let to = CheckoutStatus::Cancelled;
         return Err(conflict(InvalidTransition { from: checkout.status, to }));
     }
-    end_open(app, &checkout, PaymentState::Cancelled, "api").await?;
+    let ended = end_open(app, &checkout, PaymentState::Cancelled, "api").await?;
+    if ended.is_some_and(|t| t.status.is_open()) {
+        let text = "money may be on its way: the payment that runs cannot be ended now";
+        return Err(AppError::conflict("PAYMENT_RUNNING", text));
+    }
     let now = app.now();
     let (checkout, ()) = app
         .change::<Checkout, _, _>(tenant, id, "checkout", |c| {
@@ -36,7 +40,16 @@ pub async fn cancel(app: &App, tenant: Tenant, id: CheckoutId) -> Result<Checkou
             Ok((true, ()))
         })
         .await?;
+    end_late_comers(app, &checkout, PaymentState::Cancelled, "api").await;
     Ok(checkout)
+}
+
+/// A payment that was begun between the look for open ones and the end of the checkout. Where this is cut off
+/// the reconciler does it.
+async fn end_late_comers(app: &App, checkout: &Checkout, state: PaymentState, source: &str) {
+    if let Err(error) = end_open(app, checkout, state, source).await {
+        tracing::info!(checkout = %checkout.id, %error, "an open payment is left to the reconciler");
+    }
 }
 
 async fn end_open(
@@ -46,7 +59,11 @@ async fn end_open(
     source: &str,
 ) -> Result<Option<Transaction>, AppError> {
     match start_payment::open_transaction(app, checkout).await? {
-        None => Ok(None),
+        None => {
+            // Money that was taken, and whose projection was cut off, decides.
+            start_payment::take_in_paid(app, checkout).await?;
+            Ok(None)
+        }
         Some(open) => start_payment::end_at_provider(app, &open, state, source).await.map(Some),
     }
 }
@@ -68,7 +85,7 @@ async fn expire(app: &App, checkout: &Checkout) -> Result<(), AppError> {
     // Money that is on its way decides later; until then the checkout neither opens nor ends.
     let waits = ended.is_some_and(|t| t.status.is_open());
     let now = app.now();
-    app.change::<Checkout, (), _>(checkout.tenant(), checkout.id, "checkout", |c| {
+    let change = app.change::<Checkout, (), _>(checkout.tenant(), checkout.id, "checkout", |c| {
         if c.status != CheckoutStatus::Open || c.expiry_due.is_none_or(|due| due > now) {
             return Ok((false, ()));
         }
@@ -78,8 +95,11 @@ async fn expire(app: &App, checkout: &Checkout) -> Result<(), AppError> {
             c.expire(now).map_err(conflict)?;
         }
         Ok((true, ()))
-    })
-    .await?;
+    });
+    let (checkout, ()) = change.await?;
+    if checkout.status == CheckoutStatus::Expired {
+        end_late_comers(app, &checkout, PaymentState::Expired, "expiry").await;
+    }
     Ok(())
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use mongodb::bson;
+use mongodb::bson::{self, doc};
 use serde::Serialize;
 
 use super::{App, AppError, Problem};
 use crate::{
     crypto::{KeyMode, OrganizationKeys, RequestDigest, idempotency_slot, normalize_email, random},
     domain::{
-        CheckoutId, Currency, Metadata, Mode, SiteId, Tenant, Timestamp,
+        CheckoutId, Currency, Metadata, Mode, SiteId, Tenant, Timestamp, TransactionId,
         checkout::{
             Address, CaptureMethod, Checkout, CheckoutStatus, Customer, Idempotency, IpnTarget, Item,
             LIFETIME_SECONDS_DEFAULT, LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN,
@@ -19,10 +19,15 @@ use crate::{
         money::AMOUNT_MAX,
         outbox::{Changed, EventType, Outbox},
         site::Site,
+        transaction::Transaction,
     },
     fault::{self, Recovery},
     outbound::parse_target,
-    store::{Entity, InsertOutcome, codec::oid, open_with},
+    store::{
+        Entity, InsertOutcome,
+        codec::{binary, oid},
+        open_with,
+    },
 };
 
 /// Longest `externalReference` and `invoiceNumber`, in bytes: IPN receivers refuse more.
@@ -61,6 +66,23 @@ impl IdempotencyKey {
         idempotency_slot(&tenant.organization.to_string(), mode, self.route, &self.key)
     }
 
+    /// Refuses a key that an intent of another transaction took. Within one transaction the compare-and-set
+    /// guards; among several this look does, which two requests at the same moment could both pass.
+    pub(super) async fn refuse_elsewhere(
+        &self,
+        app: &App,
+        tenant: Tenant,
+        intents: &str,
+        transaction: TransactionId,
+    ) -> Result<(), AppError> {
+        let slot = binary::to_bson(&self.slot(tenant));
+        let filter = doc! { format!("{intents}.idem.slot"): slot, "_id": { "$ne": oid(transaction) } };
+        match app.store.for_org(tenant).find_one::<Transaction>(filter).await? {
+            Some(_) => Err(AppError::key_reused()),
+            None => Ok(()),
+        }
+    }
+
     /// The record to store.
     pub fn record(&self, app: &App, tenant: Tenant, reply: Option<String>) -> Idempotency {
         Idempotency {
@@ -74,10 +96,7 @@ impl IdempotencyKey {
     /// What a stored record answers to this request.
     pub fn replay(&self, app: &App, stored: &Idempotency) -> Result<String, AppError> {
         if !self.digest.matches(app.store.keys().fingerprint(), &stored.fingerprint) {
-            return Err(AppError::Unprocessable {
-                code: "IDEMPOTENCY_KEY_REUSED",
-                message: "this Idempotency-Key was used with another request".to_owned(),
-            });
+            return Err(AppError::key_reused());
         }
         stored.reply.clone().ok_or(AppError::StillRunning)
     }

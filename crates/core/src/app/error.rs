@@ -90,6 +90,12 @@ impl AppError {
         Self::Internal(Arc::new(Text(text.into())))
     }
 
+    /// An `Idempotency-Key` came with another request than its first.
+    pub fn key_reused() -> Self {
+        let message = "this Idempotency-Key was used with another request".to_owned();
+        Self::Unprocessable { code: "IDEMPOTENCY_KEY_REUSED", message }
+    }
+
     /// One wrong field.
     pub fn field(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Invalid(vec![Problem::new(field, problem)])

@@ -72,6 +72,9 @@ async fn decide(
     idempotency: Option<&IdempotencyKey>,
 ) -> Result<(RefundId, Option<String>), AppError> {
     let (fresh_id, now) = (RefundId::generate(), app.now());
+    if let Some(key) = idempotency {
+        key.refuse_elsewhere(app, tenant, "operations", id).await?;
+    }
     let record = idempotency.map(|key| key.record(app, tenant, None));
     let (_, decided) = app
         .change::<Transaction, _, _>(tenant, id, "transaction", |t| {

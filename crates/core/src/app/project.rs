@@ -28,11 +28,16 @@ pub async fn project_checkout(app: &App, transaction: &Transaction) -> Result<()
             }
         })
         .await?;
-    if matches!(projected, Projected::PaidTwice) && transaction.needs_review.is_none() {
+    // That money came late says less than that it came twice.
+    let may_flag = |t: &Transaction| t.needs_review.as_ref().is_none_or(|r| r.reason == "late_success");
+    if matches!(projected, Projected::PaidTwice) && may_flag(transaction) {
         let text = "this checkout was paid by another transaction already: refund one of them";
         app.change::<Transaction, (), _>(tenant, id, "transaction", |t| {
-            let fresh = t.needs_review.is_none();
-            t.flag("second_payment", text, now);
+            let fresh = may_flag(t);
+            if fresh {
+                t.needs_review = None;
+                t.flag("second_payment", text, now);
+            }
             Ok((fresh, ()))
         })
         .await?;

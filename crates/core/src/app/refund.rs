@@ -68,6 +68,9 @@ async fn decide(
         return Err(AppError::field("reason", "must be at most 500 characters"));
     }
     let (fresh_id, now) = (RefundId::generate(), app.now());
+    if let Some(key) = idempotency {
+        key.refuse_elsewhere(app, tenant, "refunds", id).await?;
+    }
     let record = idempotency.map(|key| key.record(app, tenant, None));
     let (_, decided) = app
         .change::<Transaction, _, _>(tenant, id, "transaction", |t| {

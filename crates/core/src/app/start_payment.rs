@@ -16,7 +16,7 @@ use crate::{
         },
     },
     fault::{self, Recovery},
-    provider::{ProviderError, StartPayment},
+    provider::{Account, ProviderError, StartPayment},
     store::{Entity, StoreError, seal_with},
 };
 
@@ -34,6 +34,14 @@ pub enum Unpayable {
 }
 
 impl Unpayable {
+    /// How an open payment of such a checkout ends.
+    const fn end_state(self) -> PaymentState {
+        match self {
+            Self::Expired => PaymentState::Expired,
+            Self::Cancelled | Self::Superseded | Self::Paid => PaymentState::Cancelled,
+        }
+    }
+
     /// As an error of the runtime API.
     pub fn into_error(self) -> AppError {
         let (code, message) = match self {
@@ -114,14 +122,41 @@ pub async fn start_payment(
     let provider =
         provider.ok_or_else(|| AppError::field("providerId", "is not offered for this checkout"))?;
     let transaction = match open_transaction(app, checkout).await? {
-        None => insert(app, checkout, &provider).await?,
+        None => begin(app, checkout, &provider).await?,
         Some(open) => match take_over(app, &provider, open).await? {
             Taken::Running(started) => return Ok(started),
             Taken::Resume(transaction) => transaction,
-            Taken::Ended => insert(app, checkout, &provider).await?,
+            Taken::Ended => begin(app, checkout, &provider).await?,
         },
     };
     call_provider(app, checkout, &provider, transaction).await
+}
+
+/// Stores a payment, unless one has succeeded or the checkout has ended meanwhile.
+async fn begin(app: &App, checkout: &Checkout, provider: &ProviderAccount) -> Result<Transaction, AppError> {
+    if take_in_paid(app, checkout).await? {
+        return Err(Unpayable::Paid.into_error());
+    }
+    let transaction = insert(app, checkout, provider).await?;
+    // Whoever ends a checkout looks for open payments once more after that; here the checkout is looked at
+    // once more after the payment was stored. So one of the two sees the other.
+    let store = app.store.for_org(checkout.tenant());
+    let current = store.get::<Checkout>(checkout.id).await?.ok_or(AppError::NotFound("checkout"))?;
+    if let Err(reason) = payable(app, &current).await? {
+        end_at_provider(app, &transaction, reason.end_state(), "customer").await?;
+        return Err(reason.into_error());
+    }
+    Ok(transaction)
+}
+
+/// Projects a payment that succeeded and whose projection was cut off; whether there is one.
+pub(super) async fn take_in_paid(app: &App, checkout: &Checkout) -> Result<bool, AppError> {
+    let filter = doc! { "checkoutId": checkout.id, "succeededAt": { "$exists": true } };
+    let paid = app.store.for_org(checkout.tenant()).find_one::<Transaction>(filter).await?;
+    if let Some(paid) = &paid {
+        project::project_checkout(app, paid).await?;
+    }
+    Ok(paid.is_some())
 }
 
 /// The transaction of a checkout that may still be paid.
@@ -141,7 +176,7 @@ enum Taken {
 
 /// A customer who comes back resumes their payment; one who chooses another method ends the first.
 async fn take_over(app: &App, provider: &ProviderAccount, open: Transaction) -> Result<Taken, AppError> {
-    if open.status != TransactionStatus::Initiated {
+    if open.status != TransactionStatus::Initiated && !open.was_declined() {
         return Ok(Taken::Running(StartedPayment { transaction: open, next: None }));
     }
     if open.provider_id == Some(provider.id) && Recovery::StartResume.is_on() {
@@ -260,7 +295,16 @@ async fn call_provider(
     let answer = app.adapter(provider.kind)?.start(&account, &request).await;
     fault::point("start.after_provider");
     match answer {
-        Ok(started) => save_started(app, transaction, started).await,
+        Ok(started) => {
+            let started = save_started(app, transaction, started).await?;
+            let saved = &started.transaction;
+            if saved.status.is_open() || saved.succeeded_at.is_some() {
+                return Ok(started);
+            }
+            withdraw(app, provider, &account, saved).await;
+            let text = "this payment was ended while it was being started: choose again";
+            Err(AppError::conflict("PAYMENT_ENDED", text))
+        }
         Err(ProviderError::Rejected(failure)) => {
             let message = failure.message.clone();
             fail_start(app, &transaction, failure).await?;
@@ -271,6 +315,21 @@ async fn call_provider(
             Err(error.into())
         }
     }
+}
+
+/// A payment that was ended here (another tab, the merchant, time) while its provider was being asked for it:
+/// nothing was known to end there then. Its address is shown to nobody, so that a failure here only leaves a
+/// session that runs out by itself.
+async fn withdraw(app: &App, provider: &ProviderAccount, account: &Account, transaction: &Transaction) {
+    let Ok(adapter) = app.adapter(provider.kind) else { return };
+    let key = end_key(transaction);
+    if let Err(error) = adapter.cancel(account, &apply::handle_of(app, transaction), &key).await {
+        tracing::warn!(transaction = %transaction.id, %error, "an ended payment is still open at its provider");
+    }
+}
+
+fn end_key(transaction: &Transaction) -> String {
+    format!("tollgate-end-{}", transaction.id)
 }
 
 async fn request_of(
@@ -347,9 +406,13 @@ async fn save_started(
 async fn fail_start(app: &App, transaction: &Transaction, failure: Failure) -> Result<(), AppError> {
     let now = app.now();
     app.change::<Transaction, (), _>(transaction.tenant(), transaction.id, "transaction", |t| {
-        t.failure = Some(failure.clone());
-        t.end(PaymentState::Failed, "provider", Some(failure.clone()), now);
-        Ok((true, ()))
+        // Not one that a click at the same moment got through, nor one that was ended meanwhile.
+        let is_ours = t.status == TransactionStatus::Initiated && t.refs.is_empty();
+        if is_ours {
+            t.failure = Some(failure.clone());
+            t.end(PaymentState::Failed, "provider", Some(failure.clone()), now);
+        }
+        Ok((is_ours, ()))
     })
     .await?;
     Ok(())
@@ -368,7 +431,7 @@ pub async fn end_at_provider(
         let provider = store.get::<ProviderAccount>(provider_id).await?;
         let provider = provider.ok_or(AppError::NotFound("provider"))?;
         let account = app.open_account(&provider).await?;
-        let key = format!("tollgate-end-{}", transaction.id);
+        let key = end_key(transaction);
         let handle = apply::handle_of(app, transaction);
         match app.adapter(provider.kind)?.cancel(&account, &handle, &key).await {
             Ok(()) | Err(ProviderError::Unsupported(_)) => {}
@@ -408,17 +471,14 @@ async fn must_end_silently(app: &App, transaction: &Transaction) -> Result<bool,
 
 /// The reconciler's part: an open payment of a checkout that can no longer be paid is ended.
 pub async fn end_if_unpayable(app: &App, transaction: &Transaction) -> Result<(), AppError> {
-    if transaction.status != TransactionStatus::Initiated {
+    if transaction.status != TransactionStatus::Initiated && !transaction.was_declined() {
         return Ok(());
     }
     let store = app.store.for_org(transaction.tenant());
     let Some(checkout) = store.get::<Checkout>(transaction.checkout_id).await? else { return Ok(()) };
-    let state = match payable(app, &checkout).await? {
-        Ok(()) => return Ok(()),
-        Err(Unpayable::Expired) => PaymentState::Expired,
-        Err(Unpayable::Cancelled | Unpayable::Superseded | Unpayable::Paid) => PaymentState::Cancelled,
-    };
-    end_at_provider(app, transaction, state, "reconciler").await?;
+    if let Err(reason) = payable(app, &checkout).await? {
+        end_at_provider(app, transaction, reason.end_state(), "reconciler").await?;
+    }
     Ok(())
 }
 

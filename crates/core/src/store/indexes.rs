@@ -53,6 +53,14 @@ fn transactions() -> Vec<IndexModel> {
         index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
         index("checkout", doc! { "checkoutId": 1, "_id": -1 }),
         partial("one_open", doc! { "checkoutId": 1, "open": 1 }, doc! { "open": true }, true),
+        // Not unique: the entries of intents without a key would collide as nulls.
+        partial("refund_idempotency", doc! { "refunds.idem.slot": 1 }, exists("refunds.idem.slot"), false),
+        partial(
+            "operation_idempotency",
+            doc! { "operations.idem.slot": 1 },
+            exists("operations.idem.slot"),
+            false,
+        ),
         partial("provider_ref", doc! { "providerId": 1, "refs": 1 }, exists("refs"), false),
         partial("reconcile_due", doc! { "reconcile.due": 1 }, exists("reconcile.due"), false),
         partial(

@@ -37,7 +37,9 @@ impl Stage {
         let open = open.map(|index| Box::new(transactions.swap_remove(index)));
         let over = payable(app, checkout).await?.err();
         Ok(match (open, over) {
-            (Some(open), _) if open.status == TransactionStatus::Pending => Self::Pending(open),
+            (Some(open), _) if open.status == TransactionStatus::Pending && !open.was_declined() => {
+                Self::Pending(open)
+            }
             (Some(open), _) if open.status == TransactionStatus::Authorized => Self::Authorized(open),
             (_, Some(reason)) => Self::Over(reason),
             (Some(open), None) => Self::Begun(open),

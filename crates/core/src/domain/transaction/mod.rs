@@ -275,6 +275,14 @@ impl Transaction {
         self.refs.iter().find(|r| r.kind() == kind).map(ProviderRef::id)
     }
 
+    /// Whether the last try was declined and the provider's page is open for another: no money is on its way.
+    /// Only of Stripe's page that can be said; a bank's refused debit may be tried again without the customer.
+    pub fn was_declined(&self) -> bool {
+        self.status == TransactionStatus::Pending
+            && self.provider_kind == Some(ProviderKind::Stripe)
+            && self.payment.as_ref().is_some_and(|payment| payment.failure.is_some())
+    }
+
     /// Flags it for a person; the first reason stays until it is resolved.
     pub fn flag(&mut self, reason: &str, detail: impl Into<String>, now: Timestamp) {
         if self.needs_review.is_some() {
