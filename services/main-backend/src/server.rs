@@ -27,7 +27,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
 const BACKGROUND_GRACE: Duration = Duration::from_secs(20);
 
 /// An event that has waited this long has been missed by this service and by the worker.
-const INBOX_AGE_MAX: Duration = Duration::from_secs(60);
+const INBOX_AGE_MAX: Duration = Duration::from_mins(1);
 
 /// Why the service cannot run.
 #[derive(Debug, thiserror::Error)]

@@ -33,7 +33,7 @@ pub const STRIPE_KEY: &str = "sk_test_simulated";
 pub const GOCARDLESS_TOKEN: &str = "sandbox_simulated";
 
 /// How long the service may take to start.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 /// What differs from the usual.
 #[derive(Debug, Clone, Default)]
@@ -84,7 +84,7 @@ impl Front {
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
         Self { app, seed, client, child, config }
