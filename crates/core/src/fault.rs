@@ -32,6 +32,7 @@ pub const POINTS: &[&str] = &[
     "deliver.after_send",
     "deliver.after_save",
     "complete.after_load",
+    "resend.after_update",
 ];
 
 /// Recovery code that can be switched off.

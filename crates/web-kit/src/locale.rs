@@ -110,7 +110,7 @@ impl Locale {
         let at = at.to_zoned(TimeZone::UTC);
         let (day, year, hour, minute) = (at.day(), at.year(), at.hour(), at.minute());
         let index = usize::try_from(at.month() - 1).unwrap_or_default();
-        let month = months(self.lang).into_iter().nth(index).unwrap_or_default();
+        let month = months(self.lang).split(' ').nth(index).unwrap_or_default();
         let date = match self.lang {
             Lang::De => format!("{day}. {month} {year}"),
             Lang::Fr if day == 1 => format!("1er {month} {year}"),
@@ -157,78 +157,18 @@ fn thousandths(text: &str) -> u16 {
     }
 }
 
-const fn months(lang: Lang) -> [&'static str; 12] {
+/// The year's months, with a space between two.
+const fn months(lang: Lang) -> &'static str {
     match lang {
-        Lang::En => [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ],
-        Lang::Pt => [
-            "janeiro",
-            "fevereiro",
-            "março",
-            "abril",
-            "maio",
-            "junho",
-            "julho",
-            "agosto",
-            "setembro",
-            "outubro",
-            "novembro",
-            "dezembro",
-        ],
-        Lang::De => [
-            "Januar",
-            "Februar",
-            "März",
-            "April",
-            "Mai",
-            "Juni",
-            "Juli",
-            "August",
-            "September",
-            "Oktober",
-            "November",
-            "Dezember",
-        ],
-        Lang::Fr => [
-            "janvier",
-            "février",
-            "mars",
-            "avril",
-            "mai",
-            "juin",
-            "juillet",
-            "août",
-            "septembre",
-            "octobre",
-            "novembre",
-            "décembre",
-        ],
-        Lang::Es => [
-            "enero",
-            "febrero",
-            "marzo",
-            "abril",
-            "mayo",
-            "junio",
-            "julio",
-            "agosto",
-            "septiembre",
-            "octubre",
-            "noviembre",
-            "diciembre",
-        ],
+        Lang::En => "January February March April May June July August September October November December",
+        Lang::Pt => {
+            "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro"
+        }
+        Lang::De => "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+        Lang::Fr => "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+        Lang::Es => {
+            "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod gateway;
 mod settings;
+mod soak;
 mod stack;
 mod test;
 mod up;
@@ -33,6 +34,8 @@ enum Command {
     Test(test::Args),
     /// Measure speed, size and memory, beside the bare database
     Bench(bench::Args),
+    /// Kill services and databases again and again, and see that nothing is lost or done twice
+    Soak(soak::Args),
 }
 
 #[tokio::main]
@@ -44,6 +47,7 @@ async fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args).await,
         Command::Test(args) => test::run(args).await,
         Command::Bench(args) => bench::run(args).await,
+        Command::Soak(args) => soak::run(args).await,
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");

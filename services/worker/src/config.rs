@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use gateway_core::{
     config::{CommonConfig, ConfigError, Reader, listen},
     jobs::deliver::SenderConfig,
+    timing::scaled,
 };
 
 /// The worker's settings.
@@ -29,6 +30,7 @@ impl WorkerConfig {
         let address = listen(&mut reader, "WORKER_LISTEN", local(8090));
         let health_listen = listen(&mut reader, "WORKER_HEALTH_LISTEN", local(8091));
         let mut sender = SenderConfig::default();
+        sender.linger = scaled(sender.linger);
         if let Some(slots) = reader.optional("WORKER_DELIVERY_SLOTS") {
             sender.slots = slots;
         }

@@ -20,7 +20,7 @@ use tokio::{sync::Mutex, task::JoinHandle};
 use crate::in_process;
 
 /// How long a service may take to become ready; tests run side by side on few cores.
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_mins(1);
 
 /// Recovery's waits, in thousandths of what they are in production.
 pub const SCALE_PERMILLE: u32 = 50;

@@ -262,7 +262,7 @@ async fn nothing_is_acknowledged_that_only_the_primary_has() {
         node.thaw();
     }
     set.primary().await.unwrap();
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
     let reply = loop {
         match create(&app, tenant, site, "k1", "a").await {
             Ok(reply) => break reply,

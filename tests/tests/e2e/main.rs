@@ -2,17 +2,19 @@
 //! subject.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop with the line where it did")]
 
+mod admin;
 mod browser;
 mod checkout_page;
 mod cluster;
 mod front;
-mod admin;
 mod group_commit;
 mod hooks;
 mod in_process;
 mod kill;
-mod runtime;
+mod permutations;
 mod providers_sim;
+mod runtime;
 mod sdk;
 mod stripe_mock;
 mod tell;
+mod tidy;

@@ -107,12 +107,12 @@ fn refusal<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) -> String {
 }
 
 #[track_caller]
-fn assert_unknown<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) {
+fn assert_unknown<T: std::fmt::Debug>(outcome: &Result<T, ProviderError>) {
     assert!(matches!(outcome, Err(ProviderError::Unknown(_))), "{outcome:?}");
 }
 
 #[track_caller]
-fn assert_unavailable<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) {
+fn assert_unavailable<T: std::fmt::Debug>(outcome: &Result<T, ProviderError>) {
     assert!(matches!(outcome, Err(ProviderError::Unavailable(_))), "{outcome:?}");
 }
 
@@ -185,7 +185,7 @@ async fn stripe_lost_answers_make_no_second_session() {
     for fault in [Fault::DropAfterEffect, Fault::StatusAfterEffect(500), Fault::DropAfterEffect] {
         // As often as the client repeats by itself.
         world.sim.inject(fault, 3, "POST /v1/checkout/sessions");
-        assert_unknown(world.stripe.start(&world.account, &payment).await);
+        assert_unknown(&world.stripe.start(&world.account, &payment).await);
         assert_eq!(world.sim.effects().sessions_created, 1);
     }
     world.sim.inject(Fault::DropAfterEffect, 1, "POST /v1/checkout/sessions");
@@ -254,7 +254,7 @@ async fn stripe_captures_a_part_once() {
     let (_, handle, session) = world.begin(CaptureMethod::Manual).await;
     world.sim.authorize(&session).unwrap();
     world.sim.inject(Fault::DropAfterEffect, 3, "POST /v1/payment_intents");
-    assert_unknown(world.stripe.capture(&world.account, &handle, None, "capture-2").await);
+    assert_unknown(&world.stripe.capture(&world.account, &handle, None, "capture-2").await);
     world.stripe.capture(&world.account, &handle, None, "capture-2").await.unwrap();
     assert_eq!(taken(&world.fetch(&handle).await), (PaymentState::Succeeded, Some(2500)));
     assert_eq!(world.sim.effects().amount_captured, 1800 + 2500);
@@ -293,7 +293,7 @@ async fn stripe_refunds_once_per_refund() {
     assert_eq!((made.refunds[0].state, made.refunds[0].amount), (RefundState::Succeeded, Some(1000)));
     let second = send_refund(&payment, 1500, 2500);
     world.sim.inject(Fault::DropAfterEffect, 3, "POST /v1/refunds");
-    assert_unknown(world.refund(&handle, &second).await);
+    assert_unknown(&world.refund(&handle, &second).await);
     world.refund(&handle, &second).await.unwrap();
     let effects = world.sim.effects();
     assert_eq!((effects.refunds_created, effects.amount_refunded), (2, 2500));
@@ -336,11 +336,11 @@ async fn stripe_errors_say_whether_something_happened() {
     let wrong = world.stripe.start(&account("sk_test_wrong"), &payment).await;
     assert!(matches!(wrong, Err(ProviderError::Unauthorized(_))), "{wrong:?}");
     world.sim.fail_next(1, 429);
-    assert_unavailable(start().await);
+    assert_unavailable(&start().await);
     world.sim.fail_next(3, 500);
-    assert_unknown(start().await);
+    assert_unknown(&start().await);
     world.sim.drop_next(3);
-    assert_unknown(start().await);
+    assert_unknown(&start().await);
     world.sim.inject(Fault::Garbled, 1, "POST");
     let garbled = start().await;
     assert!(matches!(garbled, Err(ProviderError::Malformed(_))), "{garbled:?}");
@@ -349,7 +349,7 @@ async fn stripe_errors_say_whether_something_happened() {
     let mut changed = payment.clone();
     changed.amount = Money::new(2600, payment.amount.currency);
     // The key made something, but not this: nobody may take it for a refusal and pay elsewhere.
-    assert_unknown(world.stripe.start(&world.account, &changed).await);
+    assert_unknown(&world.stripe.start(&world.account, &changed).await);
     let mut stranger = handle(&payment, &start().await.unwrap());
     stranger.refs = vec![ProviderRef::new("checkout_session", "cs_test_none")];
     assert_eq!(refusal(world.stripe.fetch(&world.account, &stranger).await), "resource_missing");
@@ -358,7 +358,7 @@ async fn stripe_errors_say_whether_something_happened() {
     assert_eq!((info.account.as_deref(), info.livemode), (Some("acct_simulated0001"), Some(false)));
     let gone = Stripe::new(HttpClient::new().unwrap(), world.sim.base_url().parse().unwrap());
     drop(world.sim);
-    assert_unavailable(gone.start(&world.account, &payment).await);
+    assert_unavailable(&gone.start(&world.account, &payment).await);
 }
 
 #[tokio::test]
@@ -368,14 +368,14 @@ async fn stripe_silence_is_unknown_within_the_deadline() {
     for hang in [Fault::Hang, Fault::HangAfterEffect] {
         world.sim.inject(hang, 1, "POST");
         let began = Instant::now();
-        assert_unknown(world.stripe.start(&world.account, &payment).await);
+        assert_unknown(&world.stripe.start(&world.account, &payment).await);
         assert!(began.elapsed() < SHORT_DEADLINE * 2, "{:?}", began.elapsed());
     }
     let started = world.stripe.start(&world.account, &payment).await.unwrap();
     assert_eq!(world.sim.effects().sessions_created, 1);
     world.sim.hang_next(1);
     // A question that got no answer has changed nothing.
-    assert_unavailable(world.stripe.fetch(&world.account, &handle(&payment, &started)).await);
+    assert_unavailable(&world.stripe.fetch(&world.account, &handle(&payment, &started)).await);
 }
 
 struct GoCardlessWorld {
@@ -465,7 +465,7 @@ async fn gocardless_lost_answers_make_no_second_billing_request() {
     for (fault, route) in faults {
         world.sim.inject(fault, 3, route);
         let outcome = world.gocardless.start(&world.account, &payment).await;
-        assert_unknown(outcome);
+        assert_unknown(&outcome);
         assert_eq!(world.sim.effects().billing_requests_created, 1, "{route}");
     }
     world.sim.inject(Fault::DropAfterEffect, 1, "POST");
@@ -548,7 +548,7 @@ async fn gocardless_refunds_once_per_refund() {
     world.refund(&handle, &second).await.unwrap();
     let third = send_refund(&payment, 1000, 2500);
     world.sim.inject(Fault::DropAfterEffect, 3, "POST /refunds");
-    assert_unknown(world.refund(&handle, &third).await);
+    assert_unknown(&world.refund(&handle, &third).await);
     world.refund(&handle, &third).await.unwrap();
     let effects = world.sim.effects();
     assert_eq!((effects.refunds_created, effects.amount_refunded), (3, 2500));
@@ -575,11 +575,11 @@ async fn gocardless_errors_say_whether_something_happened() {
     let wrong = world.gocardless.start(&account("wrong"), &payment).await;
     assert!(matches!(wrong, Err(ProviderError::Unauthorized(_))), "{wrong:?}");
     world.sim.fail_next(1, 429);
-    assert_unavailable(start().await);
+    assert_unavailable(&start().await);
     world.sim.fail_next(3, 503);
-    assert_unknown(start().await);
+    assert_unknown(&start().await);
     world.sim.drop_next(3);
-    assert_unknown(start().await);
+    assert_unknown(&start().await);
     world.sim.inject(Fault::Garbled, 1, "POST");
     let garbled = start().await;
     assert!(matches!(garbled, Err(ProviderError::Malformed(_))), "{garbled:?}");
@@ -593,7 +593,7 @@ async fn gocardless_errors_say_whether_something_happened() {
     let address = || world.sim.base_url().parse().unwrap();
     let gone = GoCardless::new(HttpClient::new().unwrap(), address(), address());
     drop(world.sim);
-    assert_unavailable(gone.start(&world.account, &payment).await);
+    assert_unavailable(&gone.start(&world.account, &payment).await);
 }
 
 #[tokio::test]
@@ -604,11 +604,11 @@ async fn gocardless_silence_is_unknown_within_the_deadline() {
     for hang in [Fault::Hang, Fault::HangAfterEffect] {
         world.sim.inject(hang, 1, "POST");
         let began = Instant::now();
-        assert_unknown(world.gocardless.start(&world.account, &payment).await);
+        assert_unknown(&world.gocardless.start(&world.account, &payment).await);
         assert!(began.elapsed() < SHORT_DEADLINE * 2, "{:?}", began.elapsed());
     }
     let started = world.gocardless.start(&world.account, &payment).await.unwrap();
     assert_eq!(world.sim.effects().billing_requests_created, 1);
     world.sim.hang_next(1);
-    assert_unavailable(world.gocardless.fetch(&world.account, &handle(&payment, &started)).await);
+    assert_unavailable(&world.gocardless.fetch(&world.account, &handle(&payment, &started)).await);
 }

@@ -178,14 +178,14 @@ async fn a_stream_tells_the_state_at_once_then_changes_then_ends() {
     let mut chunks = response.bytes_stream();
     let mut heard = String::new();
     while !heard.contains("\n\n") {
-        heard += std::str::from_utf8(&chunks.next().await.unwrap().unwrap()).unwrap();
+        heard += core::str::from_utf8(&chunks.next().await.unwrap().unwrap()).unwrap();
     }
     assert!(heard.starts_with("event: status\n"), "{heard}");
     assert!(heard.contains(r#""status":"initiated""#) && heard.contains(r#""final":false"#), "{heard}");
     front.press_sandbox(created["next"]["url"].as_str().unwrap(), "paid").await;
     let rest = async {
         while let Some(chunk) = chunks.next().await {
-            heard += std::str::from_utf8(&chunk.unwrap()).unwrap();
+            heard += core::str::from_utf8(&chunk.unwrap()).unwrap();
         }
     };
     tokio::time::timeout(Duration::from_secs(10), rest).await.expect("the stream ends");

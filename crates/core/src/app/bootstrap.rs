@@ -107,12 +107,11 @@ async fn organization(app: &App, name: &str) -> Result<OrganizationId, AppError>
 }
 
 async fn site(app: &App, tenant: Tenant, name: &str) -> Result<Site, AppError> {
-    match app.store.for_org(tenant).find_one::<Site>(doc! { "name": name }).await? {
-        Some(site) => Ok(site),
-        None => {
-            let settings = SiteSettings { name: Some(name.to_owned()), ..SiteSettings::default() };
-            sites::create(app, tenant, settings).await
-        }
+    if let Some(site) = app.store.for_org(tenant).find_one::<Site>(doc! { "name": name }).await? {
+        Ok(site)
+    } else {
+        let settings = SiteSettings { name: Some(name.to_owned()), ..SiteSettings::default() };
+        sites::create(app, tenant, settings).await
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
         lane::LaneId,
         site::Site,
     },
+    fault,
     jobs::{attempt::TEST_EVENT, lanes, relay, silence},
     outbound::parse_target,
     store::{
@@ -134,6 +135,7 @@ pub async fn resend(app: &App, tenant: Tenant, id: DeliveryId) -> Result<Deliver
     if !store.update::<Delivery>(id, still, anew(now)).await? {
         return Err(AppError::Busy);
     }
+    fault::point("resend.after_update");
     // Should the process end here, the workers' look for forgotten lanes finds it.
     lanes::wake(&app.store, tenant, &delivery.lane, now, now).await?;
     get(app, tenant, id).await
@@ -186,6 +188,7 @@ pub async fn recover(app: &App, tenant: Tenant, whose: Recover, since: Timestamp
     failed.insert("state", "failed");
     let deliveries = app.store.collection::<Delivery>();
     let recovered = deliveries.update_many(failed, anew(now)).await.map_err(StoreError::from)?.modified_count;
+    fault::point("resend.after_update");
     filter.insert("due", doc! { "$exists": true });
     for lane in deliveries.distinct("lane", filter).await.map_err(StoreError::from)? {
         if let Ok(lane) = mongodb::bson::deserialize_from_bson::<LaneId>(lane) {

@@ -240,14 +240,13 @@ async fn rehash(app: &App, tenant: Tenant, document: &Document, old: &Binary) ->
     let Some(checkout) = store.get::<Checkout>(id).await? else { return Ok(false) };
     let customer = start_payment::customer_of(app, &checkout).await?;
     let (filter, version) = (doc! { "emailHash": old.clone() }, doc! { "version": 1_i64 });
-    let update = match customer.email {
-        Some(email) => {
-            let organization = tenant.organization.to_string();
-            let hash = app.store.keys().search().hash(&organization, "email", &normalize_email(&email));
-            doc! { "$set": { "emailHash": binary(hash.to_bytes().to_vec()) }, "$inc": version }
-        }
+    let update = if let Some(email) = customer.email {
+        let organization = tenant.organization.to_string();
+        let hash = app.store.keys().search().hash(&organization, "email", &normalize_email(&email));
+        doc! { "$set": { "emailHash": binary(hash.to_bytes().to_vec()) }, "$inc": version }
+    } else {
         // A hash whose address is gone finds nothing that may be shown.
-        None => doc! { "$unset": { "emailHash": "" }, "$inc": version },
+        doc! { "$unset": { "emailHash": "" }, "$inc": version }
     };
     Ok(store.update::<Checkout>(id, filter, update).await?)
 }

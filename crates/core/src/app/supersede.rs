@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use futures::TryStreamExt;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::doc;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -58,15 +57,11 @@ impl Superseder {
 
 /// Makes the reconciler look at open payments of older checkouts now.
 async fn hurry_older(store: &Store, clock: &dyn Clock, batch: &[Newer]) -> Result<(), StoreError> {
-    let same_order: Vec<Document> = batch
-        .iter()
-        .map(|new| doc! { "siteId": new.site, "externalReference": &new.reference, "open": true })
-        .collect();
-    let transactions = store.collection::<Transaction>();
-    let open: Vec<Transaction> = transactions.find(doc! { "$or": same_order }).await?.try_collect().await?;
+    let orders: Vec<_> = batch.iter().map(|new| (new.site, new.reference.as_str())).collect();
+    let open = store.open_transactions_of(&orders).await?;
     for old in open.iter().filter(|old| !batch.iter().any(|new| new.id == old.checkout_id)) {
         let update = doc! { "$set": { "reconcile.due": clock.now(), "reconcile.step": 0_i64 } };
-        transactions.update_one(doc! { "_id": old.id, "open": true }, update).await?;
+        store.for_org(old.tenant()).update::<Transaction>(old.id, doc! { "open": true }, update).await?;
     }
     Ok(())
 }

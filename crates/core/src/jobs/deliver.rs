@@ -127,7 +127,8 @@ struct LaneRun {
     woken: Arc<Notify>,
     /// The lease is another's now.
     lost: Arc<AtomicBool>,
-    /// An outcome could not be written: the lane must be recovered, so its lease is left to run out.
+    /// A mark or an outcome may not have been written: the lane must be recovered, so its lease is left to
+    /// run out.
     unwritten: bool,
     on_wire: JoinSet<Report>,
     /// Transactions with an IPN on the wire.
@@ -319,7 +320,14 @@ impl LaneRun {
         }
         let batch = due.into_iter().take(slots.len()).collect();
         let started = self.sender.app.now();
-        let marked = queue::mark(&self.sender.app, batch, started).await?;
+        let marked = match queue::mark(&self.sender.app, batch, started).await {
+            Ok(marked) => marked,
+            Err(error) => {
+                // They may be marked all the same; only the lane's next holder can tell.
+                self.unwritten = true;
+                return Err(error);
+            }
+        };
         fault::point("deliver.after_mark");
         let count = marked.len();
         for ((delivery, number), slot) in marked.into_iter().zip(slots) {

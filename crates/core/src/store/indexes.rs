@@ -27,16 +27,45 @@ fn partial(name: &str, keys: Document, filter: Document, is_unique: bool) -> Ind
     IndexModel::builder().keys(keys).options(options).build()
 }
 
+fn tenant_id() -> IndexModel {
+    index("tenant_id", doc! { "org": 1, "mode": 1, "_id": -1 })
+}
+
+fn outbox() -> IndexModel {
+    partial("outbox_due", doc! { "outbox.due": 1 }, exists("outbox.due"), false)
+}
+
+fn metadata() -> IndexModel {
+    partial("metadata", doc! { "org": 1, "mode": 1, "m.k": 1, "m.v": 1 }, exists("m"), false)
+}
+
+fn reference() -> IndexModel {
+    let keys = doc! { "siteId": 1, "externalReference": 1, "_id": -1 };
+    partial("site_reference", keys, exists("externalReference"), false)
+}
+
+fn transactions() -> Vec<IndexModel> {
+    vec![
+        tenant_id(),
+        outbox(),
+        metadata(),
+        reference(),
+        index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
+        index("checkout", doc! { "checkoutId": 1, "_id": -1 }),
+        partial("one_open", doc! { "checkoutId": 1, "open": 1 }, doc! { "open": true }, true),
+        partial("provider_ref", doc! { "providerId": 1, "refs": 1 }, exists("refs"), false),
+        partial("reconcile_due", doc! { "reconcile.due": 1 }, exists("reconcile.due"), false),
+        partial(
+            "needs_review",
+            doc! { "org": 1, "mode": 1, "needsReview.at": -1 },
+            exists("needsReview"),
+            false,
+        ),
+    ]
+}
+
 /// Every index, by collection.
 pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
-    let tenant_id = || index("tenant_id", doc! { "org": 1, "mode": 1, "_id": -1 });
-    let outbox = || partial("outbox_due", doc! { "outbox.due": 1 }, exists("outbox.due"), false);
-    let metadata =
-        || partial("metadata", doc! { "org": 1, "mode": 1, "m.k": 1, "m.v": 1 }, exists("m"), false);
-    let reference = || {
-        let keys = doc! { "siteId": 1, "externalReference": 1, "_id": -1 };
-        partial("site_reference", keys, exists("externalReference"), false)
-    };
     vec![
         (
             "checkouts",
@@ -53,26 +82,7 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
                 partial("email", doc! { "org": 1, "mode": 1, "emailHash": 1 }, exists("emailHash"), false),
             ],
         ),
-        (
-            "transactions",
-            vec![
-                tenant_id(),
-                outbox(),
-                metadata(),
-                reference(),
-                index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
-                index("checkout", doc! { "checkoutId": 1, "_id": -1 }),
-                partial("one_open", doc! { "checkoutId": 1, "open": 1 }, doc! { "open": true }, true),
-                partial("provider_ref", doc! { "providerId": 1, "refs": 1 }, exists("refs"), false),
-                partial("reconcile_due", doc! { "reconcile.due": 1 }, exists("reconcile.due"), false),
-                partial(
-                    "needs_review",
-                    doc! { "org": 1, "mode": 1, "needsReview.at": -1 },
-                    exists("needsReview"),
-                    false,
-                ),
-            ],
-        ),
+        ("transactions", transactions()),
         (
             "provider_events",
             vec![

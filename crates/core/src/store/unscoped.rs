@@ -5,7 +5,7 @@ use mongodb::bson::doc;
 
 use super::{Store, StoreError, codec::oid};
 use crate::domain::{
-    ApiKeyId, OrganizationId, ProviderEventId, ProviderId, Timestamp, TransactionId, api_key::ApiKey,
+    ApiKeyId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId, api_key::ApiKey,
     checkout::Checkout, organization::Organization, provider_account::ProviderAccount,
     provider_event::ProviderEvent, transaction::Transaction,
 };
@@ -62,6 +62,21 @@ impl Store {
         let collection = self.collection::<Transaction>();
         let found = collection.find(doc! { "reconcile.due": { "$lte": now } });
         Ok(found.sort(doc! { "reconcile.due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// Payments under way of these orders, each a site and its reference. A site belongs to one tenant.
+    pub async fn open_transactions_of(
+        &self,
+        orders: &[(SiteId, &str)],
+    ) -> Result<Vec<Transaction>, StoreError> {
+        if orders.is_empty() {
+            return Ok(Vec::new());
+        }
+        let of_order =
+            |(site, reference)| doc! { "siteId": site, "externalReference": reference, "open": true };
+        let filters: Vec<_> = orders.iter().copied().map(of_order).collect();
+        let collection = self.collection::<Transaction>();
+        Ok(collection.find(doc! { "$or": filters }).await?.try_collect().await?)
     }
 
     /// Checkouts whose time has run out.

@@ -83,6 +83,7 @@ where
 }
 
 /// For a `PATCH`: absent is `None`, `null` is `Some(None)`.
+#[expect(clippy::option_option, reason = "absent, null and a value are three different wishes")]
 pub fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     T: Deserialize<'de>,

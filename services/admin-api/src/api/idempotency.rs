@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(read(&[]).await.unwrap(), None);
         assert_eq!(read(&["order-1"]).await.unwrap().as_deref(), Some("order-1"));
         assert!(read(&["x".repeat(255).as_str()]).await.is_ok());
-        for wrong in [&["".to_owned()][..], &["x".repeat(256)], &["a".to_owned(), "b".to_owned()]] {
+        for wrong in [&[String::new()][..], &["x".repeat(256)], &["a".to_owned(), "b".to_owned()]] {
             let wrong: Vec<&str> = wrong.iter().map(String::as_str).collect();
             assert_eq!(read(&wrong).await.unwrap_err().status, 400);
         }

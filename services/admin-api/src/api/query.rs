@@ -95,14 +95,13 @@ impl Filters {
         let mut found = Vec::new();
         let given = self.pairs.iter().filter(|(key, _)| key == name);
         for word in given.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|w| !w.is_empty()) {
-            match all.iter().find(|one| text(**one) == word) {
-                Some(one) => found.push(*one),
-                None => {
-                    let known: Vec<&str> = all.iter().map(|one| text(*one)).collect();
-                    let problem = format!("must be one of {}", known.join(", "));
-                    self.problems.push(FieldProblem::new(name, problem));
-                    break;
-                }
+            if let Some(one) = all.iter().find(|one| text(**one) == word) {
+                found.push(*one)
+            } else {
+                let known: Vec<&str> = all.iter().map(|one| text(*one)).collect();
+                let problem = format!("must be one of {}", known.join(", "));
+                self.problems.push(FieldProblem::new(name, problem));
+                break;
             }
         }
         found
@@ -143,7 +142,6 @@ impl Filters {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use gateway_core::domain::{SiteId, transaction::TransactionStatus};
 

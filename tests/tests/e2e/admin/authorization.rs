@@ -37,9 +37,8 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         "createSite" => json!({ "name": "Example" }),
         "createProvider" => json!({ "type": "stripe", "credentials": { "apiKey": "rk_example" } }),
         "createApiKey" => json!({ "name": "Example", "scopes": ["api-key:write"] }),
-        "createWebhookEndpoint" => json!({ "url": "https://shop.example.com/" }),
+        "createWebhookEndpoint" | "sendTestIpn" => json!({ "url": "https://shop.example.com/" }),
         "recoverDeliveries" => json!({ "siteId": shop.site, "since": "2020-01-01T00:00:00Z" }),
-        "sendTestIpn" => json!({ "url": "https://shop.example.com/" }),
         "updateCheckout"
         | "updateSite"
         | "updateProvider"
@@ -98,12 +97,13 @@ impl Things {
         for segment in template.split('/') {
             let before = filled.last().cloned().unwrap_or_default();
             let before = if segment == "{siteId}" { "sites" } else { before.as_str() };
-            match self.0.iter().find(|(name, _)| *name == before).filter(|_| segment.starts_with('{')) {
-                Some((_, id)) => filled.push(id.clone()),
-                None => {
-                    assert!(!segment.starts_with('{'), "this test has no {segment} for {template}");
-                    filled.push(segment.to_owned());
-                }
+            if let Some((_, id)) =
+                self.0.iter().find(|(name, _)| *name == before).filter(|_| segment.starts_with('{'))
+            {
+                filled.push(id.clone())
+            } else {
+                assert!(!segment.starts_with('{'), "this test has no {segment} for {template}");
+                filled.push(segment.to_owned());
             }
         }
         filled.join("/")

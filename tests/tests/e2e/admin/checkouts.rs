@@ -76,7 +76,7 @@ async fn what_is_wrong_is_named() {
     let shop = door.shop().await;
     let good = r#""currency": "EUR", "externalReference": "ORD-1""#;
     for (body, field) in [
-        (format!(r#"{{{good}}}"#), "amount"),
+        (format!(r"{{{good}}}"), "amount"),
         (format!(r#"{{{good}, "amount": 4900.5}}"#), "amount"),
         (format!(r#"{{{good}, "amount": -1}}"#), "amount"),
         (format!(r#"{{{good}, "amount": 1e30}}"#), "amount"),
@@ -285,7 +285,7 @@ async fn a_checkout_is_read_changed_and_cancelled() {
         let cancelled = door.post(&shop.key, &format!("{path}/cancel"), &json!({})).await.ok(200);
         assert_eq!(cancelled["status"], "cancelled");
     }
-    let later = door.app.now() + std::time::Duration::from_secs(7200);
+    let later = door.app.now() + std::time::Duration::from_hours(2);
     let later = json!({ "expiresAt": later.to_string() });
     assert_eq!(door.patch(&shop.key, &path, &later).await.refused(409), "CHECKOUT_NOT_OPEN");
 }

@@ -29,7 +29,7 @@ use tokio::sync::OnceCell;
 use crate::in_process;
 
 /// How long the service may take to start.
-const READY: Duration = Duration::from_secs(60);
+const READY: Duration = Duration::from_mins(1);
 
 /// The running service. A static is not dropped; the child sees the end of this process instead.
 struct Service {
@@ -127,14 +127,10 @@ impl Door {
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
         Self { app, api: service.api.clone(), panel: service.panel.clone(), client }
-    }
-
-    pub fn config() -> CommonConfig {
-        SERVICE.get().unwrap().config.clone()
     }
 
     /// An organization of its own in test mode, with a site, a sandbox and a key.

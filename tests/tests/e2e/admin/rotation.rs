@@ -50,13 +50,13 @@ async fn every_key_rotates_online_and_verify_says_when_it_is_done() {
     new.ipn_url = Some("https://shop.example.com/ipn".to_owned());
     create_checkout(&old, tenant, site, new, None).await.unwrap();
     let secret = sites::secrets(&old, tenant, site).await.unwrap().current;
-    sites::regenerate_secret(&old, tenant, site, Some(old.now() + std::time::Duration::from_secs(3600)))
+    sites::regenerate_secret(&old, tenant, site, Some(old.now() + std::time::Duration::from_hours(1)))
         .await
         .unwrap();
     let url = Some("https://shop.example.com/events".to_owned());
     let settings = endpoints::EndpointSettings { url, ..endpoints::EndpointSettings::default() };
     let (endpoint, _) = endpoints::create(&old, tenant, settings).await.unwrap();
-    endpoints::rotate_secret(&old, tenant, endpoint.id, std::time::Duration::from_secs(60)).await.unwrap();
+    endpoints::rotate_secret(&old, tenant, endpoint.id, std::time::Duration::from_mins(1)).await.unwrap();
     let key = gateway_core::app::settings::api_keys::NewKey {
         name: "Example".to_owned(),
         scopes: vec![gateway_core::domain::scope::Scope::All],

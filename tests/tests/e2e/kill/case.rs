@@ -75,9 +75,10 @@ pub struct Case<'a> {
     pub transaction: Option<String>,
     /// Ids of events that were answered with 2xx.
     acknowledged: BTreeSet<String>,
-    /// Whether money has been asked for, and of what.
-    paid: bool,
+    /// What the merchant asked to give back.
     refunded: i64,
+    /// The delivery that was asked for again.
+    resent: Option<String>,
 }
 
 /// Why somebody did not get what they asked for.
@@ -119,8 +120,8 @@ impl<'a> Case<'a> {
             created: None,
             transaction: None,
             acknowledged: BTreeSet::new(),
-            paid: false,
             refunded: 0,
+            resent: None,
         }
     }
 
@@ -207,7 +208,6 @@ impl<'a> Case<'a> {
     pub async fn pay(&mut self) -> Result<(), Refusal> {
         let session = self.stripe_session().ok_or("pay: Stripe knows no such session")?;
         self.cluster.stripe.pay(&session).map_err(|error| format!("pay: {error}"))?;
-        self.paid = true;
         self.send_events("checkout.session.completed").await
     }
 
@@ -223,6 +223,25 @@ impl<'a> Case<'a> {
         let answered = self.on_transaction("refund", &json!({ "amount": amount })).await;
         self.send_events("charge.refunded").await?;
         answered
+    }
+
+    /// The merchant asks for the last IPN again.
+    pub async fn resend(&mut self) -> Result<(), Refusal> {
+        let ipns = self.documents("deliveries").await;
+        let ipn = ipns.iter().rfind(|delivery| delivery.get_str("kind").is_ok_and(|kind| kind == "ipn"));
+        let id = ipn.ok_or("there is no IPN")?.get_object_id("_id").unwrap().to_hex();
+        let path = format!("/deliveries/{id}/resend");
+        self.resent = Some(id);
+        self.insist("resend", || self.merchant(&path, "resend", &json!({}))).await.map(|_| ())
+    }
+
+    /// Waits until no worker holds a lane of this organization or is about to look at one.
+    pub async fn lanes_asleep(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.documents("lanes").await.iter().any(|lane| lane.contains_key("next")) {
+            assert!(Instant::now() < deadline, "{}: its lanes do not fall asleep", self.name);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     async fn on_transaction(&self, verb: &str, body: &Value) -> Result<(), Refusal> {
@@ -386,6 +405,9 @@ impl Case<'_> {
                 return Err(format!("{arrived} requests of {id} arrived, {outcomes:?} are written down"));
             }
         }
+        if let Some(id) = self.resent.as_ref().filter(|id| requests.get(*id).is_none_or(|count| *count < 2)) {
+            return Err(format!("{id} was asked for again and has not come twice"));
+        }
         let known: BTreeSet<String> =
             deliveries.iter().map(|d| d.get_object_id("_id").unwrap().to_hex()).collect();
         match requests.keys().find(|id| !known.contains(*id)) {
@@ -457,7 +479,7 @@ impl Case<'_> {
             let kind = request.json()["type"].as_str().unwrap_or_default().to_owned();
             ids.entry(kind).or_default().insert(request.header("webhook-id").unwrap_or_default().to_owned());
         }
-        let wanted = ["session.created", "session.paid", "session.completed", "order.completed"];
+        let wanted: [&str; 4] = ["session.created", "session.paid", "session.completed", "order.completed"];
         for kind in wanted {
             let count = ids.get(kind).map_or(0, BTreeSet::len);
             if count != 1 {

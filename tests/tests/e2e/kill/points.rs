@@ -18,6 +18,8 @@ pub enum Step {
     Capture,
     /// The merchant gives some money back.
     Refund,
+    /// The merchant asks for the notification again.
+    Resend,
 }
 
 /// How it is shown that the point's test fails without its recovery.
@@ -62,6 +64,7 @@ impl Point {
         match self.arm {
             Step::Capture => &[Step::Create, Step::Start, Step::Pay, Step::Capture],
             Step::Refund => &[Step::Create, Step::Start, Step::Pay, Step::Refund],
+            Step::Resend => &[Step::Create, Step::Start, Step::Pay, Step::Resend],
             _ => &[Step::Create, Step::Start, Step::Pay],
         }
     }
@@ -100,14 +103,15 @@ const ALL_GONE: Habits = Habits { clients_repeat: false, provider_repeats: false
 /// | `deliver.after_claim` | the end of the lease | |
 /// | `deliver.after_mark`, `deliver.after_send` | the recovery of the lane | |
 /// | `deliver.after_save` | the end of the lease, for what else waits | poll, recovery of the lane |
+/// | `resend.after_update` | the look for forgotten lanes | the merchant's repetition |
 pub const POINTS: &[Point] = {
     use Proof::{ClientRepeats, NothingLeft, Stuck, Wrong};
     use Recovery::{
-        EventSweep, Idempotency, LaneRecovery, LeaseExpiry, OperationResume, OutboxPoll, Projection,
-        Reconciler, StartResume,
+        EventSweep, ForgottenLanes, Idempotency, LaneRecovery, LeaseExpiry, OperationResume, OutboxPoll,
+        Projection, Reconciler, StartResume,
     };
     use Service::{Admin, Main, Worker};
-    use Step::{Capture, Create, Pay, Refund, Start};
+    use Step::{Capture, Create, Pay, Refund, Resend, Start};
     &[
         Point::new("create.before_insert", Admin, Create, ClientRepeats),
         Point::new("create.after_insert", Admin, Create, Wrong(&[Idempotency], REPEATS)),
@@ -149,6 +153,7 @@ pub const POINTS: &[Point] = {
             Stuck(&[LeaseExpiry, OutboxPoll, LaneRecovery], REPEATS),
         ),
         Point::new("complete.after_load", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
+        Point::new("resend.after_update", Admin, Resend, Stuck(&[ForgottenLanes], MERCHANT_GONE)),
     ]
 };
 

@@ -80,7 +80,7 @@ async fn message_survives_a_kill_at_every_point() {
             }
             // The sender was at work beside the relay when it died.
             "relay.after_wake" | "relay.after_pull" => {
-                assert_eq!(outcomes.last(), Some(&succeeded), "{point}")
+                assert_eq!(outcomes.last(), Some(&succeeded), "{point}");
             }
             _ => assert_eq!(outcomes, [succeeded], "{point}"),
         }

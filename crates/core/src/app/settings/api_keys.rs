@@ -11,7 +11,7 @@ use crate::{
     crypto::{ApiKeyToken, KeyHash, api_key as codec, random},
     domain::{
         ApiKeyId, Tenant, Timestamp,
-        api_key::{ALLOWED_NETWORKS_MAX, ApiKey, PreviousSecret},
+        api_key::{ALLOWED_NETWORKS_MAX, ApiKey},
         scope::Scope,
     },
 };
@@ -109,9 +109,8 @@ pub async fn rotate(
     }
     let pepper = app.store.keys().pepper();
     let made = codec::generate_with_id(key_mode(tenant.mode), id.bytes(), pepper, &mut random::os_rng());
-    let previous = PreviousSecret { hash: key.hash.clone(), until: now + overlap };
     let filter = doc! { "hash": bson_of(&key.hash)?, "revokedAt": { "$exists": false } };
-    let previous = bson::serialize_to_bson(&previous).map_err(|e| AppError::internal(e.to_string()))?;
+    let previous = doc! { "hash": bson_of(&key.hash)?, "until": now + overlap };
     let update = doc! { "$set": { "hash": bson_of(&made.hash)?, "previous": previous } };
     if !app.store.for_org(tenant).update::<ApiKey>(id, filter, update).await? {
         let message = "the key was changed meanwhile: read it and try again";

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Longest overlap of a rotation.
-pub const OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const OVERLAP_MAX: Duration = Duration::from_hours(720);
 /// Longest description, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 500;
 

@@ -234,14 +234,15 @@ fn expiry(at: Option<String>, seconds: Option<Whole>, problems: &mut Vec<FieldPr
             problems.push(FieldProblem::new("expiresIn", "must not be combined with expiresAt"));
             None
         }
-        (Some(text), None) => match Timestamp::parse(&text) {
-            Some(at) => Some(Expiry::At(at)),
-            None => {
+        (Some(text), None) => {
+            if let Some(at) = Timestamp::parse(&text) {
+                Some(Expiry::At(at))
+            } else {
                 let problem = "must be an ISO 8601 time with its zone, such as 2030-01-31T12:00:00Z";
                 problems.push(FieldProblem::new("expiresAt", problem));
                 None
             }
-        },
+        }
         (None, seconds) => seconds.map(|seconds| Expiry::In(seconds.0)),
     }
 }

@@ -18,6 +18,7 @@ use crate::{
 };
 
 /// Settings of a site. In a change, what is absent stays as it is and `null` takes a setting out.
+#[expect(clippy::option_option, reason = "absent, null and a value are three different wishes")]
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SiteInput {
