@@ -28,7 +28,7 @@ const TRANSFER_MAX: u64 = 60_000;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long one test may take in its browser.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Which browser.
 #[derive(Debug, Clone, Copy)]
