@@ -96,7 +96,7 @@ impl Filters {
         let given = self.pairs.iter().filter(|(key, _)| key == name);
         for word in given.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|w| !w.is_empty()) {
             if let Some(one) = all.iter().find(|one| text(**one) == word) {
-                found.push(*one)
+                found.push(*one);
             } else {
                 let known: Vec<&str> = all.iter().map(|one| text(*one)).collect();
                 let problem = format!("must be one of {}", known.join(", "));

@@ -100,7 +100,7 @@ impl Things {
             if let Some((_, id)) =
                 self.0.iter().find(|(name, _)| *name == before).filter(|_| segment.starts_with('{'))
             {
-                filled.push(id.clone())
+                filled.push(id.clone());
             } else {
                 assert!(!segment.starts_with('{'), "this test has no {segment} for {template}");
                 filled.push(segment.to_owned());

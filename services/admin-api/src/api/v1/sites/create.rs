@@ -21,7 +21,6 @@ use crate::{
 #[expect(clippy::option_option, reason = "absent, null and a value are three different wishes")]
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(clippy::option_option, reason = "absent and null mean different things in a change")]
 pub struct SiteInput {
     /// Shown to customers; required for a new site.
     name: Option<String>,
