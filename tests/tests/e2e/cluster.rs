@@ -10,7 +10,6 @@ use std::{
 
 use gateway_core::{app::App, config::CommonConfig};
 use testkit::{
-    gocardless_sim::GoCardlessSim,
     process::{Child, ScratchFolder, Spec, free_port, workspace_binary},
     receiver::Receiver,
     stripe_sim::StripeSim,
@@ -77,14 +76,10 @@ pub struct Cluster {
     pub app: App,
     /// The Admin API's address.
     pub admin_api: String,
-    /// The checkout pages' address.
-    pub checkout: String,
     /// The address of webhooks and of the checkout runtime.
     pub runtime: String,
     /// Stripe.
     pub stripe: StripeSim,
-    /// GoCardless.
-    pub gocardless: GoCardlessSim,
     /// The merchants' receiver.
     pub receiver: Receiver,
     /// For requests of merchants and customers.
@@ -119,7 +114,6 @@ fn environment(config: &CommonConfig, keys: &[(&str, String); 3], listen: &[(&st
         // Whatever the caller's shell has set.
         ("TOLLGATE_FAULT".to_owned(), String::new()),
         ("TOLLGATE_WITHOUT".to_owned(), String::new()),
-        ("CONFIG_FILE_UNUSED".to_owned(), String::new()),
     ];
     let urls = &config.urls;
     let public = [
@@ -132,13 +126,8 @@ fn environment(config: &CommonConfig, keys: &[(&str, String); 3], listen: &[(&st
         .extend(public.map(|(name, url)| (name.to_owned(), url.as_str().trim_end_matches('/').to_owned())));
     variables.extend(keys.iter().map(|(name, key)| ((*name).to_owned(), key.clone())));
     variables.extend(listen.iter().map(|(name, address)| ((*name).to_owned(), address.to_string())));
-    let provider_urls = [
-        ("STRIPE_API_BASE_URL", &config.provider_urls.stripe),
-        ("GOCARDLESS_API_BASE_URL", &config.provider_urls.gocardless),
-    ];
-    for (name, url) in provider_urls {
-        variables.extend(url.iter().map(|url| (name.to_owned(), url.to_string())));
-    }
+    let stripe = config.provider_urls.stripe.iter();
+    variables.extend(stripe.map(|url| ("STRIPE_API_BASE_URL".to_owned(), url.to_string())));
     variables
 }
 
@@ -146,7 +135,6 @@ impl Cluster {
     /// Starts the three services over a new database at `mongodb_uri`.
     pub async fn start(mongodb_uri: &str, what: &str) -> Self {
         let stripe = StripeSim::start().await;
-        let gocardless = GoCardlessSim::start().await;
         let keys = ["SYSTEM_ENCRYPTION_KEY", "SYSTEM_SEARCH_HASH_KEY", "API_KEY_PEPPER"]
             .map(|name| (name, hex::encode(rand::random::<[u8; 32]>())));
         let listen = [
@@ -171,17 +159,14 @@ impl Cluster {
         config.urls.main_frontend = url(2).parse().unwrap();
         config.urls.main_backend = url(3).parse().unwrap();
         config.provider_urls.stripe = Some(stripe.base_url().parse().unwrap());
-        config.provider_urls.gocardless = Some(gocardless.base_url().parse().unwrap());
         // First here, so that three processes need not make the same indexes at once.
         let app = in_process::app(&config).await;
         let slots: Arc<[Mutex<Slot>; 3]> = Arc::default();
         let mut cluster = Self {
             app,
             admin_api: url(1),
-            checkout: url(2),
             runtime: url(3),
             stripe,
-            gocardless,
             receiver: Receiver::start().await,
             http: client(),
             environment: environment(&config, &keys, &listen),

@@ -113,8 +113,23 @@ pub async fn claim(
     // A lane of our own may look free when its renewal is late: taking it from ourselves helps nobody.
     let free = found.into_iter().filter(|lane| !held.holds(&lane.id));
     let claims = free.map(|lane| claim_one(store, lane, now));
-    let claims = futures::future::try_join_all(claims).await?;
-    Ok(claims.into_iter().flatten().collect())
+    // One that fails must not take those with it that were claimed: nobody would work on them.
+    let mut claimed = Vec::new();
+    let mut failure = None;
+    for claim in futures::future::join_all(claims).await {
+        match claim {
+            Ok(claim) => claimed.extend(claim),
+            Err(error) => failure = Some(error),
+        }
+    }
+    match failure {
+        Some(error) if claimed.is_empty() => Err(error),
+        Some(error) => {
+            tracing::warn!(%error, "a lane could not be claimed");
+            Ok(claimed)
+        }
+        None => Ok(claimed),
+    }
 }
 
 /// Takes one lane if nobody came between reading and taking: every claim, wake and renewal moves `next`.

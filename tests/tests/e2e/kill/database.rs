@@ -1,6 +1,9 @@
 //! MongoDB is killed, loses its primary and refuses commands, while shops go on selling.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use mongodb::bson::{Document, doc};
 use testkit::mongod::{Mongod, Options, ReplicaSet};
@@ -65,19 +68,21 @@ async fn nothing_is_lost_or_done_twice_when_the_primary_is_killed_or_steps_down_
     println!("fail-overs: {}", shop.settles_within(SETTLES_WITHIN).await);
 }
 
-/// What `failCommand` does to a command. There are no multi-document transactions, so `commitTransaction`
-/// meets nothing; it is here for the day when there are.
+/// What `failCommand` does to a command. Errors that say that the primary is going away are left to the
+/// fail-overs of a real one: after such an answer of a node that stays, a driver looks away for up to 10 s.
 fn failures() -> Vec<(&'static str, Document)> {
     let concern = doc! { "code": 64, "errmsg": "waiting for replication timed out" };
     vec![
         ("the connection breaks", doc! { "closeConnection": true }),
-        ("the server is going away", doc! { "errorCode": 91 }),
-        ("it takes too long", doc! { "errorCode": 50 }),
+        ("an error that may be tried again", doc! { "errorCode": 262 }),
+        ("an error that may not", doc! { "errorCode": 50 }),
         ("the majority was not awaited", doc! { "writeConcernError": concern }),
     ]
 }
 
-const COMMANDS: [&str; 4] = ["insert", "update", "findAndModify", "commitTransaction"];
+/// There are no multi-document transactions, so `commitTransaction` meets nothing: it is here for the day
+/// when there are, and the services use `findAndModify` for claims only.
+const COMMANDS: [&[&str]; 3] = [&["insert"], &["update"], &["findAndModify", "commitTransaction"]];
 
 /// Each service meets each failure of each command before each step of an order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,7 +96,7 @@ async fn orders_come_through_when_commands_fail() {
             for (what, failure) in failures() {
                 let mut data = failure;
                 data.insert("appName", name);
-                let told = format!("{} of {}: {what}", command, service.name());
+                let told = format!("{command:?} of {}: {what}", service.name());
                 an_order_comes_through(&mongod, &cluster, command, &data, &told).await;
             }
         }
@@ -101,14 +106,15 @@ async fn orders_come_through_when_commands_fail() {
 async fn an_order_comes_through(
     mongod: &Mongod,
     cluster: &Cluster,
-    command: &str,
+    commands: &[&str],
     data: &Document,
     told: &str,
 ) {
+    let started = Instant::now();
     let mut case = Case::new(cluster, "failing", Habits::good(7), false).await;
     for step in 0..4 {
         // The driver repeats a write once: three failures get past that.
-        mongod.fail_command(&[command], 3, data.clone()).await.unwrap();
+        mongod.fail_command(commands, 3, data.clone()).await.unwrap();
         let done = match step {
             0 => case.create().await,
             1 => case.start().await,
@@ -124,5 +130,5 @@ async fn an_order_comes_through(
     let end = End { ipns: &[1], status: "partially_refunded", captures: 0, refunds: 1 };
     let settled = case.settles_within(end, SETTLES_WITHIN).await;
     let took = settled.unwrap_or_else(|problem| panic!("{told}: {problem}"));
-    println!("{told}: settled {took:.1?} after the last step");
+    println!("{told}: settled {took:.1?} after the last step, {:.1?} in all", started.elapsed());
 }
