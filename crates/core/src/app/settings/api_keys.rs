@@ -19,7 +19,7 @@ use crate::{
 /// At most this many keys in an organization and mode, revoked ones included.
 const KEYS_MAX: u64 = 1000;
 /// Longest overlap of a rotation.
-pub const OVERLAP_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const OVERLAP_MAX: Duration = Duration::from_hours(720);
 
 /// A key as it is asked for.
 #[derive(Debug, Clone, Default)]
@@ -151,12 +151,11 @@ fn check_networks(texts: &[String], problems: &mut Vec<Problem>) -> Vec<IpNet> {
     for (index, text) in texts.iter().enumerate() {
         let text = text.trim();
         let network = text.parse::<IpNet>().ok();
-        match network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)) {
-            Some(network) => networks.push(network.trunc()),
-            None => {
-                let text = "must be an address or a network such as 203.0.113.0/24";
-                problems.push(Problem::new(format!("allowedNetworks[{index}]"), text));
-            }
+        if let Some(network) = network.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)) {
+            networks.push(network.trunc());
+        } else {
+            let text = "must be an address or a network such as 203.0.113.0/24";
+            problems.push(Problem::new(format!("allowedNetworks[{index}]"), text));
         }
     }
     networks
