@@ -13,6 +13,7 @@ mod in_process;
 mod kill;
 mod permutations;
 mod providers_sim;
+mod races;
 mod runtime;
 mod sdk;
 mod stripe_mock;

@@ -38,16 +38,16 @@ use crate::in_process;
 const SECRET: &str = "whsec_exampleofaprovider";
 
 /// A tenant with one account at a provider, on a database of its own.
-struct World {
-    app: App,
-    tenant: Tenant,
-    site: SiteId,
-    provider: ProviderId,
+pub struct World {
+    pub app: App,
+    pub tenant: Tenant,
+    pub site: SiteId,
+    pub provider: ProviderId,
     kind: ProviderKind,
 }
 
 impl World {
-    async fn start(kind: ProviderKind, base_url: &str) -> Self {
+    pub async fn start(kind: ProviderKind, base_url: &str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let uri = testkit::shared_mongod().await;
         let mut config = in_process::config(&uri, &in_process::database_name("orders"));
@@ -59,26 +59,31 @@ impl World {
         Self { app, tenant, site, provider, kind }
     }
 
-    async fn begin(&self, reference: &str) -> Transaction {
+    /// A checkout of ten euros.
+    pub async fn checkout(&self, reference: &str) -> Checkout {
         let new = in_process::ten_euros(reference);
         let reply = create_checkout(&self.app, self.tenant, self.site, new, None).await.unwrap();
         let reply: Value = serde_json::from_str(&reply).unwrap();
         let id: CheckoutId = reply["id"].as_str().unwrap().parse().unwrap();
-        let checkout = self.app.store.for_org(self.tenant).get::<Checkout>(id).await.unwrap().unwrap();
+        self.app.store.for_org(self.tenant).get::<Checkout>(id).await.unwrap().unwrap()
+    }
+
+    pub async fn begin(&self, reference: &str) -> Transaction {
+        let checkout = self.checkout(reference).await;
         start_payment(&self.app, &checkout, self.provider).await.unwrap().transaction
     }
 
-    async fn transaction(&self, id: TransactionId) -> Transaction {
+    pub async fn transaction(&self, id: TransactionId) -> Transaction {
         self.app.store.for_org(self.tenant).get::<Transaction>(id).await.unwrap().unwrap()
     }
 
-    async fn post(&self, events: &[Value]) -> Receipt {
+    pub async fn receive(&self, events: &[Value]) -> Receipt {
         post_to(&self.app, self.kind, self.provider, SECRET, events).await
     }
 
     /// Receives and applies, as main-backend does.
-    async fn deliver(&self, events: &[Value]) -> Receipt {
-        let receipt = self.post(events).await;
+    pub async fn deliver(&self, events: &[Value]) -> Receipt {
+        let receipt = self.receive(events).await;
         assert!((200..300).contains(&receipt.status), "{}", receipt.status);
         for id in &receipt.fresh {
             apply_event(&self.app, *id).await.unwrap();
@@ -87,7 +92,7 @@ impl World {
     }
 }
 
-async fn account(app: &App, tenant: Tenant, kind: ProviderKind) -> ProviderId {
+pub async fn account(app: &App, tenant: Tenant, kind: ProviderKind) -> ProviderId {
     let api_key = match kind {
         ProviderKind::Stripe => "sk_test_simulated",
         _ => "sandbox_simulated",
@@ -297,7 +302,7 @@ async fn tell(world: &World, template: &Template, number: usize, order: &[usize]
                 assert_eq!(world.deliver(event).await.fresh, [], "a copy is taken and does nothing");
             }
             1 => {
-                let receipt = world.post(event).await;
+                let receipt = world.receive(event).await;
                 let again = receipt.fresh.clone();
                 let apply = async |ids: &[_]| {
                     for id in ids {
@@ -312,7 +317,7 @@ async fn tell(world: &World, template: &Template, number: usize, order: &[usize]
     }
     if number % 20 == 0 {
         for event in &events {
-            assert_eq!(world.post(std::slice::from_ref(event)).await.fresh, [], "replayed once more");
+            assert_eq!(world.receive(std::slice::from_ref(event)).await.fresh, [], "replayed once more");
         }
     }
     for event in waiting {
@@ -557,7 +562,7 @@ async fn a_hundred_copies_at_once_are_one_event_with_one_effect() {
     let world = &lived.world;
     let receipts: Vec<Receipt> = stream::iter(0..100)
         .map(|_| async {
-            let receipt = world.post(&event).await;
+            let receipt = world.receive(&event).await;
             for id in &receipt.fresh {
                 apply_event(&world.app, *id).await.unwrap();
             }
