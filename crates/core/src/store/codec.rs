@@ -150,11 +150,13 @@ mod tests {
             at: Timestamp::from_millis(1_700_000_000_123),
             slot: [1; 4],
         };
-        let document = bson::serialize_to_document(&sample).unwrap();
+        // As the driver does it; `serialize_to_document` would write for people.
+        let raw = bson::serialize_to_raw_document_buf(&sample).unwrap();
+        let document = bson::Document::try_from(&raw).unwrap();
         assert!(document.get_object_id("id").is_ok());
         assert!(document.get_datetime("at").is_ok());
         assert!(document.get_binary_generic("slot").is_ok());
-        assert_eq!(bson::deserialize_from_document::<Sample>(document).unwrap(), sample);
+        assert_eq!(bson::deserialize_from_slice::<Sample>(raw.as_bytes()).unwrap(), sample);
         let json = serde_json::to_string(&sample).unwrap();
         assert_eq!(
             json,
