@@ -213,7 +213,7 @@ impl World {
 
     /// Everything that was to be told has been.
     async fn wait_told(&self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         let database = self.cluster.app.store.database();
         let deliveries = database.collection::<Document>("deliveries");
         loop {
