@@ -16,6 +16,7 @@ mod providers_sim;
 mod races;
 mod runtime;
 mod sdk;
+mod secrets;
 mod stripe_mock;
 mod tell;
 mod tidy;

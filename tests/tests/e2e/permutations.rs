@@ -269,7 +269,7 @@ async fn check_orders(world: &World, template: &Template, every: usize, announce
     let all = orders(6);
     assert_eq!((all.len(), &all[0]), (720, &vec![0, 1, 2, 3, 4, 5]));
     let results: Vec<(Vec<usize>, Transaction)> = stream::iter(all.into_iter().step_by(every).enumerate())
-        .map(async |(number, order)| (order.clone(), tell(world, template, number, &order).await))
+        .map(async |(number, order)| (order.clone(), Box::pin(tell(world, template, number, &order)).await))
         .buffered(48)
         .collect()
         .await;
@@ -315,7 +315,7 @@ async fn tell(world: &World, template: &Template, number: usize, order: &[usize]
             _ => waiting.extend(world.deliver(event).await.fresh),
         }
     }
-    if number % 20 == 0 {
+    if number.is_multiple_of(20) {
         for event in &events {
             assert_eq!(world.receive(std::slice::from_ref(event)).await.fresh, [], "replayed once more");
         }

@@ -103,6 +103,10 @@ fn services_never_import_each_other() {
 
 /// Files beside `store/{tenant,list,unscoped}.rs` that speak to a collection themselves, and why they may.
 const OWN_QUERIES: &[(&str, &str)] = &[
+    (
+        "app/rotate.rs",
+        "every collection of a tenant in turn: reads start from scope(), writes name what was read",
+    ),
     ("app/deliveries.rs", "bulk recover: one update_many, its filter starts from scope()"),
     ("jobs/attempt.rs", "a worker that holds the lane, which names the tenant"),
     ("jobs/disable.rs", "a worker that holds the lane, which names the tenant"),

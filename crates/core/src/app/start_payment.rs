@@ -121,15 +121,16 @@ pub async fn start_payment(
     let provider = offered.into_iter().find(|p| p.id == provider_id);
     let provider =
         provider.ok_or_else(|| AppError::field("providerId", "is not offered for this checkout"))?;
+    // Boxed: these futures are large, and every handler that starts payments would carry them.
     let transaction = match open_transaction(app, checkout).await? {
-        None => begin(app, checkout, &provider).await?,
-        Some(open) => match take_over(app, &provider, open).await? {
+        None => Box::pin(begin(app, checkout, &provider)).await?,
+        Some(open) => match Box::pin(take_over(app, &provider, open)).await? {
             Taken::Running(started) => return Ok(started),
             Taken::Resume(transaction) => transaction,
-            Taken::Ended => begin(app, checkout, &provider).await?,
+            Taken::Ended => Box::pin(begin(app, checkout, &provider)).await?,
         },
     };
-    call_provider(app, checkout, &provider, transaction).await
+    Box::pin(call_provider(app, checkout, &provider, transaction)).await
 }
 
 /// Stores a payment, unless one has succeeded or the checkout has ended meanwhile.
