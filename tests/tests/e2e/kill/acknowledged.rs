@@ -12,7 +12,7 @@ use gateway_core::{
         start_payment::start_payment,
     },
     domain::{
-        Mode, ProviderId, SandboxPaymentId, SiteId, Tenant,
+        Clock, Mode, ProviderId, SandboxPaymentId, SiteId, SystemClock, Tenant,
         checkout::Checkout,
         provider_account::ProviderKind,
         transaction::{RefundState, Transaction},
@@ -76,14 +76,13 @@ async fn a_webhook_that_was_answered_is_there_after_a_kill_100_of_100() {
 
 /// Its id, if it was answered with 2xx.
 async fn send_event(cluster: &Cluster, url: &str, id: String) -> Option<String> {
-    let now_s =
-        i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs());
+    let now_s = SystemClock.now().seconds();
     let body = json!({
         "id": id, "object": "event", "type": "customer.created", "livemode": false, "created": 1,
         "api_version": "2026-10-28.endive", "data": { "object": { "id": "cus_1", "object": "customer" } },
     });
     let body = body.to_string();
-    let signature = signature_header("whsec_example", now_s.unwrap(), body.as_bytes());
+    let signature = signature_header("whsec_example", now_s, body.as_bytes());
     let request = cluster.http.post(url).header("stripe-signature", signature).body(body);
     let answer = request.timeout(Duration::from_secs(10)).send().await.ok()?;
     answer.status().is_success().then_some(id)

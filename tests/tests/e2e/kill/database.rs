@@ -33,8 +33,8 @@ async fn nothing_is_lost_or_done_twice_when_mongod_is_killed_under_load() {
     let mut mongod = Mongod::start(Options::default()).await.unwrap();
     let cluster = Arc::new(Cluster::start(&mongod.uri(), "mongod_kill").await);
     let shop = Shop::open(&cluster).await;
-    let stop = CancellationToken::new();
-    let customers = shop.customers(4, &stop);
+    let halt = CancellationToken::new();
+    let customers = shop.customers(4, &halt);
     for _ in 0..kills() {
         a_while().await;
         mongod.kill9().await;
@@ -42,7 +42,7 @@ async fn nothing_is_lost_or_done_twice_when_mongod_is_killed_under_load() {
         mongod.restart().await.unwrap();
     }
     a_while().await;
-    stop.cancel();
+    halt.cancel();
     futures::future::try_join_all(customers).await.unwrap();
     println!("{} kills: {}", kills(), shop.settles_within(SETTLES_WITHIN).await);
 }
@@ -52,8 +52,8 @@ async fn nothing_is_lost_or_done_twice_when_the_primary_is_killed_or_steps_down_
     let mut set = ReplicaSet::start(3).await.unwrap();
     let cluster = Arc::new(Cluster::start(&set.uri(), "failover").await);
     let shop = Shop::open(&cluster).await;
-    let stop = CancellationToken::new();
-    let customers = shop.customers(4, &stop);
+    let halt = CancellationToken::new();
+    let customers = shop.customers(4, &halt);
     for _ in 0..kills().div_ceil(3) {
         a_while().await;
         set.step_down().await.unwrap();
@@ -63,7 +63,7 @@ async fn nothing_is_lost_or_done_twice_when_the_primary_is_killed_or_steps_down_
         set.revive().await.unwrap();
     }
     a_while().await;
-    stop.cancel();
+    halt.cancel();
     futures::future::try_join_all(customers).await.unwrap();
     println!("fail-overs: {}", shop.settles_within(SETTLES_WITHIN).await);
 }

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{cluster::Cluster, in_process};
 
 /// How long a shopper repeats a request: longer than any outage here.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A shop with customers.
 pub struct Shop {
@@ -90,10 +90,10 @@ impl Shop {
         stop: &CancellationToken,
     ) -> Vec<tokio::task::JoinHandle<()>> {
         let customer = |_| {
-            let (shop, stop) = (Arc::clone(self), stop.clone());
+            let (orders, halt) = (Arc::clone(self), stop.clone());
             tokio::spawn(async move {
-                while !stop.is_cancelled() {
-                    shop.order().await;
+                while !halt.is_cancelled() {
+                    orders.order().await;
                     tokio::time::sleep(Duration::from_millis(30)).await;
                 }
             })
