@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mongodb::bson::doc;
 
-use super::{App, AppError, CONFLICT_RETRIES, project};
+use super::{App, AppError, CONFLICT_RETRIES, MAJORITY_PAUSE, project};
 use crate::{
     domain::{
         ProviderEventId, Tenant, Timestamp, TransactionId,
@@ -178,6 +178,16 @@ async fn take_in(
         let seq = current.outbox.seq;
         let outcome = merge(&mut current, snapshot.as_ref(), event, app.now());
         if !outcome.changed {
+            // Whoever took it in may not have a majority behind them yet: a fail-over would take it back.
+            if !store.is_committed(&current).await? {
+                tokio::time::sleep(MAJORITY_PAUSE).await;
+                let read = store.get::<Transaction>(id).await?.ok_or(AppError::NotFound("transaction"))?;
+                if snapshot.is_some() && read.version != current.version {
+                    return Ok(None);
+                }
+                current = read;
+                continue;
+            }
             // It may have been this very update whose projection was cut off.
             if Recovery::Projection.is_on() {
                 project::project_checkout(app, &current).await?;

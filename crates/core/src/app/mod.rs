@@ -48,6 +48,9 @@ pub const SETTINGS_CACHE: Duration = Duration::from_secs(3);
 /// How often a compare-and-set is tried again before the caller is told to come back.
 pub const CONFLICT_RETRIES: usize = 20;
 
+/// Between two looks whether a majority has what the primary has.
+pub(crate) const MAJORITY_PAUSE: Duration = Duration::from_millis(10);
+
 /// What use cases work with. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct App {
@@ -278,7 +281,12 @@ impl App {
             }
             let (changed, answer) = decide(&mut entity)?;
             if !changed {
-                return Ok((entity, answer));
+                // "It is done already" must not rest on what a fail-over would take back.
+                if store.is_committed(&entity).await? {
+                    return Ok((entity, answer));
+                }
+                tokio::time::sleep(MAJORITY_PAUSE).await;
+                continue;
             }
             self.address(&mut entity, seq).await?;
             match store.save(&mut entity).await {

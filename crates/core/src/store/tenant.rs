@@ -61,6 +61,12 @@ impl TenantStore {
         Ok(found.read_concern(ReadConcern::majority()).await?)
     }
 
+    /// Whether a majority has this very version of a document that was read from the primary.
+    pub async fn is_committed<E: Versioned>(&self, read: &E) -> Result<bool, StoreError> {
+        let committed = self.get_majority::<E>(read.entity_id()).await?;
+        Ok(committed.is_some_and(|committed| committed.version() == read.version()))
+    }
+
     /// The first document that fits.
     pub async fn find_one<E: Entity>(&self, filter: Document) -> Result<Option<E>, StoreError> {
         let mut scoped = self.scope();

@@ -86,7 +86,7 @@ impl Store {
         Ok(found.sort(doc! { "expiryDue": 1 }).limit(limit).await?.try_collect().await?)
     }
 
-    /// Checkouts with something to relay.
+    /// Checkouts with something to relay, as a majority has them: what a fail-over takes back was never said.
     pub async fn due_checkout_outboxes(
         &self,
         now: Timestamp,
@@ -94,10 +94,11 @@ impl Store {
     ) -> Result<Vec<Checkout>, StoreError> {
         let collection = self.collection::<Checkout>();
         let found = collection.find(doc! { "outbox.due": { "$lte": now } });
+        let found = found.read_concern(super::majority());
         Ok(found.sort(doc! { "outbox.due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
-    /// Transactions with something to relay.
+    /// Transactions with something to relay, as a majority has them.
     pub async fn due_transaction_outboxes(
         &self,
         now: Timestamp,
@@ -105,6 +106,7 @@ impl Store {
     ) -> Result<Vec<Transaction>, StoreError> {
         let collection = self.collection::<Transaction>();
         let found = collection.find(doc! { "outbox.due": { "$lte": now } });
+        let found = found.read_concern(super::majority());
         Ok(found.sort(doc! { "outbox.due": 1 }).limit(limit).await?.try_collect().await?)
     }
 

@@ -25,7 +25,10 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{cluster::Cluster, in_process};
+use crate::{
+    cluster::{Cluster, Service},
+    in_process,
+};
 
 /// How long a shopper repeats a request: longer than any outage here.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -178,7 +181,10 @@ impl Shop {
                 Ok(summary) => return format!("{summary}, settled after {:.1?}", start.elapsed()),
                 Err(problem) => problem,
             };
-            assert!(start.elapsed() < limit, "{}: {problem}", self.name);
+            if start.elapsed() > limit {
+                let logs = Service::ALL.map(|s| format!("{}:\n{}\n", s.name(), self.cluster.log_tail(s, 60)));
+                panic!("{}: {problem}\n{}", self.name, logs.concat());
+            }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
@@ -264,7 +270,8 @@ fn check_orders(
         let session = checkout.get_str("publicId").unwrap_or_default();
         let status = checkout.get_str("status").unwrap_or_default();
         if book.paid.contains(session) && status != "completed" {
-            return Err(format!("a checkout that was paid is {status}"));
+            let (id, outbox) = (checkout.get_object_id("_id"), checkout.get_document("outbox"));
+            return Err(format!("the checkout {id:?} was paid and is {status}: {outbox:?}"));
         }
     }
     for transaction in transactions {

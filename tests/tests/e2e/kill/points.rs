@@ -144,8 +144,8 @@ pub const POINTS: &[Point] = {
         Point::new("relay.after_wake", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
         Point::new("relay.after_pull", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
         Point::new("deliver.after_claim", Worker, Pay, Stuck(&[LeaseExpiry], REPEATS)),
-        Point::new("deliver.after_mark", Worker, Pay, Stuck(&[LaneRecovery], REPEATS)),
-        Point::new("deliver.after_send", Worker, Pay, Stuck(&[LaneRecovery], REPEATS)),
+        Point::new("deliver.after_mark", Worker, Pay, Wrong(&[LaneRecovery], REPEATS)),
+        Point::new("deliver.after_send", Worker, Pay, Wrong(&[LaneRecovery], REPEATS)),
         Point::new(
             "deliver.after_save",
             Worker,
