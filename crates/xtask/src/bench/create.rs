@@ -105,7 +105,7 @@ pub async fn run(bench: &Bench) -> Outcome<Section> {
     println!("\nCreating checkouts: POST /v1/checkouts/{{siteId}}/create with an Idempotency-Key");
     let gateway = bench.stack.gateway();
     let address = super::address(&gateway.direct.urls.admin_api)?;
-    let request = shop_request(gateway, "http://127.0.0.1:9/ipn", MARKER, MARKER);
+    let request = shop_request(gateway, "http://127.0.0.1:18080/ipn", MARKER, MARKER);
     let creates = Creates { address, request: Stencil::of_text(request, MARKER) };
     // The document that the driver repeats is the one that this writes.
     creates.once(&mut creates.open().await?).await?;

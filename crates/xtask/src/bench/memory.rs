@@ -11,7 +11,7 @@ use crate::Outcome;
 use crate::workspace::SERVICES;
 
 /// What the three may take together while nothing happens, in KiB: 100 MB.
-const IDLE_KIB_MAX: u64 = 100_000_000 / 1024;
+const IDLE_KIB_MAX: u64 = 100_000_000_u64.div_ceil(1024);
 
 /// Time to come to rest.
 const REST: Duration = Duration::from_secs(3);

@@ -28,7 +28,7 @@ pub async fn run(bench: &Bench) -> Outcome<Section> {
     let gateway = bench.stack.gateway();
     let mut api = Connection::open(super::address(&gateway.direct.urls.admin_api)?).await?;
     let reference = random_hex(8);
-    let create = shop_request(gateway, "http://127.0.0.1:9/ipn", &reference, &reference);
+    let create = shop_request(gateway, "http://127.0.0.1:18080/ipn", &reference, &reference);
     let answer = api.ask(&create).await?;
     expect(answer.status, 200, &answer.body)?;
     let Created { short_code } = serde_json::from_slice(&answer.body)?;
