@@ -12,7 +12,7 @@ use gateway_core::{
         start_payment::start_payment,
     },
     domain::{
-        Clock, Mode, ProviderId, SandboxPaymentId, SiteId, SystemClock, Tenant,
+        Mode, ProviderId, SandboxPaymentId, SiteId, Tenant,
         checkout::Checkout,
         provider_account::ProviderKind,
         transaction::{RefundState, Transaction},
@@ -76,7 +76,7 @@ async fn a_webhook_that_was_answered_is_there_after_a_kill_100_of_100() {
 
 /// Its id, if it was answered with 2xx.
 async fn send_event(cluster: &Cluster, url: &str, id: String) -> Option<String> {
-    let now_s = SystemClock.now().seconds();
+    let now_s = cluster.app.now().seconds();
     let body = json!({
         "id": id, "object": "event", "type": "customer.created", "livemode": false, "created": 1,
         "api_version": "2026-10-28.endive", "data": { "object": { "id": "cus_1", "object": "customer" } },

@@ -360,10 +360,9 @@ impl Case<'_> {
         }
         for part in ["refunds", "operations"] {
             let parts = transaction.get_array(part).cloned().unwrap_or_default();
-            let outcomes: Vec<_> =
-                parts.iter().filter_map(|p| p.as_document()?.get_str("state").ok()).collect();
-            if outcomes.iter().any(|outcome| *outcome != "succeeded") {
-                return Err(format!("{part}: {outcomes:?}"));
+            let all: Vec<_> = parts.iter().filter_map(|p| p.as_document()?.get_str("state").ok()).collect();
+            if all.iter().any(|state| *state != "succeeded") {
+                return Err(format!("{part}: {all:?}"));
             }
         }
         Ok(())

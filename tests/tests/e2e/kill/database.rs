@@ -33,8 +33,8 @@ async fn nothing_is_lost_or_done_twice_when_mongod_is_killed_under_load() {
     let mut mongod = Mongod::start(Options::default()).await.unwrap();
     let cluster = Arc::new(Cluster::start(&mongod.uri(), "mongod_kill").await);
     let shop = Shop::open(&cluster).await;
-    let halt = CancellationToken::new();
-    let customers = shop.customers(4, &halt);
+    let closing = CancellationToken::new();
+    let customers = shop.customers(4, &closing);
     for _ in 0..kills() {
         a_while().await;
         mongod.kill9().await;
@@ -42,7 +42,7 @@ async fn nothing_is_lost_or_done_twice_when_mongod_is_killed_under_load() {
         mongod.restart().await.unwrap();
     }
     a_while().await;
-    halt.cancel();
+    closing.cancel();
     futures::future::try_join_all(customers).await.unwrap();
     println!("{} kills: {}", kills(), shop.settles_within(SETTLES_WITHIN).await);
 }
@@ -52,20 +52,32 @@ async fn nothing_is_lost_or_done_twice_when_the_primary_is_killed_or_steps_down_
     let mut set = ReplicaSet::start(3).await.unwrap();
     let cluster = Arc::new(Cluster::start(&set.uri(), "failover").await);
     let shop = Shop::open(&cluster).await;
-    let halt = CancellationToken::new();
-    let customers = shop.customers(4, &halt);
+    let closing = CancellationToken::new();
+    let customers = shop.customers(4, &closing);
     for _ in 0..kills().div_ceil(3) {
         a_while().await;
-        set.step_down().await.unwrap();
+        step_down(&mut set).await;
         a_while().await;
         set.kill_primary().await.unwrap();
         a_while().await;
         set.revive().await.unwrap();
     }
     a_while().await;
-    halt.cancel();
+    closing.cancel();
     futures::future::try_join_all(customers).await.unwrap();
     println!("fail-overs: {}", shop.settles_within(SETTLES_WITHIN).await);
+}
+
+/// Refused while no secondary has caught up yet, as after a fail-over a moment ago.
+async fn step_down(set: &mut ReplicaSet) {
+    for _ in 0..10 {
+        match set.step_down().await {
+            Ok(_) => return,
+            Err(problem) => println!("no step-down yet: {problem}"),
+        }
+        a_while().await;
+    }
+    panic!("no secondary catches up");
 }
 
 /// What `failCommand` does to a command. Errors that say that the primary is going away are left to the

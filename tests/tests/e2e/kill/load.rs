@@ -86,17 +86,17 @@ impl Shop {
         })
     }
 
-    /// Lets `count` customers order until `stop`, each finishing the order that was begun.
+    /// Lets `count` customers order until `closing`, each finishing the order that was begun.
     pub fn customers(
         self: &Arc<Self>,
         count: usize,
-        stop: &CancellationToken,
+        closing: &CancellationToken,
     ) -> Vec<tokio::task::JoinHandle<()>> {
         let customer = |_| {
-            let (orders, halt) = (Arc::clone(self), stop.clone());
+            let (shop, closing) = (Arc::clone(self), closing.clone());
             tokio::spawn(async move {
-                while !halt.is_cancelled() {
-                    orders.order().await;
+                while !closing.is_cancelled() {
+                    shop.order().await;
                     tokio::time::sleep(Duration::from_millis(30)).await;
                 }
             })
