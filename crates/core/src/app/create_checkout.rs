@@ -28,6 +28,7 @@ use crate::{
         codec::{binary, oid},
         open_with,
     },
+    timing::scaled,
 };
 
 /// Longest `externalReference` and `invoiceNumber`, in bytes: IPN receivers refuse more.
@@ -42,6 +43,8 @@ const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_hours(720);
 /// Longest idempotency key, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// How long a request may run before its repetition takes over: longer than a provider call may take.
+pub(super) const RUNNING_MAX: Duration = Duration::from_secs(45);
 /// How long to wait for the winner of an idempotency key to become visible.
 const WINNER_WAIT: Duration = Duration::from_secs(1);
 
@@ -99,6 +102,21 @@ impl IdempotencyKey {
             return Err(AppError::key_reused());
         }
         stored.reply.clone().ok_or(AppError::StillRunning)
+    }
+
+    /// For verbs that call a provider, whose record belongs to the intent: the stored reply, or `None` when
+    /// the first request was cut off long ago and this one goes on with its intent.
+    pub(super) fn resume(
+        &self,
+        app: &App,
+        stored: Option<&Idempotency>,
+        changed_at: Timestamp,
+    ) -> Result<Option<String>, AppError> {
+        let record = stored.ok_or(AppError::StillRunning)?;
+        match self.replay(app, record) {
+            Err(AppError::StillRunning) if app.now().since(changed_at) > scaled(RUNNING_MAX) => Ok(None),
+            outcome => outcome.map(Some),
+        }
     }
 }
 

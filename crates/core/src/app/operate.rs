@@ -1,7 +1,11 @@
 //! Capture and cancel: intents stored before the provider is called, finished by the worker where a crash
 //! cut them off.
 
-use super::{App, AppError, CONFLICT_RETRIES, apply, create_checkout::IdempotencyKey, refund};
+use super::{
+    App, AppError, CONFLICT_RETRIES, apply,
+    create_checkout::{IdempotencyKey, RUNNING_MAX},
+    refund,
+};
 use crate::{
     domain::{
         RefundId, Tenant, TransactionId,
@@ -83,7 +87,8 @@ async fn decide(
                 _ => false,
             };
             if let (Some(stored), Some(key)) = (t.operations.iter().find(same), idempotency) {
-                return replay(app, stored, key, now).map(|decided| (false, decided));
+                let reply = key.resume(app, stored.idem.as_ref(), stored.updated_at)?;
+                return Ok((false, (stored.id, reply)));
             }
             let decided = match new {
                 NewOperation::Capture(amount) => t.request_capture(fresh_id, amount, record.clone(), now),
@@ -95,25 +100,6 @@ async fn decide(
         })
         .await?;
     Ok(decided)
-}
-
-/// How long a request may run before its repetition takes over: longer than a provider call may take.
-const RUNNING_MAX: std::time::Duration = std::time::Duration::from_secs(45);
-
-fn replay(
-    app: &App,
-    stored: &Operation,
-    key: &IdempotencyKey,
-    now: crate::domain::Timestamp,
-) -> Result<(RefundId, Option<String>), AppError> {
-    let Some(record) = &stored.idem else { return Err(AppError::StillRunning) };
-    match key.replay(app, record) {
-        Ok(reply) => Ok((stored.id, Some(reply))),
-        Err(AppError::StillRunning) if now.since(stored.updated_at) > scaled(RUNNING_MAX) => {
-            Ok((stored.id, None))
-        }
-        Err(error) => Err(error),
-    }
 }
 
 fn error_of(error: OperationError) -> AppError {

@@ -11,7 +11,6 @@ use crate::{
     },
     fault::{self, Recovery},
     provider::{ProviderError, SendRefund},
-    timing::scaled,
 };
 
 /// A refund as it is asked for.
@@ -79,7 +78,8 @@ async fn decide(
                 _ => false,
             };
             if let (Some(stored), Some(key)) = (t.refunds.iter().find(same), idempotency) {
-                return replay(app, stored, key, now).map(|decided| (false, decided));
+                let reply = key.resume(app, stored.idem.as_ref(), stored.updated_at)?;
+                return Ok((false, (stored.id, reply)));
             }
             let request = RefundRequest {
                 id: fresh_id,
@@ -93,25 +93,6 @@ async fn decide(
         })
         .await?;
     Ok(decided)
-}
-
-/// How long a request may run before its repetition takes over: longer than a provider call may take.
-const RUNNING_MAX: std::time::Duration = std::time::Duration::from_secs(45);
-
-fn replay(
-    app: &App,
-    stored: &Refund,
-    key: &IdempotencyKey,
-    now: crate::domain::Timestamp,
-) -> Result<(RefundId, Option<String>), AppError> {
-    let Some(record) = &stored.idem else { return Err(AppError::StillRunning) };
-    match key.replay(app, record) {
-        Ok(reply) => Ok((stored.id, Some(reply))),
-        Err(AppError::StillRunning) if now.since(stored.updated_at) > scaled(RUNNING_MAX) => {
-            Ok((stored.id, None))
-        }
-        Err(error) => Err(error),
-    }
 }
 
 fn error_of(error: RefundError) -> AppError {
