@@ -24,6 +24,7 @@ pub mod checkout;
 pub mod delivery;
 pub mod endpoint;
 pub mod id;
+pub mod invoice;
 pub mod ipn;
 pub mod lane;
 pub mod metadata;

@@ -1,0 +1,5 @@
+//! Invoices, credit notes and receipts.
+
+pub mod paper;
+
+pub use paper::Paper;
