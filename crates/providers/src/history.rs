@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use gateway_core::{
     domain::{
-        CheckoutId, Currency, Metadata, Mode, OrganizationId, SiteId, Timestamp, TransactionId,
+        CheckoutId, Currency, Mode, Money, OrganizationId, SiteId, Tenant, Timestamp,
         checkout::CaptureMethod,
-        outbox::Outbox,
         transaction::{DisputeState, ProviderUpdate, RefundState, Transaction, TransactionStatus},
     },
     provider::{IncomingEvent, Interpretation, PaymentProvider},
@@ -20,48 +19,15 @@ pub(crate) const SESSION_PUBLIC_ID: &str = "cs_example";
 /// A transaction of EUR 10.00 that was just begun.
 pub(crate) fn transaction(capture_method: CaptureMethod) -> Transaction {
     let now = Timestamp::from_seconds(1_700_000_000);
+    let tenant = Tenant::new(OrganizationId::from_bytes([1; 12]), Mode::Test);
+    let (site, checkout) = (SiteId::from_bytes([2; 12]), CheckoutId::from_bytes([3; 12]));
+    let (id, money) = (TRANSACTION.parse().unwrap(), Money::new(1000, Currency::EUR));
     Transaction {
-        id: TRANSACTION.parse::<TransactionId>().unwrap(),
-        org: OrganizationId::from_bytes([1; 12]),
-        mode: Mode::Test,
-        site_id: SiteId::from_bytes([2; 12]),
-        checkout_id: CheckoutId::from_bytes([3; 12]),
         session_public_id: SESSION_PUBLIC_ID.to_owned(),
-        provider_id: None,
-        provider_kind: None,
-        amount: 1000,
-        currency: Currency::EUR,
         external_reference: "ORD-1".to_owned(),
-        invoice_number: String::new(),
-        metadata: Metadata::default(),
-        client_id: None,
         capture_method,
-        ipn: None,
-        send_initiated: false,
-        status: TransactionStatus::Initiated,
         status_version: 0,
-        ipn_status: None,
-        open: Some(true),
-        succeeded_at: None,
-        payment: None,
-        attempts: Vec::new(),
-        captured: 0,
-        refunded: 0,
-        refunds: Vec::new(),
-        stated_refunded: None,
-        disputes: Vec::new(),
-        operations: Vec::new(),
-        refs: Vec::new(),
-        next: None,
-        failure: None,
-        needs_review: None,
-        history: Vec::new(),
-        reconcile: None,
-        outbox: Outbox::default(),
-        expires_at: now,
-        version: 1,
-        created_at: now,
-        updated_at: now,
+        ..Transaction::initiated(id, tenant, site, checkout, money, now)
     }
 }
 

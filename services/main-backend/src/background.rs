@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway_core::app::intake::FreshEvent;
 use gateway_core::app::{App, apply};
-use gateway_core::domain::ProviderEventId;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -17,16 +17,24 @@ const APPLIED_AT_ONCE_MAX: usize = 64;
 /// Events that may wait in memory for their turn; what is beyond is left to the worker's sweep.
 const WAITING_MAX: usize = 10_000;
 
+/// Bytes that those may hold.
+const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// Tasks of their own.
 #[derive(Debug)]
 pub(crate) struct Background {
     tasks: TaskTracker,
     turns: Arc<Semaphore>,
+    waiting_bytes: Arc<Semaphore>,
 }
 
 impl Default for Background {
     fn default() -> Self {
-        Self { tasks: TaskTracker::new(), turns: Arc::new(Semaphore::new(APPLIED_AT_ONCE_MAX)) }
+        Self {
+            tasks: TaskTracker::new(),
+            turns: Arc::new(Semaphore::new(APPLIED_AT_ONCE_MAX)),
+            waiting_bytes: Arc::new(Semaphore::new(WAITING_BYTES_MAX)),
+        }
     }
 }
 
@@ -53,18 +61,22 @@ impl Background {
     }
 
     /// Applies events that were stored and answered. Whatever does not get done here, the worker does.
-    pub(crate) fn apply(&self, app: &App, events: Vec<ProviderEventId>) {
+    pub(crate) fn apply(&self, app: &App, events: Vec<FreshEvent>) {
         for event in events {
-            if self.tasks.len() >= WAITING_MAX {
+            let bytes = u32::try_from(event.bytes()).unwrap_or(u32::MAX);
+            let room = Arc::clone(&self.waiting_bytes).try_acquire_many_owned(bytes);
+            let (Ok(room), true) = (room, self.tasks.len() < WAITING_MAX) else {
                 metrics::counter!("provider_events_left_to_worker_total").increment(1);
                 continue;
-            }
+            };
             let (app, turns) = (app.clone(), Arc::clone(&self.turns));
             self.spawn(async move {
+                let _room = room;
                 // Never closed.
                 let Ok(_turn) = turns.acquire().await else { return };
-                if let Err(error) = apply::apply_event(&app, event).await {
-                    tracing::warn!(%event, %error, "an event is left to the worker");
+                let id = event.id();
+                if let Err(error) = apply::apply_fresh(&app, event).await {
+                    tracing::warn!(event = %id, %error, "an event is left to the worker");
                 }
             });
         }

@@ -205,7 +205,7 @@ async fn a_debit_that_the_bank_tries_again_gives_way_to_the_open_payment() {
     assert_eq!(event["action"], "resubmission_requested");
     sim.outage(true);
     let receipt = world.deliver(&[event]).await;
-    let stored = world.app.store.lookup_event(receipt.fresh[0]).await.unwrap().unwrap();
+    let stored = world.app.store.lookup_event(receipt.fresh[0].id()).await.unwrap().unwrap();
     assert_eq!(stored.reason, None);
     let retried = world.transaction(debit.id).await;
     assert_eq!((retried.status, retried.open), (TransactionStatus::Pending, None));
@@ -297,7 +297,7 @@ async fn a_snapshot_that_came_too_late_is_fetched_again() {
     let receipt = async {
         let (app, event) = (world.app.clone(), event.clone());
         let receipt = world.receive(&[event]).await;
-        apply_event(&app, receipt.fresh[0]).await.unwrap();
+        apply_event(&app, receipt.fresh[0].id()).await.unwrap();
         receipt
     };
     let touch = async {
@@ -305,7 +305,7 @@ async fn a_snapshot_that_came_too_late_is_fetched_again() {
         world.pretend(Transaction::COLLECTION, id, doc! { "$inc": { "version": 1_i64 } }).await;
     };
     let (receipt, ()) = tokio::join!(receipt, touch);
-    let stored = world.app.store.lookup_event(receipt.fresh[0]).await.unwrap().unwrap();
+    let stored = world.app.store.lookup_event(receipt.fresh[0].id()).await.unwrap().unwrap();
     assert_eq!(stored.reason, None);
     let sessions: Vec<_> = sim
         .requests_to("GET /v1/checkout/sessions")

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use mongodb::bson::doc;
 
-use super::{App, AppError, CONFLICT_RETRIES, MAJORITY_PAUSE, project};
+use super::{App, AppError, CONFLICT_RETRIES, MAJORITY_PAUSE, intake::FreshEvent, project};
 use crate::{
     domain::{
         ProviderEventId, Tenant, Timestamp, TransactionId,
@@ -39,31 +40,44 @@ pub async fn apply_event(app: &App, id: ProviderEventId) -> Result<(), AppError>
     if event.state != EventState::Received {
         return Ok(());
     }
-    let verdict = match judge(app, &event).await {
-        Ok(verdict) => verdict,
-        Err(error) => Verdict::Later(error.to_string()),
+    let store = app.store.for_org(event.tenant());
+    let raw = store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await;
+    let verdict = match raw {
+        Ok(raw) => judge(app, &event, Bytes::from(raw)).await,
+        Err(error) => Err(error.into()),
     };
+    conclude(app, &event, verdict).await
+}
+
+/// Applies an event that this process has just stored, without reading it again.
+pub async fn apply_fresh(app: &App, fresh: FreshEvent) -> Result<(), AppError> {
+    let verdict = judge(app, &fresh.event, fresh.raw).await;
+    conclude(app, &fresh.event, verdict).await
+}
+
+async fn conclude(
+    app: &App,
+    event: &ProviderEvent,
+    verdict: Result<Verdict, AppError>,
+) -> Result<(), AppError> {
     fault::point("apply.after_project");
-    mark(app, &event, verdict).await?;
+    mark(app, event, verdict.unwrap_or_else(|error| Verdict::Later(error.to_string()))).await?;
     fault::point("apply.after_mark");
     Ok(())
 }
 
-async fn judge(app: &App, event: &ProviderEvent) -> Result<Verdict, AppError> {
+async fn judge(app: &App, event: &ProviderEvent, raw: Bytes) -> Result<Verdict, AppError> {
     let tenant = event.tenant();
     let store = app.store.for_org(tenant);
-    let raw = store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await?;
     crate::jobs::relay::announce_provider_event(app, event, &raw).await?;
-    let incoming =
-        IncomingEvent { event_id: event.event_id.clone(), name: event.name.clone(), raw: raw.into() };
+    let incoming = IncomingEvent { event_id: event.event_id.clone(), name: event.name.clone(), raw };
     let EventUpdate { livemode, account, update } =
         match app.adapter(event.provider_kind)?.interpret(&incoming) {
             Ok(Interpretation::Ignored(reason)) => return Ok(Verdict::Ignored(reason)),
             Ok(Interpretation::Update(update)) => *update,
             Err(error) => return Ok(Verdict::Later(format!("the event could not be read: {error}"))),
         };
-    let provider = store.get::<ProviderAccount>(event.provider_id).await?;
-    let provider = provider.ok_or(AppError::NotFound("provider"))?;
+    let provider = app.provider(event.provider_id).await?.ok_or(AppError::NotFound("provider"))?;
     if livemode.is_some_and(|live| live != event.mode.is_live()) {
         return Ok(Verdict::Parked("the event is of the other mode".to_owned(), None));
     }
@@ -301,9 +315,9 @@ async fn update_event(
     event: &ProviderEvent,
     update: mongodb::bson::Document,
 ) -> Result<(), AppError> {
-    let store = app.store.for_org(event.tenant());
-    store.update::<ProviderEvent>(event.id, doc! { "state": "received" }, update).await?;
-    Ok(())
+    let mut filter = app.store.for_org(event.tenant()).by_id::<ProviderEvent>(event.id);
+    filter.insert("state", "received");
+    Ok(app.store.event_marks().update(filter, update).await?)
 }
 
 /// 2 s, 4 s … 4 min: eight attempts take about eight minutes.

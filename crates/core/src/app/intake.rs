@@ -31,13 +31,32 @@ pub enum WebhookAccount {
     Environment,
 }
 
+/// An event that was just stored, with what it said: whoever took it in applies it without reading it again.
+#[derive(Debug, Clone)]
+pub struct FreshEvent {
+    pub(super) event: ProviderEvent,
+    pub(super) raw: Bytes,
+}
+
+impl FreshEvent {
+    /// Its id.
+    pub const fn id(&self) -> ProviderEventId {
+        self.event.id
+    }
+
+    /// Bytes of what it said.
+    pub const fn bytes(&self) -> usize {
+        self.raw.len()
+    }
+}
+
 /// How a webhook is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Receipt {
     /// The HTTP status.
     pub status: u16,
     /// Events that were not there before, to be applied now.
-    pub fresh: Vec<ProviderEventId>,
+    pub fresh: Vec<FreshEvent>,
 }
 
 impl Receipt {
@@ -58,8 +77,8 @@ pub async fn receive_webhook(
     let rejected = adapter.webhook_answers().rejected;
     let candidates = candidates(app, kind, account).await?;
     for provider in &candidates {
-        let secrets = app.open_account(provider).await?.credentials.webhook_secrets;
-        match adapter.receive(&secrets, headers, body, app.now()) {
+        let account = app.open_account(provider).await?;
+        match adapter.receive(&account.credentials.webhook_secrets, headers, body, app.now()) {
             Ok(events) => return store(app, adapter, provider, events).await,
             Err(rejection) => tracing::debug!(%kind, provider = %provider.id, %rejection, "webhook refused"),
         }
@@ -96,7 +115,7 @@ async fn store(
 ) -> Result<Receipt, AppError> {
     let keys = app.store.for_org(provider.tenant()).keys().await?;
     let now = app.now();
-    let mut ids = Vec::with_capacity(events.len());
+    let mut stored = Vec::with_capacity(events.len());
     let mut documents = Vec::with_capacity(events.len());
     for incoming in events {
         let id = ProviderEventId::generate();
@@ -108,19 +127,20 @@ async fn store(
             ProviderEvent::RAW_FIELD,
             &incoming.raw,
         );
+        let said = incoming.raw.clone();
         let event = event_of(provider, id, incoming, raw, now);
         let document =
             bson::serialize_to_raw_document_buf(&event).map_err(|e| AppError::internal(e.to_string()))?;
-        ids.push(id);
+        stored.push(FreshEvent { event, raw: said });
         documents.push((oid(id), document));
     }
     fault::point("intake.before_insert");
     let outcomes = app.store.event_writer().insert_all(documents).await.map_err(StoreError::from)?;
     fault::point("intake.after_insert");
     let mut fresh = Vec::new();
-    for (id, outcome) in ids.into_iter().zip(outcomes) {
+    for (event, outcome) in stored.into_iter().zip(outcomes) {
         match outcome {
-            InsertOutcome::Committed => fresh.push(id),
+            InsertOutcome::Committed => fresh.push(event),
             // The same event again: it is in the inbox already.
             InsertOutcome::Duplicate => {}
             InsertOutcome::Rejected(message) => return Err(AppError::internal(message)),

@@ -77,6 +77,8 @@ struct Caches {
     providers: Cache<ProviderId, Option<Arc<ProviderAccount>>>,
     offered: Cache<Tenant, Arc<Vec<ProviderAccount>>>,
     endpoints: Cache<Tenant, Arc<Vec<WebhookEndpoint>>>,
+    /// By provider and version, so that new credentials are seen as soon as the provider itself is.
+    accounts: Cache<(ProviderId, i64), Arc<Account>>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -115,6 +117,7 @@ impl App {
                 providers: cache(),
                 offered: cache(),
                 endpoints: cache(),
+                accounts: cache(),
             },
         })
     }
@@ -177,8 +180,13 @@ impl App {
         self.providers.get(kind).ok_or_else(|| AppError::internal(format!("no adapter for {kind}")))
     }
 
-    /// Opens a provider account for a call.
-    pub async fn open_account(&self, account: &ProviderAccount) -> Result<Account, AppError> {
+    /// Opens a provider account for a call, or to check a webhook.
+    pub async fn open_account(&self, account: &ProviderAccount) -> Result<Arc<Account>, AppError> {
+        let key = (account.id, account.version);
+        Ok(self.caches.accounts.try_get_with(key, self.decrypt_account(account)).await?)
+    }
+
+    async fn decrypt_account(&self, account: &ProviderAccount) -> Result<Arc<Account>, StoreError> {
         let text = self
             .store
             .for_org(account.tenant())
@@ -190,9 +198,11 @@ impl App {
             )
             .await?;
         let mut credentials: Credentials = serde_json::from_str(&text)
-            .map_err(|_| AppError::internal("stored credentials cannot be read"))?;
+            .map_err(|_| StoreError::Malformed("credentials of a provider".to_owned()))?;
         self.fall_back_to_environment(account, &mut credentials);
-        Ok(Account { id: account.id, mode: account.mode, account: account.account.clone(), credentials })
+        let account =
+            Account { id: account.id, mode: account.mode, account: account.account.clone(), credentials };
+        Ok(Arc::new(account))
     }
 
     /// In single-tenant mode that organization's providers fall back to the environment's secrets.

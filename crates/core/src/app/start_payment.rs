@@ -6,9 +6,8 @@ use mongodb::bson::doc;
 use super::{App, AppError, apply, project};
 use crate::{
     domain::{
-        ProviderId, Timestamp, TransactionId,
+        Money, ProviderId, Timestamp, TransactionId,
         checkout::{Checkout, CheckoutStatus, Customer, items},
-        outbox::Outbox,
         provider_account::ProviderAccount,
         site::Site,
         transaction::{
@@ -236,17 +235,10 @@ pub(super) fn new_transaction(
     id: TransactionId,
     now: Timestamp,
 ) -> Transaction {
+    let money = Money::new(checkout.amount, checkout.currency);
+    let begun = StatusChange { status: TransactionStatus::Initiated, at: now, source: "customer".to_owned() };
     Transaction {
-        id,
-        org: checkout.org,
-        mode: checkout.mode,
-        site_id: checkout.site_id,
-        checkout_id: checkout.id,
         session_public_id: checkout.public_id.clone(),
-        provider_id: None,
-        provider_kind: None,
-        amount: checkout.amount,
-        currency: checkout.currency,
         external_reference: checkout.external_reference.clone(),
         invoice_number: checkout.invoice_number.clone(),
         metadata: checkout.metadata.clone(),
@@ -254,34 +246,9 @@ pub(super) fn new_transaction(
         capture_method: checkout.capture_method,
         ipn: checkout.ipn.clone(),
         send_initiated: site.send_initiated,
-        status: TransactionStatus::Initiated,
-        status_version: 1,
-        ipn_status: None,
-        open: Some(true),
-        succeeded_at: None,
-        payment: None,
-        attempts: Vec::new(),
-        captured: 0,
-        refunded: 0,
-        refunds: Vec::new(),
-        stated_refunded: None,
-        disputes: Vec::new(),
-        operations: Vec::new(),
-        refs: Vec::new(),
-        next: None,
-        failure: None,
-        needs_review: None,
-        history: vec![StatusChange {
-            status: TransactionStatus::Initiated,
-            at: now,
-            source: "customer".to_owned(),
-        }],
-        reconcile: None,
-        outbox: Outbox::default(),
+        history: vec![begun],
         expires_at: checkout.expires_at,
-        version: 1,
-        created_at: now,
-        updated_at: now,
+        ..Transaction::initiated(id, checkout.tenant(), checkout.site_id, checkout.id, money, now)
     }
 }
 

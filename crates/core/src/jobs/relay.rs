@@ -282,10 +282,10 @@ impl Source for Checkout {
         for entry in entries.iter().filter(|entry| !entry.endpoints.is_empty()) {
             let mut data = match entry.event {
                 EventType::OrderCompleted => render::order(self, customer.as_ref()),
-                _ => render::checkout(self, customer.as_ref()),
+                _ => render::checkout(self, customer.as_ref(), app.payment_url(&self.short_code).as_str()),
             };
             if let Some(transaction) = &paid_by {
-                render::add_payment(&mut data, transaction);
+                data["transaction"] = render::transaction(transaction);
             }
             render::overlay(&mut data, &entry.changed);
             let subject = Subject { source: &self.id.bytes(), transaction: self.paid_by, checkout: self.id };
@@ -320,7 +320,7 @@ pub async fn customer(store: &TenantStore, checkout: &Checkout) -> Result<Option
 pub(crate) async fn announce_provider_event(
     app: &App,
     event: &ProviderEvent,
-    raw: &str,
+    raw: &[u8],
 ) -> Result<(), AppError> {
     let wanted = EventType::ProviderEventReceived;
     let endpoints = app.enabled_endpoints(event.tenant()).await?;
@@ -328,6 +328,7 @@ pub(crate) async fn announce_provider_event(
     if targets.is_empty() {
         return Ok(());
     }
+    let raw = std::str::from_utf8(raw).map_err(|error| AppError::internal(error.to_string()))?;
     let data = render::provider_event(event, raw);
     let body = render::envelope(wanted, event.received_at, &data);
     let messages = Messages::new(app, event.tenant());

@@ -1,4 +1,5 @@
-//! Checkouts and transactions as merchants see them: in webhooks and in the Admin API's replies.
+//! Checkouts and transactions as webhooks tell them: field for field as the Admin API answers them, which a
+//! test there compares. The API's own structs exist for its OpenAPI document, which core knows nothing of.
 //!
 //! Nothing that only the gateway needs shows here: no provider session to be paid with, no idempotency
 //! record, no outbox.
@@ -7,54 +8,52 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::{
     Timestamp,
-    checkout::{Checkout, Customer, items},
+    checkout::{Checkout, Customer, Item, items},
     outbox::{Changed, ChangedValue, EventType},
     provider_event::ProviderEvent,
-    transaction::{Dispute, Refund, Transaction},
+    transaction::{Attempt, Dispute, Operation, ProviderRef, Refund, Transaction},
 };
 
-/// A session. `customer` is the opened [`Checkout::customer`], where there is one.
-pub fn checkout(checkout: &Checkout, customer: Option<&Customer>) -> Value {
-    let mut session = json!({
+/// A session, in the Admin API's words. `customer` is the opened [`Checkout::customer`], where there is one.
+pub fn checkout(checkout: &Checkout, customer: Option<&Customer>, payment_url: &str) -> Value {
+    json!({
         "id": checkout.id,
         "sessionPublicId": checkout.public_id,
         "shortCode": checkout.short_code,
-        "siteId": checkout.site_id,
-        "mode": checkout.mode,
+        "paymentUrl": payment_url,
         "status": checkout.status,
         "amount": checkout.amount,
         "currency": checkout.currency,
-        "items": checkout.items,
+        "items": checkout.items.iter().map(item).collect::<Vec<_>>(),
         "externalReference": checkout.external_reference,
         "invoiceNumber": checkout.invoice_number,
-        "metadata": checkout.metadata.to_json(),
+        "email": customer.and_then(|customer| customer.email.as_deref()),
+        "billingAddress": customer.and_then(|customer| customer.billing_address.as_ref()),
+        "shippingAddress": customer.and_then(|customer| customer.shipping_address.as_ref()),
         "clientId": checkout.client_id,
+        "metadata": checkout.metadata.to_json(),
+        "siteId": checkout.site_id,
+        "mode": checkout.mode,
         "captureMethod": checkout.capture_method,
-        "locale": checkout.locale,
+        "paidBy": checkout.paid_by,
         "expiresAt": checkout.expires_at,
-        "paidBy": checkout.paid_by.map(|id| json!({ "transactionId": id })),
         "paidAt": checkout.paid_at,
         "completedAt": checkout.completed_at,
         "createdAt": checkout.created_at,
         "updatedAt": checkout.updated_at,
-    });
-    if let Some(customer) = customer {
-        session["customer"] = json!(customer);
-    }
-    session
+    })
 }
 
-/// Puts a summary of the transaction that paid a session into [`checkout`]'s or [`order`]'s result.
-pub fn add_payment(session: &mut Value, transaction: &Transaction) {
-    session["paidBy"] = json!({
-        "transactionId": transaction.id,
-        "status": transaction.status,
-        "amountCaptured": transaction.captured,
-        "amountRefunded": transaction.refunded,
-        "currency": transaction.currency,
-        "provider": provider(transaction),
-        "succeededAt": transaction.succeeded_at,
-    });
+fn item(item: &Item) -> Value {
+    json!({
+        "name": item.name,
+        "description": item.description,
+        "quantity": item.quantity,
+        "unitPrice": item.unit_price,
+        "vatRate": item.vat_rate.map(|rate| rate.to_string()),
+        "itemType": item.item_type,
+        "amountType": item.amount_type,
+    })
 }
 
 /// A completed session, told as an order: products, customer, tax, total.
@@ -72,8 +71,8 @@ pub fn order(checkout: &Checkout, customer: Option<&Customer>) -> Value {
         "status": checkout.status,
         "externalReference": checkout.external_reference,
         "invoiceNumber": checkout.invoice_number,
-        "product": checkout.items.first(),
-        "products": checkout.items,
+        "product": checkout.items.first().map(item),
+        "products": checkout.items.iter().map(item).collect::<Vec<_>>(),
         "customer": customer,
         "clientId": checkout.client_id,
         "currency": checkout.currency,
@@ -81,70 +80,69 @@ pub fn order(checkout: &Checkout, customer: Option<&Customer>) -> Value {
         "taxes": taxes,
         "total": checkout.amount,
         "metadata": checkout.metadata.to_json(),
-        "paidBy": checkout.paid_by.map(|id| json!({ "transactionId": id })),
+        "paidBy": checkout.paid_by,
         "paidAt": checkout.paid_at,
         "completedAt": checkout.completed_at,
         "createdAt": checkout.created_at,
     })
 }
 
-/// A transaction with its refunds, disputes and attempts.
+/// A transaction with its refunds, disputes and attempts, in the Admin API's words.
 pub fn transaction(transaction: &Transaction) -> Value {
+    let failure = transaction.payment.as_ref().and_then(|payment| payment.failure.as_ref());
     json!({
         "id": transaction.id,
-        "checkoutId": transaction.checkout_id,
-        "sessionPublicId": transaction.session_public_id,
-        "siteId": transaction.site_id,
-        "mode": transaction.mode,
         "status": transaction.status,
         "statusVersion": transaction.status_version,
         "amount": transaction.amount,
         "currency": transaction.currency,
         "amountCaptured": transaction.captured,
         "amountRefunded": transaction.refunded,
-        "captureMethod": transaction.capture_method,
-        "provider": provider(transaction),
-        "refunds": transaction.refunds.iter().map(refund).collect::<Vec<_>>(),
-        "disputes": transaction.disputes.iter().map(dispute).collect::<Vec<_>>(),
-        "attempts": transaction.attempts,
-        "failure": transaction.failure.as_ref().or_else(|| {
-            transaction.payment.as_ref().and_then(|payment| payment.failure.as_ref())
-        }),
-        "needsReview": transaction.needs_review,
+        "amountRefundable": transaction.refundable(),
+        "checkoutId": transaction.checkout_id,
+        "sessionPublicId": transaction.session_public_id,
+        "siteId": transaction.site_id,
+        "mode": transaction.mode,
+        "providerId": transaction.provider_id,
+        "providerType": transaction.provider_kind,
+        "providerReferences": references(&transaction.refs),
         "externalReference": transaction.external_reference,
         "invoiceNumber": transaction.invoice_number,
-        "metadata": transaction.metadata.to_json(),
         "clientId": transaction.client_id,
+        "metadata": transaction.metadata.to_json(),
+        "captureMethod": transaction.capture_method,
+        "failure": transaction.failure.as_ref().or(failure),
+        "refunds": transaction.refunds.iter().map(refund).collect::<Vec<_>>(),
+        "disputes": transaction.disputes.iter().map(dispute).collect::<Vec<_>>(),
+        "attempts": transaction.attempts.iter().map(attempt).collect::<Vec<_>>(),
+        "operations": transaction.operations.iter().map(operation).collect::<Vec<_>>(),
+        "needsReview": transaction.needs_review,
         "history": transaction.history,
         "succeededAt": transaction.succeeded_at,
-        "expiresAt": transaction.expires_at,
         "createdAt": transaction.created_at,
         "updatedAt": transaction.updated_at,
     })
 }
 
-fn provider(transaction: &Transaction) -> Value {
-    let mut references = Map::new();
-    for reference in &transaction.refs {
-        references.entry(reference.kind()).or_insert_with(|| reference.id().into());
+/// The first name of each kind.
+fn references(all: &[ProviderRef]) -> Map<String, Value> {
+    let mut first = Map::new();
+    for reference in all {
+        first.entry(reference.kind()).or_insert_with(|| reference.id().into());
     }
-    json!({
-        "id": transaction.provider_id,
-        "type": transaction.provider_kind,
-        "references": references,
-    })
+    first
 }
 
 /// A refund, without the record of the request that made it.
 pub fn refund(refund: &Refund) -> Value {
     json!({
         "id": refund.id,
-        "reference": refund.reference,
         "amount": refund.amount,
         "status": refund.state,
         "reason": refund.reason,
         "failure": refund.failure,
         "imported": refund.imported,
+        "providerReference": refund.reference,
         "createdAt": refund.created_at,
         "updatedAt": refund.updated_at,
     })
@@ -157,6 +155,26 @@ fn dispute(dispute: &Dispute) -> Value {
         "amount": dispute.amount,
         "reason": dispute.reason,
         "updatedAt": dispute.at,
+    })
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    json!({
+        "reference": attempt.reference,
+        "status": attempt.state,
+        "failure": attempt.failure,
+        "at": attempt.at,
+    })
+}
+
+fn operation(operation: &Operation) -> Value {
+    json!({
+        "id": operation.id,
+        "type": operation.kind,
+        "amount": operation.amount,
+        "status": operation.state,
+        "failure": operation.failure,
+        "createdAt": operation.created_at,
     })
 }
 

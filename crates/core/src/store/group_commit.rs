@@ -70,6 +70,18 @@ struct Job {
     answer: oneshot::Sender<InsertOutcome>,
 }
 
+impl Gathered for Job {
+    fn bytes(&self) -> usize {
+        self.document.as_bytes().len()
+    }
+}
+
+/// What is gathered into batches.
+pub(super) trait Gathered: Send + 'static {
+    /// Its share of a batch's byte cap.
+    fn bytes(&self) -> usize;
+}
+
 /// A writer of one collection. Cloning shares it.
 #[derive(Clone, Debug)]
 pub struct GroupCommit {
@@ -80,7 +92,12 @@ impl GroupCommit {
     /// Starts a writer; it ends when the last clone is dropped and the queue is empty.
     pub fn start(collection: Collection<RawDocumentBuf>, config: GroupCommitConfig) -> Self {
         let (queue, jobs) = mpsc::channel(config.queue_documents_max);
-        tokio::spawn(gather(collection, config, jobs));
+        let name = collection.name().to_owned();
+        let send = move |batch| {
+            let collection = collection.clone();
+            async move { commit(&collection, config, batch).await }
+        };
+        tokio::spawn(gather("group_commit_batch_documents", name, config, jobs, send));
         Self { queue }
     }
 
@@ -118,13 +135,19 @@ impl GroupCommit {
 
 /// Takes what waits, up to the caps, whenever there is room for another batch. Nothing waits for company:
 /// while the batches in flight are on their way, company comes by itself.
-async fn gather(
-    collection: Collection<RawDocumentBuf>,
+pub(super) async fn gather<J, S, F>(
+    metric: &'static str,
+    collection: String,
     config: GroupCommitConfig,
-    mut jobs: mpsc::Receiver<Job>,
-) {
+    mut jobs: mpsc::Receiver<J>,
+    write: S,
+) where
+    J: Gathered,
+    S: Fn(Vec<J>) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
     let room = Arc::new(Semaphore::new(config.batches_in_flight));
-    let mut left_over: Option<Job> = None;
+    let mut left_over: Option<J> = None;
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         let first = match left_over.take() {
@@ -134,22 +157,22 @@ async fn gather(
                 None => return,
             },
         };
-        let mut bytes = first.document.as_bytes().len();
+        let mut bytes = first.bytes();
         let mut batch = vec![first];
         while batch.len() < config.batch_documents_max {
             let Ok(job) = jobs.try_recv() else { break };
-            bytes += job.document.as_bytes().len();
+            bytes += job.bytes();
             if bytes > config.batch_bytes_max {
                 left_over = Some(job);
                 break;
             }
             batch.push(job);
         }
-        metrics::histogram!("group_commit_batch_documents", "collection" => collection.name().to_owned())
+        metrics::histogram!(metric, "collection" => collection.clone())
             .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
-        let collection = collection.clone();
+        let writing = write(batch);
         tokio::spawn(async move {
-            commit(&collection, config, batch).await;
+            writing.await;
             drop(permit);
         });
     }

@@ -5,6 +5,7 @@
 
 pub mod codec;
 pub mod group_commit;
+pub mod group_update;
 pub mod indexes;
 pub mod keys;
 pub mod list;
@@ -22,6 +23,7 @@ use mongodb::{
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use group_commit::{GroupCommit, GroupCommitConfig, InsertOutcome, QueueFull};
+pub use group_update::GroupUpdate;
 pub use keys::KeyService;
 pub use tenant::{TenantStore, open_with, seal_with};
 
@@ -157,6 +159,7 @@ struct Inner {
     database: Database,
     checkouts: GroupCommit,
     events: GroupCommit,
+    event_marks: GroupUpdate,
     keys: KeyService,
 }
 
@@ -175,8 +178,10 @@ impl Store {
         let raw = |name: &str| database.collection::<RawDocumentBuf>(name);
         let checkouts = GroupCommit::start(raw(Checkout::COLLECTION), GroupCommitConfig::default());
         let events = GroupCommit::start(raw(ProviderEvent::COLLECTION), GroupCommitConfig::default());
+        let event_marks =
+            GroupUpdate::start(&database, ProviderEvent::COLLECTION, GroupCommitConfig::default());
         let keys = KeyService::new(&database, keys);
-        Ok(Self { inner: Arc::new(Inner { client, database, checkouts, events, keys }) })
+        Ok(Self { inner: Arc::new(Inner { client, database, checkouts, events, event_marks, keys }) })
     }
 
     /// A tenant's part of the store.
@@ -212,6 +217,11 @@ impl Store {
     /// The writer of the inbox.
     pub(crate) fn event_writer(&self) -> &GroupCommit {
         &self.inner.events
+    }
+
+    /// The writer of what became of the inbox's events.
+    pub(crate) fn event_marks(&self) -> &GroupUpdate {
+        &self.inner.event_marks
     }
 
     /// Whether mongod answers.

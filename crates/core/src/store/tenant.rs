@@ -43,7 +43,7 @@ impl TenantStore {
         doc! { "org": self.tenant.organization, "mode": self.tenant.mode }
     }
 
-    fn by_id<E: Entity>(&self, id: E::Id) -> Document {
+    pub(crate) fn by_id<E: Entity>(&self, id: E::Id) -> Document {
         let mut filter = doc! { "_id": oid(id) };
         filter.extend(self.scope());
         filter

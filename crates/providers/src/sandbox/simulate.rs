@@ -175,8 +175,8 @@ async fn send_events(app: &App, payment: &SandboxPayment) -> Result<(), AppError
         if receipt.status != 200 {
             return Err(AppError::internal("the sandbox's own webhook was refused"));
         }
-        for id in receipt.fresh {
-            apply::apply_event(app, id).await?;
+        for event in receipt.fresh {
+            apply::apply_fresh(app, event).await?;
         }
         sent.push(event.clone());
     }
@@ -205,6 +205,6 @@ async fn signing_secret(app: &App, tenant: Tenant, id: ProviderId) -> Result<Str
     let provider = app.store.for_org(tenant).get::<ProviderAccount>(id).await?;
     let provider = provider.ok_or(AppError::NotFound("provider"))?;
     let account = app.open_account(&provider).await?;
-    let secret = account.credentials.webhook_secrets.into_iter().next();
+    let secret = account.credentials.webhook_secrets.first().cloned();
     secret.ok_or_else(|| AppError::internal("the sandbox account has no webhook secret"))
 }

@@ -14,8 +14,8 @@ use gateway_core::{
     config::{CommonConfig, ProviderUrls, PublicUrls},
     crypto::random,
     domain::{
-        CheckoutId, Clock, Currency, EndpointId, Metadata, Mode, OrganizationId, SiteId, SystemClock, Tenant,
-        Timestamp, TransactionId,
+        CheckoutId, Clock, Currency, EndpointId, Metadata, Mode, Money, OrganizationId, SiteId, SystemClock,
+        Tenant, Timestamp, TransactionId,
         checkout::{AmountType, CaptureMethod, Checkout, CheckoutStatus, IpnTarget, Item},
         delivery::{Delivery, DeliveryState},
         endpoint::WebhookEndpoint,
@@ -182,48 +182,14 @@ impl World {
         let host = format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap());
         let sealed = sealed.await.unwrap();
         store.insert(&checkout(checkout_id, tenant, site_id, reference, now)).await.unwrap();
+        let money = Money::new(4900, Currency::EUR);
         Transaction {
-            id: TransactionId::generate(),
-            org: tenant.organization,
-            mode: tenant.mode,
-            site_id,
-            checkout_id,
             session_public_id: "cs_example".to_owned(),
-            provider_id: None,
-            provider_kind: None,
-            amount: 4900,
-            currency: "EUR".parse::<Currency>().unwrap(),
             external_reference: reference.to_owned(),
-            invoice_number: String::new(),
-            metadata: Metadata::default(),
-            client_id: None,
-            capture_method: CaptureMethod::Automatic,
             ipn: Some(IpnTarget { url: sealed, host, version }),
-            send_initiated: false,
-            status: TransactionStatus::Initiated,
-            status_version: 1,
-            ipn_status: None,
             open: None,
-            succeeded_at: None,
-            payment: None,
-            attempts: Vec::new(),
-            captured: 0,
-            refunded: 0,
-            refunds: Vec::new(),
-            stated_refunded: None,
-            disputes: Vec::new(),
-            operations: Vec::new(),
-            refs: Vec::new(),
-            next: None,
-            failure: None,
-            needs_review: None,
-            history: Vec::new(),
-            reconcile: None,
-            outbox: Outbox::default(),
             expires_at: now + Duration::from_hours(24),
-            version: 1,
-            created_at: now,
-            updated_at: now,
+            ..Transaction::initiated(TransactionId::generate(), tenant, site_id, checkout_id, money, now)
         }
     }
 

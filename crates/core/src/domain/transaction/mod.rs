@@ -260,6 +260,61 @@ impl Transaction {
     /// Field name of [`Self::next`] for encryption.
     pub const NEXT_FIELD: &'static str = "next";
 
+    /// A payment of a checkout that was just begun: nothing has been heard of it, and it is the open one.
+    /// Version 1, so its status is the first that was announced.
+    pub fn initiated(
+        id: TransactionId,
+        tenant: Tenant,
+        site_id: SiteId,
+        checkout_id: CheckoutId,
+        money: Money,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            org: tenant.organization,
+            mode: tenant.mode,
+            site_id,
+            checkout_id,
+            session_public_id: String::new(),
+            provider_id: None,
+            provider_kind: None,
+            amount: money.minor,
+            currency: money.currency,
+            external_reference: String::new(),
+            invoice_number: String::new(),
+            metadata: Metadata::default(),
+            client_id: None,
+            capture_method: CaptureMethod::Automatic,
+            ipn: None,
+            send_initiated: false,
+            status: TransactionStatus::Initiated,
+            status_version: 1,
+            ipn_status: None,
+            open: Some(true),
+            succeeded_at: None,
+            payment: None,
+            attempts: Vec::new(),
+            captured: 0,
+            refunded: 0,
+            refunds: Vec::new(),
+            stated_refunded: None,
+            disputes: Vec::new(),
+            operations: Vec::new(),
+            refs: Vec::new(),
+            next: None,
+            failure: None,
+            needs_review: None,
+            history: Vec::new(),
+            reconcile: None,
+            outbox: Outbox::default(),
+            expires_at: now,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// The tenant that the transaction belongs to.
     pub const fn tenant(&self) -> Tenant {
         Tenant::new(self.org, self.mode)

@@ -4,55 +4,19 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    CheckoutId, Currency, Metadata, Mode, OrganizationId, ProviderId, SiteId, TransactionId,
-    checkout::CaptureMethod, outbox::Outbox,
+    CheckoutId, Currency, Mode, Money, OrganizationId, ProviderId, SiteId, Tenant, TransactionId,
 };
 use crate::domain::{Timestamp, outbox::EventType};
 
 pub(crate) fn blank() -> Transaction {
     let at = Timestamp::from_millis(1_000);
+    let tenant = Tenant::new(OrganizationId::from_bytes([2; 12]), Mode::Test);
+    let (site, checkout) = (SiteId::from_bytes([3; 12]), CheckoutId::from_bytes([4; 12]));
+    let (id, money) = (TransactionId::from_bytes([1; 12]), Money::new(1000, Currency::EUR));
     Transaction {
-        id: TransactionId::from_bytes([1; 12]),
-        org: OrganizationId::from_bytes([2; 12]),
-        mode: Mode::Test,
-        site_id: SiteId::from_bytes([3; 12]),
-        checkout_id: CheckoutId::from_bytes([4; 12]),
-        session_public_id: "cs_x".into(),
         provider_id: Some(ProviderId::from_bytes([5; 12])),
-        provider_kind: None,
-        amount: 1000,
-        currency: Currency::EUR,
         external_reference: "ORD-1".into(),
-        invoice_number: String::new(),
-        metadata: Metadata::default(),
-        client_id: None,
-        capture_method: CaptureMethod::Automatic,
-        ipn: None,
-        send_initiated: false,
-        status: TransactionStatus::Initiated,
-        status_version: 1,
-        ipn_status: None,
-        open: Some(true),
-        succeeded_at: None,
-        payment: None,
-        attempts: vec![],
-        captured: 0,
-        refunded: 0,
-        refunds: vec![],
-        stated_refunded: None,
-        disputes: vec![],
-        operations: vec![],
-        refs: vec![],
-        next: None,
-        failure: None,
-        needs_review: None,
-        history: vec![],
-        reconcile: None,
-        outbox: Outbox::default(),
-        expires_at: at,
-        version: 1,
-        created_at: at,
-        updated_at: at,
+        ..Transaction::initiated(id, tenant, site, checkout, money, at)
     }
 }
 

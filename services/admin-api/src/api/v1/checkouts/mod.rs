@@ -9,7 +9,7 @@ mod request;
 
 use gateway_core::{
     app::{App, AppError, start_payment},
-    domain::checkout::{Address, Checkout, Item},
+    domain::checkout::{Address, Checkout, Customer, Item},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -105,11 +105,15 @@ pub struct ItemBody {
 /// A checkout as the API shows it, its customer opened.
 async fn body(app: &App, checkout: &Checkout) -> Result<CheckoutBody, AppError> {
     let customer = start_payment::customer_of(app, checkout).await?;
-    Ok(CheckoutBody {
+    Ok(shown(checkout, customer, app.payment_url(&checkout.short_code).into()))
+}
+
+fn shown(checkout: &Checkout, customer: Customer, payment_url: String) -> CheckoutBody {
+    CheckoutBody {
         id: checkout.id.to_string(),
         session_public_id: checkout.public_id.clone(),
         short_code: checkout.short_code.clone(),
-        payment_url: app.payment_url(&checkout.short_code).into(),
+        payment_url,
         status: checkout.status.as_str(),
         amount: checkout.amount,
         currency: checkout.currency.to_string(),
@@ -130,7 +134,7 @@ async fn body(app: &App, checkout: &Checkout) -> Result<CheckoutBody, AppError> 
         completed_at: checkout.completed_at.map(|at| at.to_string()),
         created_at: checkout.created_at.to_string(),
         updated_at: checkout.updated_at.to_string(),
-    })
+    }
 }
 
 fn item(item: &Item) -> ItemBody {
@@ -146,5 +150,40 @@ fn item(item: &Item) -> ItemBody {
             AmountType::Gross => "gross",
             AmountType::Net => "net",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::jobs::render;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn webhooks_tell_a_checkout_as_the_api_shows_it() {
+        let (id, at) = ("0123456789abcdef01234567", "2026-01-01T00:00:00.000Z");
+        let checkout: Checkout = serde_json::from_value(json!({
+            "_id": id, "org": id, "mode": "test", "siteId": id, "publicId": "cs_example", "shortCode": "CODE",
+            "status": "paid", "amount": 4900, "currency": "EUR", "externalReference": "ORD-1",
+            "items": [{
+                "name": "Plan", "description": "A year", "quantity": 1, "unitPrice": 4900, "vatRate": "19",
+                "itemType": "goods", "amountType": "net",
+            }],
+            "invoiceNumber": "2026-7", "m": [{ "k": "a.b", "v": "1" }], "clientId": "c-1", "paidBy": id,
+            "captureMethod": "manual", "expiresAt": at, "paidAt": at, "completedAt": at, "createdAt": at,
+            "updatedAt": at, "version": 1,
+        }))
+        .unwrap();
+        let address = Address { city: Some("Lisboa".to_owned()), ..Address::default() };
+        let customer = Customer {
+            email: Some("customer@example.com".to_owned()),
+            billing_address: Some(address),
+            shipping_address: None,
+        };
+        let told = render::checkout(&checkout, Some(&customer), "https://pay.example.com/checkout/CODE");
+        let shown = shown(&checkout, customer, "https://pay.example.com/checkout/CODE".to_owned());
+        assert_eq!(serde_json::to_value(shown).unwrap(), told);
+        assert!(told.as_object().unwrap().values().filter(|value| **value == Value::Null).count() <= 1);
     }
 }

@@ -359,3 +359,42 @@ pub fn operated(transaction: &Transaction, id: RefundId) -> String {
 fn to_text(body: &impl Serialize) -> String {
     serde_json::to_string(body).expect("texts and integers always serialize")
 }
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::jobs::render;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn webhooks_tell_a_transaction_as_the_api_shows_it() {
+        let (id, at) = ("0123456789abcdef01234567", "2026-01-01T00:00:00.000Z");
+        let failure = json!({ "code": "card_declined", "message": "The card was declined." });
+        let transaction: Transaction = serde_json::from_value(json!({
+            "_id": id, "org": id, "mode": "live", "siteId": id, "checkoutId": id, "providerId": id,
+            "sessionPublicId": "cs_example", "type": "stripe", "amount": 4900, "currency": "EUR",
+            "externalReference": "ORD-1", "invoiceNumber": "2026-7", "m": [{ "k": "a.b", "v": "1" }],
+            "clientId": "c-1", "captureMethod": "manual", "status": "partially_refunded", "statusVersion": 4,
+            "succeededAt": at, "captured": 4900, "refunded": 900, "expiresAt": at, "version": 7, "createdAt": at,
+            "updatedAt": at, "refs": ["payment_intent:pi_1", "payment_intent:pi_2", "charge:ch_1"],
+            "payment": { "state": "succeeded", "at": at, "sticky": false, "failure": failure },
+            "attempts": [{ "reference": "ch_0", "state": "failed", "at": at, "failure": failure }],
+            "refunds": [{
+                "id": id, "reference": "re_1", "amount": 900, "state": "succeeded", "reason": "returned",
+                "imported": true, "failure": failure, "at": at, "createdAt": at, "updatedAt": at,
+            }],
+            "disputes": [{ "reference": "dp_1", "state": "open", "amount": 100, "reason": "fraud", "at": at }],
+            "operations": [{
+                "id": id, "kind": "capture", "amount": 4900, "state": "succeeded", "failure": failure,
+                "createdAt": at, "updatedAt": at,
+            }],
+            "needsReview": { "reason": "second_payment", "detail": "two were paid", "at": at },
+            "history": [{ "status": "succeeded", "at": at, "source": "evt_1" }],
+        }))
+        .unwrap();
+        let shown = serde_json::to_value(TransactionBody::from(&transaction)).unwrap();
+        assert_eq!(shown, render::transaction(&transaction));
+        assert!(shown.as_object().unwrap().values().all(|value| !value.is_null()));
+    }
+}
