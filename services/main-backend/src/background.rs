@@ -15,7 +15,7 @@ use web_kit::{ApiError, request_id};
 const APPLIED_AT_ONCE_MAX: usize = 64;
 
 /// Events that may wait in memory for their turn; what is beyond is left to the worker's sweep.
-const WAITING_MAX: usize = 10_000;
+const WAITING_MAX: usize = 4_096;
 
 /// Bytes that those may hold.
 const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;

@@ -7,16 +7,24 @@ mod number;
 mod query;
 pub mod v1;
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    body::Bytes,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+
+use http::header;
+use tokio::sync::OnceCell;
 use utoipa_axum::router::OpenApiRouter;
+use web_kit::ApiError;
 
 use crate::state::AppState;
 
 /// Every route, without the layers of a listener.
 pub fn router(state: AppState) -> Router {
     let (routes, _) = v1::router().split_for_parts();
-    let document = document();
-    let open_api = Router::new().route("/openapi.json", get(async move || axum::Json(document)));
+    let open_api = Router::new().route("/openapi.json", get(open_api));
     let routes = routes.merge(open_api).with_state(state);
     Router::new().nest("/api/v1", routes.clone()).nest("/v1", routes)
 }
@@ -24,4 +32,18 @@ pub fn router(state: AppState) -> Router {
 /// The OpenAPI document, made from the handlers.
 pub fn document() -> serde_json::Value {
     document::complete(OpenApiRouter::new().nest("/api/v1", v1::router()).into_openapi())
+}
+
+/// `GET /api/v1/openapi.json`. Made the first time that somebody asks, on a thread of its own: building it takes
+/// several megabytes, which go back when that thread ends.
+async fn open_api() -> Result<Response, ApiError> {
+    static BYTES: OnceCell<Bytes> = OnceCell::const_new();
+    let make = || serde_json::to_vec(&document()).map(Bytes::from);
+    let bytes = BYTES
+        .get_or_try_init(async || {
+            let made = tokio::task::spawn_blocking(make).await.map_err(ApiError::internal)?;
+            made.map_err(ApiError::internal)
+        })
+        .await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], bytes.clone()).into_response())
 }
