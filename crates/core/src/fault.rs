@@ -33,6 +33,8 @@ pub const POINTS: &[&str] = &[
     "deliver.after_save",
     "complete.after_load",
     "resend.after_update",
+    "claim.after_insert",
+    "claim.before_release",
 ];
 
 /// Recovery code that can be switched off.
@@ -58,6 +60,8 @@ pub enum Recovery {
     ForgottenLanes,
     /// A request that is repeated with its `Idempotency-Key` goes on where the first one was.
     Idempotency,
+    /// The worker gives back uses of discounts that no payment holds any more.
+    ClaimSweep,
 }
 
 impl Recovery {
@@ -73,6 +77,7 @@ impl Recovery {
         Self::LeaseExpiry,
         Self::ForgottenLanes,
         Self::Idempotency,
+        Self::ClaimSweep,
     ];
 
     /// As it stands in `TOLLGATE_WITHOUT`.
@@ -88,6 +93,7 @@ impl Recovery {
             Self::LeaseExpiry => "lease_expiry",
             Self::ForgottenLanes => "forgotten_lanes",
             Self::Idempotency => "idempotency",
+            Self::ClaimSweep => "claim_sweep",
         }
     }
 

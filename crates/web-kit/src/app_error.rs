@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway_core::app::AppError;
+use gateway_core::app::{AppError, Problem};
 use http::StatusCode;
 
 use crate::{ApiError, FieldProblem};
@@ -10,15 +10,21 @@ use crate::{ApiError, FieldProblem};
 /// How long a caller should wait before asking a busy gateway again.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
+fn named(problem: Problem) -> FieldProblem {
+    FieldProblem::new(problem.field, problem.problem)
+}
+
 impl From<AppError> for ApiError {
     fn from(error: AppError) -> Self {
         let (code, message) = (error.code(), error.to_string());
         let plain = |status| Self::new(status, code, message.clone());
         match error {
-            AppError::Invalid(problems) => Self::bad_request(
-                problems.into_iter().map(|p| FieldProblem::new(p.field, p.problem)).collect(),
-            ),
+            AppError::Invalid(problems) => Self::bad_request(problems.into_iter().map(named).collect()),
             AppError::NotFound(what) => Self::not_found(what),
+            AppError::NoSuch(problem) => plain(StatusCode::NOT_FOUND).with_details(vec![named(problem)]),
+            AppError::Unusable { problem, .. } => {
+                plain(StatusCode::UNPROCESSABLE_ENTITY).with_details(vec![named(problem)])
+            }
             AppError::Unauthorized(_) => Self::unauthorized(),
             AppError::MissingScope(scope) => Self::forbidden_scope(scope.as_str()),
             AppError::Forbidden { .. } => plain(StatusCode::FORBIDDEN),

@@ -53,6 +53,10 @@ markers!(
     DeliveryWrite,
     EventRead,
     EventWrite,
+    ProductRead,
+    ProductWrite,
+    DiscountRead,
+    DiscountWrite,
     OrganizationRead,
 );
 

@@ -5,14 +5,17 @@ use std::time::Duration;
 use mongodb::bson::{self, doc};
 use serde::Serialize;
 
-use super::{App, AppError, Problem};
+use super::{
+    App, AppError, Problem,
+    order::{self, Named},
+};
 use crate::{
     crypto::{KeyMode, OrganizationKeys, RequestDigest, idempotency_slot, normalize_email, random},
     domain::{
-        CheckoutId, Currency, Metadata, Mode, SiteId, Tenant, Timestamp, TransactionId,
+        CheckoutId, Currency, Metadata, Mode, ProductId, SiteId, Tenant, Timestamp, TransactionId,
         checkout::{
-            Address, CaptureMethod, Checkout, CheckoutStatus, Customer, Idempotency, IpnTarget, Item,
-            LIFETIME_SECONDS_DEFAULT, LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN,
+            Address, AppliedDiscount, CaptureMethod, Checkout, CheckoutStatus, Customer, Idempotency,
+            IpnTarget, Item, LIFETIME_SECONDS_DEFAULT, LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN,
             items::{self, ITEMS_MAX, QUANTITY_MAX},
         },
         metadata::{KEY_CHARS_MAX, KEYS_MAX, VALUE_CHARS_MAX},
@@ -136,8 +139,14 @@ pub struct NewCheckout {
     pub amount: Option<i64>,
     /// ISO 4217.
     pub currency: Option<String>,
-    /// Lines.
+    /// Lines. Those with a `product_id` are filled with a copy of the product; of them only the quantity counts.
     pub items: Vec<Item>,
+    /// Shorthand for one item of this product.
+    pub product_id: Option<ProductId>,
+    /// Pictures of lines told on the spot: index of the line, address.
+    pub image_urls: Vec<(usize, String)>,
+    /// A discount code.
+    pub discount_code: Option<String>,
     /// The shop's order number.
     pub external_reference: Option<String>,
     /// The shop's invoice number.
@@ -160,6 +169,13 @@ pub struct NewCheckout {
     pub expiry: Option<Expiry>,
     /// BCP 47.
     pub locale: Option<String>,
+}
+
+impl NewCheckout {
+    /// The field that names the product of a line.
+    pub(super) fn product_field(&self, index: usize) -> String {
+        if self.product_id.is_some() { "productId".to_owned() } else { format!("items[{index}].productId") }
+    }
 }
 
 /// The answer. Field order is part of "byte for byte".
@@ -193,7 +209,13 @@ pub async fn create_checkout(
         let url = open_with(&keys, tenant, collection, &id, Site::DEFAULT_IPN_URL_FIELD, sealed)?;
         new.ipn_url = Some(url);
     }
-    let valid = validate(app, &site, &mut new, now)?;
+    let is_asked = new.product_id.is_some() || Named::is_asked(&new);
+    let valid = match validate(app, &site, &mut new, now).await {
+        // What it names may have changed since the first of these requests was answered.
+        Err(error) if is_asked => return replay_first(app, tenant, idempotency, error).await,
+        outcome => outcome?,
+    };
+    order::wish_images(app, tenant, &mut new).await;
     let mut checkout = build(app, &site, new, valid, &keys, now)?;
     announce_creation(app, &mut checkout, now).await?;
     // A code that is taken is as good as impossible (80 random bits), but a unique index says so.
@@ -233,6 +255,20 @@ async fn insert(app: &App, checkout: &Checkout) -> Result<InsertOutcome, AppErro
     let outcome = app.store.checkout_writer().insert(oid(checkout.id), document).await;
     fault::point("create.after_insert");
     outcome.map_err(|full| crate::store::StoreError::from(full).into())
+}
+
+/// The stored reply of a request that is repeated; `error` where it is the first.
+async fn replay_first(
+    app: &App,
+    tenant: Tenant,
+    idempotency: Option<&IdempotencyKey>,
+    error: AppError,
+) -> Result<String, AppError> {
+    let Some(key) = idempotency else { return Err(error) };
+    match app.store.lookup_checkout_by_slot(&key.slot(tenant)).await?.and_then(|first| first.idem) {
+        Some(record) => key.replay(app, &record),
+        None => Err(error),
+    }
 }
 
 /// The record that holds a slot, once a majority has it.
@@ -285,26 +321,25 @@ async fn announce_creation(app: &App, checkout: &mut Checkout, now: Timestamp) -
 struct Valid {
     amount: i64,
     currency: Currency,
+    discount: Option<AppliedDiscount>,
     expires_at: Timestamp,
     ipn: Option<(String, String)>,
 }
 
-fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp) -> Result<Valid, AppError> {
+async fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp) -> Result<Valid, AppError> {
     let mut problems = Vec::new();
-    let currency = match new.currency.as_deref().map(str::parse::<Currency>) {
-        Some(Ok(currency)) => Some(currency),
-        Some(Err(error)) => {
-            problems.push(Problem::new("currency", error.to_string()));
-            None
+    if let Some(id) = new.product_id {
+        if !new.items.is_empty() {
+            return Err(AppError::field("productId", "must not be combined with items"));
         }
-        None => {
-            problems.push(Problem::new("currency", "is required: an ISO 4217 code such as EUR"));
-            None
-        }
-    };
+        new.items.push(Item { product_id: Some(id), quantity: 1, ..Item::default() });
+    }
+    let named = Named::load(app, site.tenant(), new).await?;
+    let currency = named.currency(new, &mut problems);
     if let (true, Some(currency)) = (site.amounts_in_hundredths, currency) {
         from_hundredths(new, currency);
     }
+    named.fill(&mut new.items);
     check_items(&new.items, &mut problems);
     let amount = if problems.is_empty() { work_out_amount(new, &mut problems) } else { None };
     check_references(new, &mut problems);
@@ -319,12 +354,12 @@ fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp) -> Re
             problems.push(Problem::new(field, "must be at most 64 characters"));
         }
     }
-    match (amount, currency) {
-        (Some(amount), Some(currency)) if problems.is_empty() => {
-            Ok(Valid { amount, currency, expires_at, ipn })
-        }
-        _ => Err(AppError::Invalid(problems)),
-    }
+    let (Some(amount), Some(currency), true) = (amount, currency, problems.is_empty()) else {
+        return Err(AppError::Invalid(problems));
+    };
+    let of = (site.tenant(), site.id);
+    let (amount, discount) = named.discount(app, of, new, amount, currency, now).await?;
+    Ok(Valid { amount, currency, discount, expires_at, ipn })
 }
 
 /// Both published plugins send total × 100 whatever the currency. What a division leaves over shows up as a
@@ -566,6 +601,7 @@ fn build(
         amount: valid.amount,
         currency: valid.currency,
         items: new.items,
+        discount: valid.discount,
         external_reference: new.external_reference.unwrap_or_default(),
         invoice_number: new.invoice_number.unwrap_or_default(),
         metadata: new.metadata,

@@ -63,6 +63,17 @@ pub enum AppError {
         /// For people.
         message: String,
     },
+    /// What a field names is not there, or is another tenant's.
+    #[error("{}: {}", .0.field, .0.problem)]
+    NoSuch(Problem),
+    /// What a field names is there, but cannot be used for this.
+    #[error("{}: {}", problem.field, problem.problem)]
+    Unusable {
+        /// Stable.
+        code: &'static str,
+        /// The field.
+        problem: Problem,
+    },
     /// Too much at once: come back.
     #[error("the gateway is busy, try again in a moment")]
     Busy,
@@ -110,12 +121,13 @@ impl AppError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "VALIDATION_FAILED",
-            Self::NotFound(_) => "NOT_FOUND",
+            Self::NotFound(_) | Self::NoSuch(_) => "NOT_FOUND",
             Self::Unauthorized(_) => "UNAUTHORIZED",
             Self::MissingScope(_) => "MISSING_SCOPE",
             Self::Forbidden { code, .. }
             | Self::Conflict { code, .. }
             | Self::Unprocessable { code, .. }
+            | Self::Unusable { code, .. }
             | Self::Provider { code, .. } => code,
             Self::StillRunning => "IDEMPOTENCY_STILL_RUNNING",
             Self::Busy => "BUSY",

@@ -28,8 +28,10 @@ pub async fn project_checkout(app: &App, transaction: &Transaction) -> Result<()
             }
         })
         .await?;
-    // That money came late says less than that it came twice.
-    let may_flag = |t: &Transaction| t.needs_review.as_ref().is_none_or(|r| r.reason == "late_success");
+    // That money came late, or without its discount, says less than that it came twice.
+    let lesser = ["late_success", "discount_exceeded"];
+    let may_flag =
+        |t: &Transaction| t.needs_review.as_ref().is_none_or(|r| lesser.contains(&r.reason.as_str()));
     if matches!(projected, Projected::PaidTwice) && may_flag(transaction) {
         let text = "this checkout was paid by another transaction already: refund one of them";
         app.change::<Transaction, (), _>(tenant, id, "transaction", |t| {

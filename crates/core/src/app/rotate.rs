@@ -10,10 +10,13 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use mongodb::bson::{Binary, Bson, Document, doc, oid::ObjectId, spec::BinarySubtype};
 
-use super::{App, AppError, start_payment};
+use super::{App, AppError, discount_claims, start_payment};
 use crate::{
     crypto::{FieldContext, Fingerprint, OrganizationKeys, Sealed, SearchHash, normalize_email},
-    domain::{Mode, OrganizationId, Tenant, api_key::ApiKey, checkout::Checkout},
+    domain::{
+        DiscountClaimId, Mode, OrganizationId, Tenant, api_key::ApiKey, checkout::Checkout,
+        discount::DiscountClaim,
+    },
     store::{Entity, StoreError},
 };
 
@@ -209,7 +212,7 @@ fn binary(bytes: Vec<u8>) -> Binary {
     Binary { subtype: BinarySubtype::Generic, bytes }
 }
 
-/// Hashes every e-mail address of an organization under the current search key; answers how many.
+/// Hashes every e-mail address and every customer of a discount of an organization under the current search key; answers how many.
 pub async fn rehash_search(app: &App, organization: OrganizationId) -> Result<u64, AppError> {
     let current = app.store.keys().search().current_version();
     let mut rewritten = 0;
@@ -229,8 +232,37 @@ pub async fn rehash_search(app: &App, organization: OrganizationId) -> Result<u6
                 }
             }
         }
+        rewritten += rehash_claims(app, tenant).await?;
     }
     Ok(rewritten)
+}
+
+/// The same for the customers of discounts' uses, told by their checkouts.
+async fn rehash_claims(app: &App, tenant: Tenant) -> Result<u64, AppError> {
+    let current = app.store.keys().search().current_version();
+    let store = app.store.for_org(tenant);
+    let (mut rewritten, mut after) = (0, None);
+    loop {
+        let batch = read(app, tenant, DiscountClaim::COLLECTION, &["customer"], after).await?;
+        let Some(last) = batch.last() else { return Ok(rewritten) };
+        after = last.get_object_id("_id").ok();
+        for document in &batch {
+            let old = values(document, "customer").into_iter().next().map(|(_, old)| old);
+            let Some(old) = old.filter(|old| version_of(old) != current) else { continue };
+            let Ok(id) = document.get_object_id("_id") else { continue };
+            let id = DiscountClaimId::from_bytes(id.bytes());
+            let Some(claim) = store.get::<DiscountClaim>(id).await? else { continue };
+            let Some(checkout) = store.get::<Checkout>(claim.checkout_id).await? else { continue };
+            let customer = start_payment::customer_of(app, &checkout).await?;
+            let update = match discount_claims::customer_hash(app, &checkout, &customer) {
+                Some(hash) => doc! { "$set": { "customer": binary(hash.to_bytes().to_vec()) } },
+                None => doc! { "$unset": { "customer": "", "customerSlot": "" } },
+            };
+            if store.update::<DiscountClaim>(id, doc! { "customer": old.clone() }, update).await? {
+                rewritten += 1;
+            }
+        }
+    }
 }
 
 async fn rehash(app: &App, tenant: Tenant, document: &Document, old: &Binary) -> Result<bool, AppError> {
@@ -296,8 +328,13 @@ async fn count_sealed(app: &App, tenant: Tenant, keys: &OrganizationKeys) -> Res
 
 async fn count_search(app: &App, tenant: Tenant) -> Result<u64, AppError> {
     let current = app.store.keys().search().current_version();
-    count_values(app, tenant, Checkout::COLLECTION, &["emailHash"], |value| version_of(value) != current)
-        .await
+    let mut count = 0;
+    for (collection, field) in [(Checkout::COLLECTION, "emailHash"), (DiscountClaim::COLLECTION, "customer")]
+    {
+        count +=
+            count_values(app, tenant, collection, &[field], |value| version_of(value) != current).await?;
+    }
+    Ok(count)
 }
 
 async fn count_fingerprints(app: &App, tenant: Tenant) -> Result<u64, AppError> {

@@ -3,7 +3,11 @@
 
 use mongodb::bson::doc;
 
-use super::{App, AppError, apply, project};
+use super::{
+    App, AppError, apply,
+    discount_claims::{self, Moment},
+    project,
+};
 use crate::{
     domain::{
         Money, ProviderId, Timestamp, TransactionId,
@@ -129,6 +133,7 @@ pub async fn start_payment(
             Taken::Ended => Box::pin(begin(app, checkout, &provider)).await?,
         },
     };
+    Box::pin(discount_claims::hold(app, checkout, &transaction)).await?;
     Box::pin(call_provider(app, checkout, &provider, transaction)).await
 }
 
@@ -137,6 +142,7 @@ async fn begin(app: &App, checkout: &Checkout, provider: &ProviderAccount) -> Re
     if take_in_paid(app, checkout).await? {
         return Err(Unpayable::Paid.into_error());
     }
+    discount_claims::refuse_spent(app, checkout).await?;
     let transaction = insert(app, checkout, provider).await?;
     // Whoever ends a checkout looks for open payments once more after that; here the checkout is looked at
     // once more after the payment was stored. So one of the two sees the other.
@@ -243,6 +249,7 @@ pub(super) fn new_transaction(
         invoice_number: checkout.invoice_number.clone(),
         metadata: checkout.metadata.clone(),
         client_id: checkout.client_id.clone(),
+        discount_id: checkout.discount.as_ref().map(|discount| discount.id),
         capture_method: checkout.capture_method,
         ipn: checkout.ipn.clone(),
         send_initiated: site.send_initiated,
@@ -458,8 +465,13 @@ pub async fn settle_free(app: &App, checkout: &Checkout) -> Result<(), AppError>
     let tenant = checkout.tenant();
     let site = app.site(tenant, checkout.site_id).await?.ok_or(AppError::NotFound("site"))?;
     let now = app.now();
-    let id = crate::domain::derived_id(&[b"free", &checkout.id.bytes()]);
-    let mut transaction = new_transaction(checkout, &site, TransactionId::from_bytes(id), now);
+    let id = TransactionId::from_bytes(crate::domain::derived_id(&[b"free", &checkout.id.bytes()]));
+    // The claim first: a transaction that is made here has succeeded already.
+    if discount_claims::claim(app, checkout, id, Moment::Start).await?.is_err() {
+        return give_up_free(app, checkout).await;
+    }
+    fault::point("claim.after_insert");
+    let mut transaction = new_transaction(checkout, &site, id, now);
     transaction.payment =
         Some(Payment { state: PaymentState::Succeeded, at: now, sticky: true, failure: None });
     transaction.settle_now("free", now);
@@ -472,5 +484,16 @@ pub async fn settle_free(app: &App, checkout: &Checkout) -> Result<(), AppError>
     if let Some(stored) = store.get::<Transaction>(transaction.id).await? {
         project::project_checkout(app, &stored).await?;
     }
+    Ok(())
+}
+
+/// Others used the code up between this checkout's creation and now, which is a moment: nothing can be paid
+/// here, so that it ends.
+async fn give_up_free(app: &App, checkout: &Checkout) -> Result<(), AppError> {
+    let now = app.now();
+    app.change::<Checkout, (), _>(checkout.tenant(), checkout.id, "checkout", |checkout| {
+        Ok((checkout.cancel(now).is_ok(), ()))
+    })
+    .await?;
     Ok(())
 }

@@ -91,6 +91,14 @@ entity_id! {
     ProviderEventId;
     /// A payment at the built-in sandbox provider.
     SandboxPaymentId;
+    /// Something that a merchant sells.
+    ProductId;
+    /// A discount with its code.
+    DiscountId;
+    /// One use of a discount.
+    DiscountClaimId;
+    /// A product's picture.
+    ImageId;
 }
 
 /// An id that follows from its parts, so that doing the same thing twice names the same document.

@@ -45,6 +45,10 @@ scopes! {
     DeliveryWrite => "delivery:write", "Resend and recover deliveries.";
     EventRead => "event:read", "List and read provider events.";
     EventWrite => "event:write", "Replay parked provider events.";
+    ProductRead => "product:read", "List and read products.";
+    ProductWrite => "product:write", "Create, change and archive products.";
+    DiscountRead => "discount:read", "List and read discounts.";
+    DiscountWrite => "discount:write", "Create, change and archive discounts.";
     OrganizationRead => "organization:read", "Read the organization.";
 }
 

@@ -258,7 +258,7 @@ impl Source for Transaction {
         if fault::Recovery::Projection.is_on() {
             app::project::project_checkout(app, self).await?;
         }
-        Ok(())
+        app::discount_claims::settle(app, self).await
     }
 }
 

@@ -4,7 +4,7 @@
 use mongodb::bson;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::domain::{self, EntityId, Timestamp};
+use crate::domain::{self, EntityId, Timestamp, image::Jpeg};
 
 macro_rules! id_codec {
     ($($name:ident),* $(,)?) => {$(
@@ -55,6 +55,10 @@ id_codec!(
     DeliveryId,
     ProviderEventId,
     SandboxPaymentId,
+    ProductId,
+    DiscountId,
+    DiscountClaimId,
+    ImageId,
 );
 
 /// An id as the driver wants it.
@@ -86,6 +90,18 @@ impl<'de> Deserialize<'de> for Timestamp {
 impl From<Timestamp> for bson::Bson {
     fn from(time: Timestamp) -> Self {
         Self::DateTime(bson::DateTime::from_millis(time.millis()))
+    }
+}
+
+impl Serialize for Jpeg {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        binary::to_bson(&self.0).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Jpeg {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        bson::Binary::deserialize(deserializer).map(|binary| Self(binary.bytes))
     }
 }
 

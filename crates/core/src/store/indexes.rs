@@ -72,6 +72,28 @@ fn transactions() -> Vec<IndexModel> {
     ]
 }
 
+/// A value that a tenant has once.
+fn per_tenant(field: &str) -> IndexModel {
+    partial(field, doc! { "org": 1, "mode": 1, field: 1 }, exists(field), true)
+}
+
+/// The unique ones are what keeps a discount's limits.
+fn discount_claims() -> Vec<IndexModel> {
+    vec![
+        // With the tenant, so that reading slots never leaves the index.
+        unique("slot", doc! { "org": 1, "mode": 1, "discountId": 1, "slot": 1 }),
+        partial(
+            "customer_slot",
+            doc! { "org": 1, "mode": 1, "discountId": 1, "customer": 1, "customerSlot": 1 },
+            exists("customer"),
+            true,
+        ),
+        unique("checkout", doc! { "discountId": 1, "checkoutId": 1 }),
+        partial("order", doc! { "discountId": 1, "order": 1 }, exists("order"), false),
+        partial("due", doc! { "due": 1 }, exists("due"), false),
+    ]
+}
+
 /// Every index, by collection.
 pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
     vec![
@@ -119,6 +141,10 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("providers", vec![tenant_id()]),
         ("api_keys", vec![tenant_id()]),
         ("webhook_endpoints", vec![tenant_id()]),
+        ("products", vec![tenant_id(), per_tenant("sku"), metadata()]),
+        ("discounts", vec![tenant_id(), per_tenant("codeKey")]),
+        ("discount_claims", discount_claims()),
+        ("product_images", vec![partial("due", doc! { "due": 1 }, exists("due"), false)]),
         (
             "sandbox_payments",
             vec![

@@ -30,8 +30,17 @@ pub use tenant::{TenantStore, open_with, seal_with};
 use crate::{
     crypto::CryptoError,
     domain::{
-        Tenant, api_key::ApiKey, checkout::Checkout, delivery::Delivery, endpoint::WebhookEndpoint,
-        provider_account::ProviderAccount, provider_event::ProviderEvent, site::Site,
+        Tenant,
+        api_key::ApiKey,
+        checkout::Checkout,
+        delivery::Delivery,
+        discount::{Discount, DiscountClaim},
+        endpoint::WebhookEndpoint,
+        image::ProductImage,
+        product::Product,
+        provider_account::ProviderAccount,
+        provider_event::ProviderEvent,
+        site::Site,
         transaction::Transaction,
     },
 };
@@ -132,6 +141,10 @@ entities! {
     ApiKey(ApiKeyId) in "api_keys";
     ProviderEvent(ProviderEventId) in "provider_events";
     Delivery(DeliveryId) in "deliveries";
+    Product(ProductId) in "products", Versioned;
+    Discount(DiscountId) in "discounts", Versioned;
+    DiscountClaim(DiscountClaimId) in "discount_claims";
+    ProductImage(ImageId) in "product_images";
 }
 
 /// How to reach MongoDB.

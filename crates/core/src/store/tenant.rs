@@ -3,17 +3,19 @@
 use futures::TryStreamExt;
 use mongodb::{
     bson::{Document, doc},
+    error::ErrorKind,
     options::ReadConcern,
 };
 
 use super::{
     Entity, Store, StoreError, Versioned,
     codec::oid,
+    group_commit::DUPLICATE_KEY,
     list::{Page, PageRequest},
 };
 use crate::{
     crypto::{FieldContext, OrganizationKeys, Sealed},
-    domain::Tenant,
+    domain::{EntityId, Tenant},
 };
 
 /// A tenant's part of the store.
@@ -94,6 +96,35 @@ impl TenantStore {
         Ok(self.store.collection::<E>().count_documents(scoped).limit(limit).await?)
     }
 
+    /// One whole-number field of all that fit, at most `limit`, the largest first. To be covered by an index.
+    pub async fn numbers<E: Entity>(
+        &self,
+        filter: Document,
+        field: &str,
+        limit: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut scoped = self.scope();
+        scoped.extend(filter);
+        let collection = self.store.collection::<E>().clone_with_type::<Document>();
+        let found = collection.find(scoped).projection(doc! { field: 1, "_id": 0 });
+        let rows: Vec<Document> = found.sort(doc! { field: -1 }).limit(limit).await?.try_collect().await?;
+        let number = |row: &Document| {
+            row.get_i64(field).map_err(|_| StoreError::Malformed(format!("{}.{field}", E::COLLECTION)))
+        };
+        rows.iter().map(number).collect()
+    }
+
+    /// The ids of all that fit.
+    pub async fn ids<E: Entity>(&self, filter: Document) -> Result<Vec<E::Id>, StoreError> {
+        let mut scoped = self.scope();
+        scoped.extend(filter);
+        let collection = self.store.collection::<E>().clone_with_type::<Document>();
+        let rows: Vec<Document> =
+            collection.find(scoped).projection(doc! { "_id": 1 }).await?.try_collect().await?;
+        let id = |row: &Document| row.get_object_id("_id").map(|id| E::Id::from_bytes(id.bytes())).ok();
+        Ok(rows.iter().filter_map(id).collect())
+    }
+
     /// A page of a list, newest first.
     pub async fn page<E: Entity>(
         &self,
@@ -127,6 +158,19 @@ impl TenantStore {
                 entity.set_version(read);
                 Err(error.into())
             }
+        }
+    }
+
+    /// Inserts those of this tenant's documents that are not there yet.
+    pub async fn insert_missing<E: Entity>(&self, entities: &[E]) -> Result<(), StoreError> {
+        if entities.is_empty() {
+            return Ok(());
+        }
+        debug_assert!(entities.iter().all(|e| e.entity_tenant() == self.tenant), "another tenant's document");
+        match self.store.collection::<E>().insert_many(entities).ordered(false).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_there_already(&error) => Ok(()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -177,6 +221,17 @@ impl TenantStore {
     ) -> Result<Sealed, StoreError> {
         let keys = self.keys().await?;
         Ok(seal_with(&keys, self.tenant, collection, &id.to_string(), field, plaintext))
+    }
+}
+
+/// Whether nothing but taken ids kept documents from being inserted.
+fn is_there_already(error: &mongodb::error::Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::InsertMany(failed) => {
+            failed.write_concern_error.is_none()
+                && failed.write_errors.as_ref().is_some_and(|all| all.iter().all(|e| e.code == DUPLICATE_KEY))
+        }
+        _ => false,
     }
 }
 

@@ -1,13 +1,14 @@
 //! The look-ups that have no tenant yet. They stand here and nowhere else.
 
 use futures::TryStreamExt;
-use mongodb::bson::doc;
+use mongodb::{bson::doc, options::ReturnDocument};
 
 use super::{Store, StoreError, codec::oid};
 use crate::domain::{
-    ApiKeyId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId, api_key::ApiKey,
-    checkout::Checkout, organization::Organization, provider_account::ProviderAccount,
-    provider_event::ProviderEvent, transaction::Transaction,
+    ApiKeyId, ImageId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId,
+    api_key::ApiKey, checkout::Checkout, discount::DiscountClaim, image::ProductImage,
+    organization::Organization, provider_account::ProviderAccount, provider_event::ProviderEvent,
+    transaction::Transaction,
 };
 
 impl Store {
@@ -116,6 +117,31 @@ impl Store {
         let collection = self.collection::<Checkout>();
         let done = collection.update_many(filter, doc! { "$unset": { "idem": "" } });
         Ok(done.await?.modified_count)
+    }
+
+    /// Uses of discounts that may have been left behind.
+    pub async fn due_claims(&self, now: Timestamp, limit: i64) -> Result<Vec<DiscountClaim>, StoreError> {
+        let collection = self.collection::<DiscountClaim>();
+        let found = collection.find(doc! { "due": { "$lte": now } });
+        Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// Takes a picture that is to be fetched, and puts it off to `again` for everybody else.
+    pub async fn take_due_image(
+        &self,
+        now: Timestamp,
+        again: Timestamp,
+    ) -> Result<Option<ProductImage>, StoreError> {
+        let filter = doc! { "due": { "$lte": now } };
+        let update = doc! { "$set": { "due": again, "updatedAt": now }, "$inc": { "attempts": 1_i64 } };
+        let collection = self.collection::<ProductImage>();
+        let taken = collection.find_one_and_update(filter, update).sort(doc! { "due": 1 });
+        Ok(taken.return_document(ReturnDocument::After).await?)
+    }
+
+    /// A picture by the id in its address, which nobody guesses.
+    pub async fn lookup_image(&self, id: ImageId) -> Result<Option<ProductImage>, StoreError> {
+        Ok(self.collection::<ProductImage>().find_one(doc! { "_id": oid(id) }).await?)
     }
 
     /// An organization.

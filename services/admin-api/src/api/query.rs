@@ -75,6 +75,11 @@ impl Filters {
         }
     }
 
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.word(name, &[true, false], |yes| if yes { "true" } else { "false" })
+    }
+
     /// One of a closed list of words.
     pub(crate) fn word<T: Copy>(
         &mut self,

@@ -285,6 +285,7 @@ pub fn checkout(
         customer: None,
         email_hash: None,
         client_id: None,
+        discount: None,
         return_url: None,
         cancel_url: None,
         ipn: None,

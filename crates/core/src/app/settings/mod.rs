@@ -1,7 +1,9 @@
-//! Settings of a tenant: sites, providers, API keys and webhook endpoints.
+//! Settings of a tenant: sites, providers, API keys, webhook endpoints, products and discounts.
 
 pub mod api_keys;
+pub mod discounts;
 pub mod endpoints;
+pub mod products;
 pub mod providers;
 pub mod sites;
 
@@ -21,6 +23,18 @@ async fn edit<E: Versioned>(
     tenant: Tenant,
     id: E::Id,
     what: &'static str,
+    change: impl FnMut(&mut E) -> Result<(), AppError> + Send,
+) -> Result<E, AppError> {
+    edit_unique(app, tenant, id, what, None, change).await
+}
+
+/// [`edit`] of what holds a value that the tenant has once: the name of its field, for the refusal.
+async fn edit_unique<E: Versioned>(
+    app: &App,
+    tenant: Tenant,
+    id: E::Id,
+    what: &'static str,
+    unique: Option<&'static str>,
     mut change: impl FnMut(&mut E) -> Result<(), AppError> + Send,
 ) -> Result<E, AppError> {
     let store = app.store.for_org(tenant);
@@ -33,10 +47,18 @@ async fn edit<E: Versioned>(
                 return Ok(entity);
             }
             Err(StoreError::Conflict) => {}
+            Err(StoreError::Duplicate) => return Err(taken(unique)),
             Err(error) => return Err(error.into()),
         }
     }
     Err(AppError::Busy)
+}
+
+fn taken(unique: Option<&'static str>) -> AppError {
+    match unique {
+        Some(field) => AppError::field(field, "is taken: choose another"),
+        None => StoreError::Duplicate.into(),
+    }
 }
 
 /// A name that people gave, trimmed.

@@ -3,7 +3,7 @@
 use rust_decimal::{Decimal, RoundingStrategy, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::money::AMOUNT_MAX;
+use crate::domain::{ImageId, ProductId, money::AMOUNT_MAX};
 
 /// At most this many lines.
 pub const ITEMS_MAX: usize = 1000;
@@ -22,7 +22,7 @@ pub enum AmountType {
 }
 
 /// A line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
     /// What it is called.
@@ -44,6 +44,12 @@ pub struct Item {
     /// Whether `unit_price` holds the tax.
     #[serde(default)]
     pub amount_type: AmountType,
+    /// The product that it was copied from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub product_id: Option<ProductId>,
+    /// Its picture, once the worker has fetched it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub image_id: Option<ImageId>,
 }
 
 impl Item {
@@ -57,6 +63,9 @@ impl Item {
         self.name.as_deref().filter(|n| !n.is_empty()).unwrap_or(&self.description)
     }
 }
+
+/// The type of lines that take something off.
+pub const DISCOUNT_TYPE: &str = "discount";
 
 /// The line that takes up what a shop's rounding left over.
 pub const ROUNDING_TYPE: &str = "rounding";
@@ -124,8 +133,30 @@ pub fn totals(items: &[Item]) -> Result<Totals, TotalsError> {
     if gross.abs() > AMOUNT_MAX { Err(TotalsError::TooLarge) } else { Ok(Totals { gross, taxes }) }
 }
 
+/// What lines come to, tax included, per rate in order of appearance. The sums add up to [`totals`]' gross.
+pub fn gross_by_rate<'a>(
+    items: impl IntoIterator<Item = &'a Item>,
+) -> Result<Vec<(Option<Decimal>, i64)>, TotalsError> {
+    let mut groups: Vec<(Option<Decimal>, i64, i64)> = Vec::new();
+    for item in items {
+        let line = item.line_amount().filter(|a| a.abs() <= AMOUNT_MAX).ok_or(TotalsError::TooLarge)?;
+        let index = groups.iter().position(|g| g.0 == item.vat_rate).unwrap_or_else(|| {
+            groups.push((item.vat_rate, 0, 0));
+            groups.len() - 1
+        });
+        match item.amount_type {
+            AmountType::Gross => groups[index].1 += line,
+            AmountType::Net => groups[index].2 += line,
+        }
+    }
+    let gross = |(rate, gross, net): (Option<Decimal>, i64, i64)| {
+        Ok((rate, gross + net + share(net, rate.unwrap_or_default(), Decimal::ONE_HUNDRED)?))
+    };
+    groups.into_iter().map(gross).collect()
+}
+
 /// `amount × part / whole`, half up (away from zero).
-fn share(amount: i64, part: Decimal, whole: Decimal) -> Result<i64, TotalsError> {
+pub fn share(amount: i64, part: Decimal, whole: Decimal) -> Result<i64, TotalsError> {
     Decimal::from(amount)
         .checked_mul(part)
         .and_then(|product| product.checked_div(whole))
@@ -150,13 +181,11 @@ pub fn reconcile(items: &mut Vec<Item>, amount: i64) -> Result<(), TotalsError> 
         return Err(TotalsError::Mismatch { sum, amount });
     }
     items.push(Item {
-        name: None,
         description: "Rounding".to_owned(),
         quantity: 1,
         unit_price: difference,
-        vat_rate: None,
         item_type: ROUNDING_TYPE.to_owned(),
-        amount_type: AmountType::Gross,
+        ..Item::default()
     });
     Ok(())
 }
@@ -176,6 +205,7 @@ mod tests {
             vat_rate: rate.map(|r| Decimal::new(r, 1)),
             item_type: "goods".into(),
             amount_type,
+            ..Item::default()
         }
     }
 

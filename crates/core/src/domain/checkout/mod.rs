@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub use items::{AmountType, Item};
 
 use super::{
-    CheckoutId, Currency, Metadata, Mode, Money, OrganizationId, SiteId, Tenant, Timestamp, TransactionId,
+    CheckoutId, Currency, DiscountId, Metadata, Mode, Money, OrganizationId, SiteId, Tenant, Timestamp,
+    TransactionId,
     outbox::{Changed, EventType, Outbox},
     site::IpnVersion,
 };
@@ -150,6 +151,17 @@ pub struct Address {
     pub phone: Option<String>,
 }
 
+/// A discount as it was applied to a checkout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedDiscount {
+    /// The discount.
+    pub id: DiscountId,
+    /// Its code, as the merchant writes it.
+    pub code: String,
+    /// What it takes off, in minor units.
+    pub amount: i64,
+}
+
 /// A checkout as it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -176,6 +188,9 @@ pub struct Checkout {
     /// The lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
+    /// The discount code that was sent; what it takes off are lines among `items`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub discount: Option<AppliedDiscount>,
     /// The shop's order number; repeated when a customer pays again.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub external_reference: String,

@@ -25,8 +25,8 @@ pub use reduce::{Applied, UpdateMismatch};
 pub use refund::{REFUNDS_MAX, Refund, RefundError, RefundRequest};
 
 use super::{
-    CheckoutId, Currency, Metadata, Mode, Money, OrganizationId, ProviderId, SiteId, Tenant, Timestamp,
-    TransactionId,
+    CheckoutId, Currency, DiscountId, Metadata, Mode, Money, OrganizationId, ProviderId, SiteId, Tenant,
+    Timestamp, TransactionId,
     checkout::{CaptureMethod, IpnTarget},
     outbox::Outbox,
     provider_account::ProviderKind,
@@ -179,6 +179,9 @@ pub struct Transaction {
     /// The shop's id of the customer.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub client_id: Option<String>,
+    /// The discount that its checkout used, a use of which it holds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub discount_id: Option<DiscountId>,
     /// Taken at once, or authorized.
     #[serde(default)]
     pub capture_method: CaptureMethod,
@@ -285,6 +288,7 @@ impl Transaction {
             invoice_number: String::new(),
             metadata: Metadata::default(),
             client_id: None,
+            discount_id: None,
             capture_method: CaptureMethod::Automatic,
             ipn: None,
             send_initiated: false,

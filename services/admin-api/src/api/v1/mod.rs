@@ -2,8 +2,10 @@
 
 pub mod checkouts;
 pub mod deliveries;
+pub mod discounts;
 pub mod events;
 pub mod organizations;
+pub mod products;
 pub mod providers;
 pub mod sites;
 pub mod transactions;
@@ -20,6 +22,8 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(transactions::router())
         .merge(sites::router())
         .merge(providers::router())
+        .merge(products::router())
+        .merge(discounts::router())
         .merge(organizations::router())
         .merge(webhook_endpoints::router())
         .merge(deliveries::router())

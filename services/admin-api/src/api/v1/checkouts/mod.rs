@@ -7,6 +7,8 @@ mod list;
 mod patch;
 mod request;
 
+pub(super) use request::Pairs;
+
 use gateway_core::{
     app::{App, AppError, start_payment},
     domain::checkout::{Address, Checkout, Customer, Item},
@@ -43,8 +45,10 @@ pub struct CheckoutBody {
     pub amount: i64,
     /// ISO 4217.
     pub currency: String,
-    /// The lines.
+    /// The lines, those of a discount code included.
     pub items: Vec<ItemBody>,
+    /// The discount code that was sent.
+    pub discount: Option<AppliedDiscountBody>,
     /// The shop's order number.
     pub external_reference: String,
     /// The shop's invoice number.
@@ -82,6 +86,18 @@ pub struct CheckoutBody {
     pub updated_at: String,
 }
 
+/// A discount as it was applied.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedDiscountBody {
+    /// The discount.
+    pub discount_id: String,
+    /// Its code.
+    pub code: String,
+    /// What it takes off, in minor units: a line of the type `discount` per tax rate.
+    pub amount: i64,
+}
+
 /// A line.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -100,6 +116,8 @@ pub struct ItemBody {
     pub item_type: String,
     /// `gross` or `net`.
     pub amount_type: &'static str,
+    /// The product that it was copied from.
+    pub product_id: Option<String>,
 }
 
 /// A checkout as the API shows it, its customer opened.
@@ -118,6 +136,11 @@ fn shown(checkout: &Checkout, customer: Customer, payment_url: String) -> Checko
         amount: checkout.amount,
         currency: checkout.currency.to_string(),
         items: checkout.items.iter().map(item).collect(),
+        discount: checkout.discount.as_ref().map(|applied| AppliedDiscountBody {
+            discount_id: applied.id.to_string(),
+            code: applied.code.clone(),
+            amount: applied.amount,
+        }),
         external_reference: checkout.external_reference.clone(),
         invoice_number: checkout.invoice_number.clone(),
         email: customer.email,
@@ -150,6 +173,7 @@ fn item(item: &Item) -> ItemBody {
             AmountType::Gross => "gross",
             AmountType::Net => "net",
         },
+        product_id: item.product_id.map(|id| id.to_string()),
     }
 }
 

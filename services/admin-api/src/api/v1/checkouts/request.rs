@@ -5,7 +5,7 @@ use std::fmt;
 use gateway_core::{
     app::create_checkout::{Expiry, NewCheckout},
     domain::{
-        Metadata, Timestamp,
+        Metadata, ProductId, Timestamp,
         checkout::{self, AmountType, CaptureMethod, Customer},
         metadata::Pair,
     },
@@ -53,9 +53,11 @@ pub struct CreateCheckout {
     items: Option<Vec<NewItem>>,
     /// Another name of `items`.
     line_items: Option<Vec<NewItem>>,
-    /// Not available yet.
+    /// A product of the library: shorthand for one item of it.
     product_id: Option<Text>,
-    /// Not available yet.
+    /// Taken off `amount` (or the sum of `items`): what is answered as `amount` is what is left to pay. A code
+    /// that is unknown, spent, or not for this order is refused with 422. A use is claimed when a payment
+    /// starts, and given back when it ends unpaid.
     discount_code: Option<Text>,
     /// Billing address.
     #[serde(default, deserialize_with = "object_or_nothing")]
@@ -95,7 +97,7 @@ pub struct NewItem {
     item_type: Option<Text>,
     /// `gross` (the default) or `net`.
     amount_type: Option<Text>,
-    /// Not available yet.
+    /// A product of the library, in place of all but `quantity`: it is copied as it is now.
     product_id: Option<Text>,
     /// A product told on the spot, in place of `name`, `description` and `unitPrice`.
     #[serde(default, deserialize_with = "object_or_nothing")]
@@ -110,7 +112,8 @@ pub struct NewProduct {
     name: Option<Text>,
     /// More about it.
     description: Option<Text>,
-    /// A picture (http or https).
+    /// A picture (png, jpeg or webp over https, at most 5 MiB). It is fetched once, made small, and shown on
+    /// the checkout page.
     image_url: Option<Text>,
     /// Minor units for one.
     unit_price: Option<Whole>,
@@ -180,11 +183,7 @@ impl CreateCheckout {
     /// What the use case takes.
     pub fn into_new(self) -> Result<NewCheckout, ApiError> {
         let mut problems = Vec::new();
-        for (field, given) in [("productId", &self.product_id), ("discountCode", &self.discount_code)] {
-            if Text::given(given.clone()).is_some() {
-                problems.push(not_available(field));
-            }
-        }
+        let product_id = product_id(self.product_id, "productId", &mut problems);
         let capture_method = match Text::given(self.capture_method).as_deref() {
             None | Some("automatic") => CaptureMethod::Automatic,
             Some("manual") => CaptureMethod::Manual,
@@ -195,8 +194,10 @@ impl CreateCheckout {
         };
         let expiry = expiry(Text::given(self.expires_at), self.expires_in, &mut problems);
         let items = self.items.filter(|items| !items.is_empty()).or(self.line_items).unwrap_or_default();
-        let items = items.into_iter().enumerate().map(|(index, item)| item.into_item(index, &mut problems));
-        let items = items.collect();
+        let mut image_urls = Vec::new();
+        let items = items.into_iter().enumerate();
+        let items =
+            items.map(|(index, item)| item.into_item(index, &mut image_urls, &mut problems)).collect();
         if !problems.is_empty() {
             return Err(ApiError::bad_request(problems));
         }
@@ -209,6 +210,9 @@ impl CreateCheckout {
             amount: self.amount.map(|amount| amount.0),
             currency: Text::given(self.currency),
             items,
+            product_id,
+            image_urls,
+            discount_code: Text::given(self.discount_code),
             external_reference: Text::given(self.external_reference),
             invoice_number: Text::given(self.invoice_number),
             customer,
@@ -224,8 +228,18 @@ impl CreateCheckout {
     }
 }
 
-fn not_available(field: impl Into<String>) -> FieldProblem {
-    FieldProblem::new(field, "is not available in this version: leave it out")
+fn product_id(
+    given: Option<Text>,
+    field: impl Into<String>,
+    problems: &mut Vec<FieldProblem>,
+) -> Option<ProductId> {
+    match Text::given(given)?.trim().parse::<ProductId>() {
+        Ok(id) => Some(id),
+        Err(error) => {
+            problems.push(FieldProblem::new(field, error.to_string()));
+            None
+        }
+    }
 }
 
 fn expiry(at: Option<String>, seconds: Option<Whole>, problems: &mut Vec<FieldProblem>) -> Option<Expiry> {
@@ -248,14 +262,44 @@ fn expiry(at: Option<String>, seconds: Option<Whole>, problems: &mut Vec<FieldPr
 }
 
 impl NewItem {
-    fn into_item(self, index: usize, problems: &mut Vec<FieldProblem>) -> checkout::Item {
+    /// Fields that a product of the library brings along, as far as they were sent.
+    fn beside_product(&self) -> [(&'static str, bool); 7] {
+        let given = |text: &Option<Text>| Text::given(text.clone()).is_some();
+        [
+            ("name", given(&self.name)),
+            ("description", given(&self.description)),
+            ("unitPrice", self.unit_price.is_some()),
+            ("vatRate", self.vat_rate.is_some()),
+            ("itemType", given(&self.item_type)),
+            ("amountType", given(&self.amount_type)),
+            ("productData", self.product_data.is_some()),
+        ]
+    }
+
+    fn into_item(
+        self,
+        index: usize,
+        image_urls: &mut Vec<(usize, String)>,
+        problems: &mut Vec<FieldProblem>,
+    ) -> checkout::Item {
         let field = |name: &str| format!("items[{index}].{name}");
-        if Text::given(self.product_id).is_some() {
-            problems.push(not_available(field("productId")));
+        if Text::given(self.product_id.clone()).is_some() {
+            for (name, _) in self.beside_product().into_iter().filter(|(_, is_there)| *is_there) {
+                problems.push(FieldProblem::new(field(name), "must not be combined with productId"));
+            }
+            if self.quantity.is_none() {
+                problems.push(FieldProblem::new(field("quantity"), "is required: a whole number"));
+            }
+            return checkout::Item {
+                product_id: product_id(self.product_id, field("productId"), problems),
+                quantity: self.quantity.map_or(0, |number| number.0),
+                ..checkout::Item::default()
+            };
         }
         let (name, description, unit_price, price_field) = match self.product_data {
             Some(product) => {
-                check_image(product.image_url, &field("productData.imageUrl"), problems);
+                let image = check_image(product.image_url, &field("productData.imageUrl"), problems);
+                image_urls.extend(image.map(|url| (index, url)));
                 (product.name, product.description, product.unit_price, "productData.unitPrice")
             }
             None => (self.name, self.description, self.unit_price, "unitPrice"),
@@ -284,16 +328,23 @@ impl NewItem {
             vat_rate: self.vat_rate.map(|rate| rate.0),
             item_type: Text::given(self.item_type).unwrap_or_default(),
             amount_type,
+            ..checkout::Item::default()
         }
     }
 }
 
-fn check_image(address: Option<Text>, field: &str, problems: &mut Vec<FieldProblem>) {
-    let Some(text) = Text::given(address) else { return };
+/// Longest address of a picture, in bytes.
+const IMAGE_URL_BYTES_MAX: usize = 2048;
+
+/// Whether it may be fetched is for the worker to find out: an order does not fail for its picture.
+fn check_image(address: Option<Text>, field: &str, problems: &mut Vec<FieldProblem>) -> Option<String> {
+    let text = Text::given(address)?;
     let is_web = url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-    if !is_web {
-        problems.push(FieldProblem::new(field, "must be an absolute http or https URL"));
+    if !is_web || text.len() > IMAGE_URL_BYTES_MAX {
+        let problem = "must be an absolute http or https URL of at most 2048 bytes";
+        problems.push(FieldProblem::new(field, problem));
     }
+    Some(text)
 }
 
 impl NewAddress {
@@ -364,14 +415,22 @@ mod tests {
             (r#"{"amount": "4900"}"#, "amount"),
             (r#"{"items": [{"quantity": 1, "unitPrice": 1.5}]}"#, "items[0].unitPrice"),
             (r#"{"items": [{"unitPrice": 1}]}"#, "items[0].quantity"),
-            (r#"{"items": [{"quantity": 1, "unitPrice": 1, "productId": "x"}]}"#, "items[0].productId"),
+            (r#"{"items": [{"quantity": 1, "productId": "x"}]}"#, "items[0].productId"),
             (r#"{"items": [{"quantity": 1, "unitPrice": 1, "amountType": "x"}]}"#, "items[0].amountType"),
             (
                 r#"{"items": [{"quantity": 1, "productData": {"name": "x"}}]}"#,
                 "items[0].productData.unitPrice",
             ),
-            (r#"{"productId": "650000000000000000000001"}"#, "productId"),
-            (r#"{"discountCode": "TEN"}"#, "discountCode"),
+            (r#"{"productId": "mug"}"#, "productId"),
+            (r#"{"items": [{"productId": "650000000000000000000001"}]}"#, "items[0].quantity"),
+            (
+                r#"{"items": [{"productId": "650000000000000000000001", "quantity": 1, "vatRate": 7}]}"#,
+                "items[0].vatRate",
+            ),
+            (
+                r#"{"items": [{"quantity": 1, "productData": {"name": "x", "unitPrice": 1, "imageUrl": "x"}}]}"#,
+                "items[0].productData.imageUrl",
+            ),
             (r#"{"captureMethod": "later"}"#, "captureMethod"),
             (r#"{"expiresAt": "tomorrow"}"#, "expiresAt"),
             (r#"{"expiresAt": "2030-01-31T12:00:00Z", "expiresIn": 3600}"#, "expiresIn"),

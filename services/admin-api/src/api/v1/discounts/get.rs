@@ -1,0 +1,27 @@
+//! `GET /v1/discounts/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::settings::discounts, domain::DiscountId};
+use web_kit::{ApiError, Json, Path};
+
+use super::{DiscountBody, body};
+use crate::{
+    authority::{ApiKey, DiscountRead},
+    state::AppState,
+};
+
+/// Read a discount.
+#[utoipa::path(
+    get, path = "/discounts/{id}", tag = "discounts", operation_id = "getDiscount",
+    params(("id" = String, Path, description = "The discount.")),
+    responses((status = 200, description = "The discount.", body = DiscountBody)),
+    extensions(("x-required-scope" = json!("discount:read"))),
+)]
+pub async fn get_discount(
+    State(state): State<AppState>,
+    key: ApiKey<DiscountRead>,
+    Path(id): Path<DiscountId>,
+) -> Result<Json<DiscountBody>, ApiError> {
+    let discount = discounts::get(&state.app, key.tenant(), id).await?;
+    Ok(Json(body(&state.app, &discount).await?))
+}

@@ -1,0 +1,32 @@
+//! `PATCH /v1/discounts/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::settings::discounts, domain::DiscountId};
+use web_kit::{ApiError, Json, Path};
+
+use super::{DiscountBody, body, create::DiscountInput};
+use crate::{
+    authority::{ApiKey, DiscountWrite},
+    state::AppState,
+};
+
+/// Change a discount.
+///
+/// Checkouts that exist keep what was taken off when they were made. Limits, and whether it is active, count
+/// for payments that start from now on.
+#[utoipa::path(
+    patch, path = "/discounts/{id}", tag = "discounts", operation_id = "updateDiscount",
+    params(("id" = String, Path, description = "The discount.")),
+    request_body = DiscountInput,
+    responses((status = 200, description = "The discount.", body = DiscountBody)),
+    extensions(("x-required-scope" = json!("discount:write"))),
+)]
+pub async fn update_discount(
+    State(state): State<AppState>,
+    key: ApiKey<DiscountWrite>,
+    Path(id): Path<DiscountId>,
+    Json(input): Json<DiscountInput>,
+) -> Result<Json<DiscountBody>, ApiError> {
+    let discount = discounts::update(&state.app, key.tenant(), id, input.into_settings()).await?;
+    Ok(Json(body(&state.app, &discount).await?))
+}

@@ -1,0 +1,27 @@
+//! `GET /v1/products/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::settings::products, domain::ProductId};
+use web_kit::{ApiError, Json, Path};
+
+use super::ProductBody;
+use crate::{
+    authority::{ApiKey, ProductRead},
+    state::AppState,
+};
+
+/// Read a product.
+#[utoipa::path(
+    get, path = "/products/{id}", tag = "products", operation_id = "getProduct",
+    params(("id" = String, Path, description = "The product.")),
+    responses((status = 200, description = "The product.", body = ProductBody)),
+    extensions(("x-required-scope" = json!("product:read"))),
+)]
+pub async fn get_product(
+    State(state): State<AppState>,
+    key: ApiKey<ProductRead>,
+    Path(id): Path<ProductId>,
+) -> Result<Json<ProductBody>, ApiError> {
+    let product = products::get(&state.app, key.tenant(), id).await?;
+    Ok(Json(ProductBody::from(&product)))
+}

@@ -1,0 +1,31 @@
+//! `PATCH /v1/products/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::settings::products, domain::ProductId};
+use web_kit::{ApiError, Json, Path};
+
+use super::{ProductBody, create::ProductInput};
+use crate::{
+    authority::{ApiKey, ProductWrite},
+    state::AppState,
+};
+
+/// Change a product.
+///
+/// Checkouts keep the copies that they took: a new price counts for new checkouts only.
+#[utoipa::path(
+    patch, path = "/products/{id}", tag = "products", operation_id = "updateProduct",
+    params(("id" = String, Path, description = "The product.")),
+    request_body = ProductInput,
+    responses((status = 200, description = "The product.", body = ProductBody)),
+    extensions(("x-required-scope" = json!("product:write"))),
+)]
+pub async fn update_product(
+    State(state): State<AppState>,
+    key: ApiKey<ProductWrite>,
+    Path(id): Path<ProductId>,
+    Json(input): Json<ProductInput>,
+) -> Result<Json<ProductBody>, ApiError> {
+    let product = products::update(&state.app, key.tenant(), id, input.into_settings()).await?;
+    Ok(Json(ProductBody::from(&product)))
+}
