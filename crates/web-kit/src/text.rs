@@ -49,6 +49,8 @@ pub struct Text {
     pub choose_method: &'static str,
     /// The chosen method cannot be used now.
     pub method_unavailable: &'static str,
+    /// No use of the discount code is left.
+    pub discount_refused: &'static str,
     /// `{shop}`; a checkout without any method.
     pub no_methods: &'static str,
     /// Method.
@@ -286,6 +288,7 @@ static EN: Text = Text {
     provider_note: "Your payment details go to the payment provider, never to the shop.",
     choose_method: "Please choose how you would like to pay.",
     method_unavailable: "This payment method is not available right now. Please choose another one.",
+    discount_refused: "The discount code has been used up in the meantime. Please go back to the shop and order again.",
     no_methods: "There is no payment method for this order at the moment. Please contact {shop}.",
     method_card: "Card",
     method_card_hint: "Visa, Mastercard and others",
@@ -401,6 +404,7 @@ static PT: Text = Text {
     provider_note: "Os seus dados de pagamento vão para o prestador de pagamentos, nunca para a loja.",
     choose_method: "Escolha como prefere pagar.",
     method_unavailable: "Este método de pagamento não está disponível neste momento. Escolha outro.",
+    discount_refused: "O código de desconto esgotou-se entretanto. Volte à loja e faça a encomenda de novo.",
     no_methods: "De momento não há nenhum método de pagamento para esta encomenda. Contacte {shop}.",
     method_card: "Cartão",
     method_card_hint: "Visa, Mastercard e outros",
@@ -516,6 +520,7 @@ static DE: Text = Text {
     provider_note: "Ihre Zahlungsdaten gehen an den Zahlungsdienst, nie an den Shop.",
     choose_method: "Bitte wählen Sie, wie Sie bezahlen möchten.",
     method_unavailable: "Diese Zahlungsart ist im Moment nicht verfügbar. Bitte wählen Sie eine andere.",
+    discount_refused: "Der Rabattcode ist inzwischen aufgebraucht. Bitte gehen Sie zurück zum Shop und bestellen Sie noch einmal.",
     no_methods: "Für diese Bestellung gibt es im Moment keine Zahlungsart. Bitte wenden Sie sich an {shop}.",
     method_card: "Karte",
     method_card_hint: "Visa, Mastercard und andere",
@@ -631,6 +636,7 @@ static FR: Text = Text {
     provider_note: "Vos données de paiement vont au prestataire de paiement, jamais à la boutique.",
     choose_method: "Veuillez choisir un moyen de paiement.",
     method_unavailable: "Ce moyen de paiement n’est pas disponible pour le moment. Veuillez en choisir un autre.",
+    discount_refused: "Le code de remise a été épuisé entre-temps. Veuillez retourner à la boutique et recommencer la commande.",
     no_methods: "Aucun moyen de paiement n’est disponible pour cette commande. Veuillez contacter {shop}.",
     method_card: "Carte bancaire",
     method_card_hint: "Visa, Mastercard et autres",
@@ -746,6 +752,7 @@ static ES: Text = Text {
     provider_note: "Sus datos de pago van al proveedor de pagos, nunca a la tienda.",
     choose_method: "Elija cómo desea pagar.",
     method_unavailable: "Este método de pago no está disponible en este momento. Elija otro.",
+    discount_refused: "El código de descuento se ha agotado mientras tanto. Vuelva a la tienda y haga el pedido de nuevo.",
     no_methods: "Por ahora no hay ningún método de pago para este pedido. Póngase en contacto con {shop}.",
     method_card: "Tarjeta",
     method_card_hint: "Visa, Mastercard y otras",

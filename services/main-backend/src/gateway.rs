@@ -1,14 +1,16 @@
 //! What the handlers of all listeners share.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use gateway_core::app::{App, apply};
-use gateway_core::domain::TransactionId;
+use gateway_core::app::{App, apply, images};
+use gateway_core::domain::checkout::Checkout;
 use gateway_core::domain::transaction::Transaction;
+use gateway_core::domain::{ImageId, TransactionId};
 use moka::future::Cache;
 use tokio_util::sync::CancellationToken;
 use web_kit::rate_limit::{RateConfig, RateLimits};
@@ -58,6 +60,16 @@ impl Gateway {
             limits: RateLimits::new(rates),
             stop,
             confirmed: Cache::builder().max_capacity(100_000).time_to_live(CONFIRM_EVERY).build(),
+        })
+    }
+
+    /// The pictures of a checkout that can be shown; no query where it has none. A page does without where
+    /// that fails.
+    pub(crate) async fn images_of(&self, checkout: &Checkout) -> HashSet<ImageId> {
+        let wanted = checkout.items.iter().filter_map(|item| item.image_id);
+        images::ready(&self.app, checkout.tenant(), wanted).await.unwrap_or_else(|error| {
+            tracing::warn!(checkout = %checkout.id, %error, "pictures could not be looked up");
+            HashSet::new()
         })
     }
 

@@ -6,6 +6,7 @@ pub mod checkout;
 mod config;
 mod gateway;
 mod hooks;
+mod images;
 mod live;
 mod runtime;
 mod sandbox;

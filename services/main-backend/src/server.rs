@@ -18,7 +18,7 @@ use web_kit::stack::{self, StackConfig};
 
 use crate::config::Config;
 use crate::gateway::{Gateway, Shared, limit_address};
-use crate::{checkout, hooks, runtime, sandbox};
+use crate::{checkout, hooks, images, runtime, sandbox};
 
 /// Longer than a call to a provider may take, so that starting a payment is never cut off by us.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(45);
@@ -88,7 +88,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, RunError> {
 }
 
 fn page_router(gateway: &Shared, stack: &StackConfig) -> Router {
-    let pages = checkout::router().merge(sandbox::router());
+    let pages = checkout::router().merge(sandbox::router()).merge(images::router());
     let limited = pages.layer(from_fn_with_state(Arc::clone(gateway), limit_address));
     let router = limited.with_state(Arc::clone(gateway)).merge(checkout::pages::static_files().router());
     stack::pages(router, stack, checkout::pages::error_page)

@@ -3,5 +3,6 @@
 pub mod config;
 pub mod health;
 pub mod jobs;
+pub mod picture;
 pub mod registry;
 pub mod runner;

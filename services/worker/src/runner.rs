@@ -79,10 +79,10 @@ pub async fn run(
     let internal = TcpListener::bind(config.health_listen).await?;
 
     let held = Arc::new(HeldLanes::default());
-    let sender = Sender::new(app.clone(), client, Arc::clone(&held), config.sender);
+    let sender = Sender::new(app.clone(), client.clone(), Arc::clone(&held), config.sender);
     let relay = Relay::new(app.clone(), held);
     let runner = Runner { app: app.clone(), stop: stop.clone(), tasks: TaskTracker::new() };
-    registry::start(&runner);
+    registry::start(&runner, client);
     runner.tasks.spawn(jobs::relay::run(relay, app.clone(), stop.clone()));
     runner.tasks.spawn(sender.run(stop.clone()));
     runner.tasks.spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));

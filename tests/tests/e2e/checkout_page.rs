@@ -3,7 +3,7 @@
 use gateway_core::{
     app::checkouts,
     domain::{
-        checkout::{CaptureMethod, Checkout, Item, items::AmountType},
+        checkout::{CaptureMethod, Checkout, Item},
         transaction::TransactionStatus as S,
     },
 };
@@ -308,12 +308,11 @@ async fn items_taxes_and_languages() {
     new.customer.email = Some("customer@example.com".to_owned());
     let item = |name: &str, quantity, unit_price, rate: i64| Item {
         name: Some(name.to_owned()),
-        description: String::new(),
         quantity,
         unit_price,
         vat_rate: Some(rate.into()),
         item_type: "goods".to_owned(),
-        amount_type: AmountType::Gross,
+        ..Item::default()
     };
     new.items = vec![item("Mug <b>", 2, 1190, 19), item("Book", 1, 1070, 7)];
     let checkout = front.checkout(new).await;

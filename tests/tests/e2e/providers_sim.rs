@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use gateway_core::{
     domain::{
         CheckoutId, Clock, Currency, Mode, Money, ProviderId, RefundId, SystemClock, TransactionId,
-        checkout::{AmountType, CaptureMethod, Customer, Item},
+        checkout::{CaptureMethod, Customer, Item},
         provider_account::Credentials,
         transaction::{DisputeState, NextStep, PaymentState, ProviderRef, ProviderUpdate, RefundState},
     },
@@ -54,12 +54,10 @@ pub fn start_payment(amount: i64, currency: &str, capture_method: CaptureMethod)
 pub fn item(name: &str, quantity: i64, unit_price: i64) -> Item {
     Item {
         name: Some(name.to_owned()),
-        description: String::new(),
         quantity,
         unit_price,
-        vat_rate: None,
         item_type: "goods".to_owned(),
-        amount_type: AmountType::Gross,
+        ..Item::default()
     }
 }
 

@@ -146,12 +146,10 @@ mod tests {
     fn item(name: &str, quantity: i64, unit_price: i64) -> Item {
         Item {
             name: Some(name.to_owned()),
-            description: String::new(),
             quantity,
             unit_price,
-            vat_rate: None,
             item_type: "goods".to_owned(),
-            amount_type: AmountType::Gross,
+            ..Item::default()
         }
     }
 

@@ -163,6 +163,8 @@ impl Shell {
 /// One line of the order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
+    /// The path of its picture on our own origin.
+    pub image: Option<String>,
     /// What it is.
     pub name: String,
     /// Quantity and price, such as `2 × €12.50`.

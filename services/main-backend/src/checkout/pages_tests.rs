@@ -23,6 +23,7 @@ fn euro(minor: i64, lang: Lang) -> String {
 fn order(lang: Lang) -> Order {
     let text = Text::of(lang);
     let line = |name: &str, detail: Option<String>, minor| Line {
+        image: None,
         name: name.to_owned(),
         detail,
         amount: euro(minor, lang),
@@ -107,6 +108,7 @@ impl PayPage {
         large.order.total = euro(123_456_789, lang);
         for number in 2..=12 {
             large.order.lines.push(Line {
+                image: (number % 2 == 0).then(|| "/images/650000000000000000000001".to_owned()),
                 name: format!("Article {number} with a description that needs a second line on phones"),
                 detail: Some(format!("{number} × {}", euro(999, lang))),
                 amount: euro(999 * number, lang),

@@ -77,6 +77,7 @@ async fn explain(view: &View, provider: ProviderId, error: AppError) -> Result<R
         AppError::Conflict { code, .. } if code.starts_with("CHECKOUT_") => {
             return Ok(Redirect::to(&view.path()).into_response());
         }
+        AppError::Unusable { code, .. } if code.starts_with("DISCOUNT_CODE_") => view.text().discount_refused,
         AppError::Conflict { .. } => view.text().reason_unknown,
         AppError::Provider { .. } | AppError::Invalid(_) => {
             tracing::info!(checkout = %view.checkout.id, %provider, %error, "a method could not be used");

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::response::{IntoResponse, Response};
 use gateway_core::app::AppError;
-use gateway_core::domain::checkout::{Checkout, items};
+use gateway_core::domain::checkout::{
+    Checkout,
+    items::{self, DISCOUNT_TYPE},
+};
 use gateway_core::domain::money::Currency;
 use gateway_core::domain::transaction::Transaction;
 use gateway_core::domain::{ProviderId, Timestamp};
@@ -25,9 +28,6 @@ use crate::gateway::Shared;
 
 /// Longest code looked up, in bytes.
 const CODE_BYTES_MAX: usize = 64;
-
-/// The type of items that stand for a discount.
-const DISCOUNT_TYPE: &str = "discount";
 
 /// What a browser sends along.
 pub(crate) struct Browser {
@@ -184,7 +184,7 @@ impl View {
             offered.iter().map(|provider| methods::option(provider, chosen, text)).collect();
         Ok(PayPage {
             shell: self.shell(),
-            order: self.order()?,
+            order: self.order().await?,
             methods,
             form_action: self.pay_path(),
             session_public_id: self.checkout.public_id.clone(),
@@ -194,15 +194,24 @@ impl View {
         })
     }
 
-    fn order(&self) -> Result<Order, ApiError> {
+    async fn order(&self) -> Result<Order, ApiError> {
         let checkout = &self.checkout;
+        let images = self.gateway.images_of(checkout).await;
+        let code = checkout.discount.as_ref().map(|discount| discount.code.as_str());
         let left = checkout.expires_at.since(self.gateway.app.now()).as_secs();
         Ok(Order {
             total: self.total(),
             reference: self.reference(),
             ends_at: checkout.expires_at.to_string(),
             seconds_left: i64::try_from(left).unwrap_or(i64::MAX),
-            lines: checkout.items.iter().map(|item| line(item, checkout.currency, &self.shell)).collect(),
+            lines: checkout
+                .items
+                .iter()
+                .map(|item| Line {
+                    image: item.image_id.filter(|id| images.contains(id)).map(crate::images::path),
+                    ..line(item, code, checkout.currency, &self.shell)
+                })
+                .collect(),
             sums: self.sums()?,
         })
     }
@@ -236,13 +245,17 @@ fn amount(minor: i64, currency: Currency, locale: Locale) -> String {
     format_amount(minor, currency.code(), exponent, locale)
 }
 
-fn line(item: &items::Item, currency: Currency, shell: &Shell) -> Line {
+/// `code` is the discount code, whose lines bear its name alone.
+fn line(item: &items::Item, code: Option<&str>, currency: Currency, shell: &Shell) -> Line {
     let write = |minor| amount(minor, currency, shell.locale);
+    let is_discount = item.item_type == DISCOUNT_TYPE;
     let name = match item.title() {
-        "" if item.item_type == DISCOUNT_TYPE => shell.text().discount.to_owned(),
+        "" if is_discount => shell.text().discount.to_owned(),
+        title if is_discount && code == Some(title) => format!("{} · {title}", shell.text().discount),
         title => title.to_owned(),
     };
     Line {
+        image: None,
         name,
         detail: (item.quantity != 1).then(|| format!("{} × {}", item.quantity, write(item.unit_price))),
         amount: write(item.line_amount().unwrap_or_default()),
@@ -275,16 +288,17 @@ mod tests {
         let shell = Shell { locale: Locale::ENGLISH, nonce: Nonce::fixed("x"), shop: None, test_mode: true };
         let item = |quantity, item_type: &str, name: &str| items::Item {
             name: Some(name.to_owned()),
-            description: String::new(),
             quantity,
             unit_price: 1250,
-            vat_rate: None,
             item_type: item_type.to_owned(),
-            amount_type: items::AmountType::Gross,
+            ..items::Item::default()
         };
-        let two = line(&item(2, "goods", "Mug"), Currency::EUR, &shell);
+        let two = line(&item(2, "goods", "Mug"), None, Currency::EUR, &shell);
         assert_eq!((two.detail.as_deref(), two.amount.as_str()), (Some("2 × €12.50"), "€25.00"));
-        assert_eq!(line(&item(1, "goods", "Mug"), Currency::EUR, &shell).detail, None);
-        assert_eq!(line(&item(1, "discount", ""), Currency::EUR, &shell).name, "Discount");
+        assert_eq!(line(&item(1, "goods", "Mug"), None, Currency::EUR, &shell).detail, None);
+        let named = |title, code| line(&item(1, "discount", title), code, Currency::EUR, &shell).name;
+        assert_eq!(named("", None), "Discount");
+        assert_eq!(named("SPRING", Some("SPRING")), "Discount · SPRING");
+        assert_eq!(named("Loyal customer", Some("SPRING")), "Loyal customer", "the shop's own words");
     }
 }

@@ -29,6 +29,8 @@ struct CheckoutView {
     amount: i64,
     currency: String,
     items: Vec<ItemView>,
+    /// The discount code, whose lines are among the items.
+    discount: Option<DiscountView>,
     taxes: Vec<TaxView>,
     #[serde(skip_serializing_if = "String::is_empty")]
     external_reference: String,
@@ -51,6 +53,15 @@ struct ItemView {
     #[serde(skip_serializing_if = "String::is_empty")]
     item_type: String,
     amount_type: &'static str,
+    /// A picture on the page's own origin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_url: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct DiscountView {
+    code: String,
+    amount: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,6 +107,11 @@ async fn view(gateway: &Gateway, checkout: Checkout, site: &Site) -> Result<Chec
         let (id, kind) = (provider.id.to_string(), provider.kind.as_str());
         offered.push(ProviderView { id, kind, label: can.label, hint: can.hint });
     }
+    let images = gateway.images_of(&checkout).await;
+    let image_url = |item: &Item| {
+        let shown = item.image_id.filter(|id| images.contains(id)).map(crate::images::path)?;
+        app.urls.main_frontend.join(&shown).ok().map(String::from)
+    };
     let newest = customer::transactions_of(app, &checkout).await?.into_iter().next();
     let totals = items::totals(&checkout.items).map_err(|error| AppError::internal(error.to_string()))?;
     Ok(CheckoutView {
@@ -105,7 +121,10 @@ async fn view(gateway: &Gateway, checkout: Checkout, site: &Site) -> Result<Chec
         unpayable,
         amount: checkout.amount,
         currency: checkout.currency.to_string(),
-        items: checkout.items.iter().map(item).collect(),
+        items: checkout.items.iter().map(|item| view_of(item, image_url(item))).collect(),
+        discount: checkout
+            .discount
+            .map(|applied| DiscountView { code: applied.code, amount: applied.amount }),
         taxes: totals
             .taxes
             .iter()
@@ -130,8 +149,9 @@ const fn word(reason: Unpayable) -> &'static str {
     }
 }
 
-fn item(item: &Item) -> ItemView {
+fn view_of(item: &Item, image_url: Option<String>) -> ItemView {
     ItemView {
+        image_url,
         name: item.title().to_owned(),
         quantity: item.quantity,
         unit_price: item.unit_price,

@@ -1,6 +1,10 @@
 //! The worker's jobs. Each is a few lines around a use case; what they do is told there.
 
+mod images;
 pub mod relay;
 mod sweeps;
 
-pub use sweeps::{EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Reconciler, SandboxClock};
+pub use images::ImageFetch;
+pub use sweeps::{
+    ClaimSweep, EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Reconciler, SandboxClock,
+};

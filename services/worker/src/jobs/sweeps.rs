@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway_core::{
-    app::{App, AppError, apply, checkouts},
+    app::{App, AppError, apply, checkouts, discount_claims},
     jobs::{Job, Pass, lanes},
 };
 
@@ -30,6 +30,17 @@ impl Job for Reconciler {
     const EVERY: Duration = Duration::from_secs(1);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         Ok(Pass::of(apply::reconcile_due(app).await?, HAND))
+    }
+}
+
+/// Gives back uses of discounts that no payment holds any more.
+pub struct ClaimSweep;
+
+impl Job for ClaimSweep {
+    const NAME: &'static str = "claim_sweep";
+    const EVERY: Duration = Duration::from_secs(5);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(discount_claims::sweep(app).await?, HAND))
     }
 }
 

@@ -38,6 +38,8 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         "createProvider" => json!({ "type": "stripe", "credentials": { "apiKey": "rk_example" } }),
         "createApiKey" => json!({ "name": "Example", "scopes": ["api-key:write"] }),
         "createWebhookEndpoint" | "sendTestIpn" => json!({ "url": "https://shop.example.com/" }),
+        "createProduct" => json!({ "name": "Example", "unitPrice": 1, "currency": "EUR" }),
+        "createDiscount" => json!({ "code": "EXAMPLE", "kind": "percent", "percent": 10 }),
         "recoverDeliveries" => json!({ "siteId": shop.site, "since": "2020-01-01T00:00:00Z" }),
         "updateCheckout"
         | "updateSite"
@@ -46,6 +48,8 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         | "refundTransaction"
         | "captureTransaction"
         | "cancelTransaction"
+        | "updateProduct"
+        | "updateDiscount"
         | "toggleProvider"
         | "rotateApiKey"
         | "rotateWebhookEndpointSecret"
@@ -77,7 +81,13 @@ impl Things {
         };
         let (key, _) = api_keys::create(&door.app, shop.tenant, key, None).await.unwrap();
         let provider = shop.seed.sandbox.as_ref().unwrap().id;
+        let product = json!({ "name": "Mug", "unitPrice": 1, "currency": "EUR" });
+        let product = door.post(&shop.key, "/v1/products", &product).await.ok(201);
+        let discount = json!({ "code": "TEN", "kind": "percent", "percent": 10 });
+        let discount = door.post(&shop.key, "/v1/discounts", &discount).await.ok(201);
         Self(vec![
+            ("products", product["id"].as_str().unwrap().to_owned()),
+            ("discounts", discount["id"].as_str().unwrap().to_owned()),
             ("checkouts", transaction.checkout_id.to_string()),
             ("transactions", transaction.id.to_string()),
             ("notifications", delivery.id.to_string()),

@@ -91,8 +91,7 @@ async fn what_is_wrong_is_named() {
         (format!(r#"{{{good}, "amount": 1, "returnUrl": "javascript:alert(1)"}}"#), "returnUrl"),
         (format!(r#"{{{good}, "amount": 1, "ipnUrl": "ftp://shop.example.com/"}}"#), "ipnUrl"),
         (format!(r#"{{{good}, "amount": 1, "expiresIn": 60}}"#), "expiresIn"),
-        (format!(r#"{{{good}, "amount": 1, "productId": "650000000000000000000001"}}"#), "productId"),
-        (format!(r#"{{{good}, "amount": 1, "discountCode": "TEN"}}"#), "discountCode"),
+        (format!(r#"{{{good}, "amount": 1, "productId": "mug"}}"#), "productId"),
         (format!(r#"{{{good}, "amount": 1, "metadata": {{"{}": "x"}}}}"#, "k".repeat(41)), "metadata"),
         (
             format!(r#"{{{good}, "items": [{{"description": "Thing", "quantity": 0, "unitPrice": 1}}]}}"#),

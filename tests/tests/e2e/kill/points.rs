@@ -157,6 +157,11 @@ pub const POINTS: &[Point] = {
     ]
 };
 
+/// Points that an order without a discount does not pass, and recoveries that it does not need: shown in
+/// `discounts.rs`.
+pub const OF_DISCOUNTS: (&[&str], &[Recovery]) =
+    (&["claim.after_insert", "claim.before_release"], &[Recovery::ClaimSweep]);
+
 /// Points by who passes them, one group per cluster; `KILL_POINT=relay` leaves only those that begin so.
 pub fn of(service: Service) -> impl Iterator<Item = &'static Point> {
     let wanted = std::env::var("KILL_POINT").unwrap_or_default();

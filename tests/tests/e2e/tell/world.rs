@@ -260,13 +260,12 @@ pub fn checkout(
     now: Timestamp,
 ) -> Checkout {
     let item = |description: &str, quantity, unit_price| Item {
-        name: None,
         description: description.to_owned(),
         quantity,
         unit_price,
         vat_rate: Some("23".parse().unwrap()),
         item_type: "goods".to_owned(),
-        amount_type: AmountType::Gross,
+        ..Item::default()
     };
     Checkout {
         id,
