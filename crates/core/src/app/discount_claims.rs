@@ -267,15 +267,13 @@ pub async fn claim(
             }
             continue;
         }
-        let wanted = |discount: &Discount| moment == Moment::Late || discount.is_wanted();
-        let discount = store.get::<Discount>(applied.id).await?.filter(wanted);
-        let Some(discount) = discount else { return Ok(Err(DiscountRefusal::NotActive)) };
-        let customer_slot = match customer_slot(&store, &discount, &user).await? {
-            Ok(slot) => slot,
+        let slots = match free(&store, applied.id, &user, moment).await? {
+            Ok(slots) => slots,
+            // The last one may have gone to another click of this very customer.
+            Err(_) if existing(&store, applied.id, Some(checkout), &user).await?.is_some() => continue,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let Some(slot) = slot(&store, &discount).await? else { return Ok(Err(DiscountRefusal::Spent)) };
-        let fresh = new_claim(app, (checkout, applied.id), transaction, &user, (slot, customer_slot));
+        let fresh = new_claim(app, (checkout, applied.id), transaction, &user, slots);
         match store.insert(&fresh).await {
             Ok(()) => return Ok(Ok(())),
             // A slot was taken meanwhile, or another click has claimed: look again.
@@ -284,6 +282,24 @@ pub async fn claim(
         }
     }
     Err(AppError::Busy)
+}
+
+/// A free slot, and one among the customer's, as they were a moment ago.
+async fn free(
+    store: &TenantStore,
+    discount: DiscountId,
+    user: &User,
+    moment: Moment,
+) -> Result<Result<(i64, Option<i64>), DiscountRefusal>, AppError> {
+    let wanted = |discount: &Discount| moment == Moment::Late || discount.is_wanted();
+    let Some(discount) = store.get::<Discount>(discount).await?.filter(wanted) else {
+        return Ok(Err(DiscountRefusal::NotActive));
+    };
+    let customer_slot = match customer_slot(store, &discount, user).await? {
+        Ok(slot) => slot,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(slot(store, &discount).await?.map(|slot| (slot, customer_slot)).ok_or(DiscountRefusal::Spent))
 }
 
 fn new_claim(
