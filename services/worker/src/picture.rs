@@ -26,6 +26,9 @@ pub enum PictureError {
     /// Not png, jpeg or webp, broken, or larger than the limits.
     #[error("not a png, jpeg or webp picture of at most {SIDE_MAX} × {SIDE_MAX} pixels: {0}")]
     Unreadable(#[from] image::ImageError),
+    /// It would take too much memory.
+    #[error("the picture has too many pixels")]
+    TooManyPixels,
     /// Noise, on purpose.
     #[error("the picture cannot be made small enough")]
     TooLarge,
@@ -40,6 +43,9 @@ pub fn shrink(file: &[u8]) -> Result<Jpeg, PictureError> {
     limits.max_alloc = Some(MEMORY_BYTES_MAX);
     reader.limits(limits);
     let mut decoder = reader.into_decoder()?;
+    if decoder.total_bytes() > MEMORY_BYTES_MAX {
+        return Err(PictureError::TooManyPixels);
+    }
     // A phone's photo lies on its side and says so.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder)?;
@@ -113,14 +119,20 @@ mod tests {
 
     #[test]
     fn a_bomb_is_refused_before_it_goes_off() {
-        // A header of 60,000 × 60,000 pixels, and hardly any data.
-        let mut bomb = encoded(&RgbaImage::new(1, 1), ImageFormat::Png);
-        bomb[16..20].copy_from_slice(&60_000_u32.to_be_bytes());
-        bomb[20..24].copy_from_slice(&60_000_u32.to_be_bytes());
-        let crc = crc32(&bomb[12..29]);
-        bomb[29..33].copy_from_slice(&crc.to_be_bytes());
-        let error = shrink(&bomb).unwrap_err().to_string();
-        assert!(error.contains("pixels"), "{error}");
+        // A header that promises many pixels, and hardly any data.
+        for side in [60_000_u32, 8192] {
+            let mut bomb = encoded(&RgbaImage::new(1, 1), ImageFormat::Png);
+            bomb[16..20].copy_from_slice(&side.to_be_bytes());
+            bomb[20..24].copy_from_slice(&side.to_be_bytes());
+            let crc = crc32(&bomb[12..29]);
+            bomb[29..33].copy_from_slice(&crc.to_be_bytes());
+            let error = shrink(&bomb).unwrap_err();
+            let is_limit = matches!(
+                error,
+                PictureError::TooManyPixels | PictureError::Unreadable(image::ImageError::Limits(_))
+            );
+            assert!(is_limit, "{side}: {error}");
+        }
         for wrong in [&b"<svg xmlns='http://www.w3.org/2000/svg'/>"[..], b"GIF89a", b"", &[0xff, 0xd8, 0xff]]
         {
             assert!(shrink(wrong).is_err());

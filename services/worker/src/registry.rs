@@ -13,5 +13,5 @@ pub fn start(runner: &Runner, client: GuardedClient) {
     runner.job(jobs::IdempotencySweep);
     runner.job(jobs::ForgottenLanes);
     runner.job(jobs::ClaimSweep);
-    runner.job(jobs::ImageFetch(client));
+    runner.job(jobs::ImageFetch::new(client));
 }

@@ -248,14 +248,14 @@ async fn a_customer_who_orders_again_takes_the_use_along() {
     world.euro_off("ONE", Some(1), Some(1)).await;
     let order =
         async |reference: &str, email: &str| world.try_order(of_customer(reference, "ONE", email)).await;
-    let older = order("ORD-1", "a@example.com").await.unwrap();
-    let old = world.begin(&older).await;
+    let earlier = order("ORD-1", "a@example.com").await.unwrap();
+    let old = world.begin(&earlier).await;
     assert_eq!(code(&order("ORD-1", "b@example.com").await), "DISCOUNT_CODE_SPENT", "somebody else");
     assert_eq!(code(&order("ORD-2", "a@example.com").await), "DISCOUNT_CODE_SPENT_BY_CUSTOMER");
-    let newer = order("ORD-1", "a@example.com").await.unwrap();
-    let new = world.begin(&newer).await;
+    let later = order("ORD-1", "a@example.com").await.unwrap();
+    let new = world.begin(&later).await;
     let claim = world.claims().await.remove(0);
-    assert_eq!((claim.checkout_id, claim.transaction_id), (newer.id, new.id));
+    assert_eq!((claim.checkout_id, claim.transaction_id), (later.id, new.id));
     // The older payment ends, and what it held is not its own any more.
     world.pretend(Transaction::COLLECTION, old.id, ended()).await;
     discount_claims::settle(&world.app, &old).await.unwrap();

@@ -7,10 +7,14 @@ use base64::Engine;
 use gateway_core::{
     app::{
         create_checkout::{NewCheckout, create_checkout},
-        settings::products::{self, ProductSettings},
+        settings::{
+            discounts::{self, DiscountSettings, Kind},
+            products::{self, ProductSettings},
+        },
     },
-    domain::{Mode, checkout::Item},
+    domain::{Mode, SiteId, Tenant, checkout::Item, image::ProductImage},
 };
+use mongodb::bson::doc;
 use serde_json::{Value, json};
 use testkit::shared_mongod;
 
@@ -110,7 +114,15 @@ async fn a_product_is_made_listed_changed_and_archived() {
         (answer.refused(400), answer.fields()),
         ("VALIDATION_FAILED", vec!["name", "unitPrice", "currency"])
     );
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_product_is_gone_and_its_number_free() {
+    let door = Door::open().await;
+    let shop = door.shop().await;
+    let numbered = json!({ "name": "Mug", "unitPrice": 1, "currency": "EUR", "sku": "MUG-1" });
+    let path = format!("/v1/products/{}", product(&door, &shop, numbered).await);
+    let cup = product(&door, &shop, mug()).await;
     assert_eq!(door.delete(&shop.key, &path).await.status, 204);
     for answer in [door.get(&shop.key, &path).await, door.delete(&shop.key, &path).await] {
         assert_eq!(answer.refused(404), "NOT_FOUND");
@@ -360,11 +372,8 @@ async fn pictures() -> (String, Arc<std::sync::atomic::AtomicU32>) {
     (address, asked)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_page_shows_pictures_and_the_discount_and_asks_nobody_else() {
-    let cluster = Cluster::start(&shared_mongod().await, "pictures").await;
-    let (shop, asked) = pictures().await;
-    let (tenant, site) = in_process::tenant(&cluster.app, Mode::Test).await;
+/// An order of a product with a picture, of two things told on the spot, and with a code.
+async fn illustrated(cluster: &Cluster, tenant: Tenant, site: SiteId, shop: &str) -> Value {
     let mug = ProductSettings {
         name: Some("Blue <Mug>".to_owned()),
         unit_price: Some(1190),
@@ -373,13 +382,13 @@ async fn the_page_shows_pictures_and_the_discount_and_asks_nobody_else() {
         ..ProductSettings::default()
     };
     let mug = products::create(&cluster.app, tenant, mug).await.unwrap();
-    let code = gateway_core::app::settings::discounts::DiscountSettings {
+    let code = DiscountSettings {
         code: Some("TENTH".to_owned()),
-        kind: Some(gateway_core::app::settings::discounts::Kind::Percent),
+        kind: Some(Kind::Percent),
         percent: Some(10.into()),
         ..Default::default()
     };
-    gateway_core::app::settings::discounts::create(&cluster.app, tenant, code).await.unwrap();
+    discounts::create(&cluster.app, tenant, code).await.unwrap();
     let told =
         |name: &str| Item { name: Some(name.to_owned()), quantity: 1, unit_price: 100, ..Item::default() };
     let new = NewCheckout {
@@ -395,7 +404,15 @@ async fn the_page_shows_pictures_and_the_discount_and_asks_nobody_else() {
         ..NewCheckout::default()
     };
     let created = create_checkout(&cluster.app, tenant, site, new, None).await.unwrap();
-    let created: Value = serde_json::from_str(&created).unwrap();
+    serde_json::from_str(&created).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_shows_pictures_and_the_discount_and_asks_nobody_else() {
+    let cluster = Cluster::start(&shared_mongod().await, "pictures").await;
+    let (shop, asked) = pictures().await;
+    let (tenant, site) = in_process::tenant(&cluster.app, Mode::Test).await;
+    let created = illustrated(&cluster, tenant, site, &shop).await;
     let page = created["paymentUrl"].as_str().unwrap();
     let origin = page.split_once("/checkout/").unwrap().0;
     let fetch = async |url: &str| cluster.http.get(url).send().await.unwrap();
@@ -434,6 +451,10 @@ async fn the_page_shows_pictures_and_the_discount_and_asks_nobody_else() {
     assert!(header("content-security-policy").contains("default-src 'none'"));
     let bytes = answer.bytes().await.unwrap();
     assert!(bytes.starts_with(&[0xff, 0xd8]) && bytes.len() < 8192, "{}", bytes.len());
+    let given_up = doc! { "url": format!("{shop}/page.html") };
+    let given_up = cluster.app.store.for_org(tenant).find_one::<ProductImage>(given_up).await;
+    let given_up = given_up.unwrap().unwrap();
+    assert_eq!((given_up.due, given_up.attempts), (None, 1), "what is no picture will not become one");
     for unknown in ["/images/650000000000000000000001", "/images/x", "/images/../checkout"] {
         assert_eq!(fetch(&format!("{origin}{unknown}")).await.status(), 404, "{unknown}");
     }

@@ -14,7 +14,7 @@ use super::{App, AppError, CONFLICT_RETRIES, Problem};
 use crate::{
     crypto::{SearchHash, normalize_email, random},
     domain::{
-        DiscountClaimId, DiscountId, Tenant, TransactionId,
+        CheckoutId, DiscountClaimId, DiscountId, Tenant, TransactionId,
         checkout::{Checkout, Customer},
         discount::{Discount, DiscountClaim, DiscountRefusal, SLOT_UNLIMITED, free_slots},
         transaction::{Failure, PaymentState, Transaction},
@@ -92,6 +92,9 @@ pub(super) fn customer_hash(app: &App, checkout: &Checkout, customer: &Customer)
     User::new(app, checkout.tenant(), email, client, None).customer.into_iter().next()
 }
 
+/// A slot of the discount, and one among its customer's where somebody is known.
+type Slots = (i64, Option<i64>);
+
 /// A slot that nobody else draws: for uses that no limit governs.
 fn unlimited_slot() -> i64 {
     random::os_rng().random_range(SLOT_UNLIMITED..i64::MAX / 2)
@@ -145,41 +148,52 @@ async fn customer_slot(
     }
 }
 
+/// A free slot, and one among the customer's, as they were a moment ago.
+async fn slots(
+    store: &TenantStore,
+    discount: &Discount,
+    user: &User,
+) -> Result<Result<Slots, DiscountRefusal>, AppError> {
+    let customer_slot = match customer_slot(store, discount, user).await? {
+        Ok(slot) => slot,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(slot(store, discount).await?.map(|slot| (slot, customer_slot)).ok_or(DiscountRefusal::Spent))
+}
+
 /// The claim of a checkout, or one that its order left behind: an older checkout's that was not paid.
 async fn existing(
     store: &TenantStore,
     discount: DiscountId,
-    checkout: Option<&Checkout>,
+    checkout: Option<CheckoutId>,
     user: &User,
 ) -> Result<Option<DiscountClaim>, AppError> {
-    if let Some(checkout) = checkout {
-        let own = doc! { "discountId": discount, "checkoutId": checkout.id };
-        if let Some(own) = store.find_one(own).await? {
-            return Ok(Some(own));
-        }
+    let own = checkout.map(|id| doc! { "checkoutId": id });
+    let of_order = user.order.as_ref().map(|order| doc! { "order": order, "kept": false });
+    let either: Vec<_> = own.into_iter().chain(of_order).collect();
+    if either.is_empty() {
+        return Ok(None);
     }
-    let Some(order) = &user.order else { return Ok(None) };
-    let older = doc! { "discountId": discount, "order": order, "kept": false };
-    let found: Option<DiscountClaim> = store.find_one(older).await?;
+    let filter = doc! { "discountId": discount, "$or": either };
+    let mut found: Vec<DiscountClaim> = store.find(filter, doc! { "_id": 1 }, 20).await?;
     // Of somebody else it stays: their uses are counted by themselves.
-    Ok(found.filter(|claim| match &claim.customer {
+    let is_theirs = |claim: &DiscountClaim| match &claim.customer {
         Some(customer) => user.customer.contains(customer),
         None => user.customer.is_empty(),
-    }))
+    };
+    let own = found.iter().position(|claim| Some(claim.checkout_id) == checkout);
+    Ok(own.or_else(|| found.iter().position(is_theirs)).map(|index| found.swap_remove(index)))
 }
 
-/// Whether a use is left for an order. Nothing is taken: between this and the claim others may come.
+/// Whether a use is left for an order that is about to be made. Nothing is taken: between this and the claim
+/// others may come.
 pub(super) async fn is_left(app: &App, discount: &Discount, user: &User) -> Result<(), AppError> {
     let store = app.store.for_org(discount.tenant());
     let has_limit = discount.max_redemptions.is_some() || discount.max_redemptions_per_customer.is_some();
     if !has_limit || existing(&store, discount.id, None, user).await?.is_some() {
         return Ok(());
     }
-    customer_slot(&store, discount, user).await?.map_err(refused)?;
-    match slot(&store, discount).await? {
-        Some(_) => Ok(()),
-        None => Err(refused(DiscountRefusal::Spent)),
-    }
+    slots(&store, discount, user).await?.map(|_| ()).map_err(refused)
 }
 
 /// A refused code as an error.
@@ -192,13 +206,10 @@ pub(super) fn refused(refusal: DiscountRefusal) -> AppError {
 pub(super) async fn refuse_spent(app: &App, checkout: &Checkout) -> Result<(), AppError> {
     let Some(applied) = &checkout.discount else { return Ok(()) };
     let (store, user) = (app.store.for_org(checkout.tenant()), User::of(app, checkout).await?);
-    if existing(&store, applied.id, Some(checkout), &user).await?.is_some() {
+    if existing(&store, applied.id, Some(checkout.id), &user).await?.is_some() {
         return Ok(());
     }
-    match store.get::<Discount>(applied.id).await? {
-        Some(discount) if discount.is_wanted() => is_left(app, &discount, &user).await,
-        _ => Err(refused(DiscountRefusal::NotActive)),
-    }
+    free(&store, applied.id, &user, Moment::Start).await?.map(|_| ()).map_err(refused)
 }
 
 /// Claims a use for a payment that was stored, and refuses where none is left: the payment is then ended
@@ -260,7 +271,7 @@ pub async fn claim(
     let Some(applied) = &checkout.discount else { return Ok(Ok(())) };
     let (store, user) = (app.store.for_org(checkout.tenant()), User::of(app, checkout).await?);
     for _ in 0..CONFLICT_RETRIES {
-        if let Some(claim) = existing(&store, applied.id, Some(checkout), &user).await? {
+        if let Some(claim) = existing(&store, applied.id, Some(checkout.id), &user).await? {
             // Written again even where nothing changes: what a fail-over would take back is no claim.
             if take_over(app, &store, &claim, checkout, transaction).await? {
                 return Ok(Ok(()));
@@ -270,7 +281,7 @@ pub async fn claim(
         let slots = match free(&store, applied.id, &user, moment).await? {
             Ok(slots) => slots,
             // The last one may have gone to another click of this very customer.
-            Err(_) if existing(&store, applied.id, Some(checkout), &user).await?.is_some() => continue,
+            Err(_) if existing(&store, applied.id, Some(checkout.id), &user).await?.is_some() => continue,
             Err(refusal) => return Ok(Err(refusal)),
         };
         let fresh = new_claim(app, (checkout, applied.id), transaction, &user, slots);
@@ -284,22 +295,18 @@ pub async fn claim(
     Err(AppError::Busy)
 }
 
-/// A free slot, and one among the customer's, as they were a moment ago.
+/// The same for a discount that is read anew.
 async fn free(
     store: &TenantStore,
     discount: DiscountId,
     user: &User,
     moment: Moment,
-) -> Result<Result<(i64, Option<i64>), DiscountRefusal>, AppError> {
+) -> Result<Result<Slots, DiscountRefusal>, AppError> {
     let wanted = |discount: &Discount| moment == Moment::Late || discount.is_wanted();
     let Some(discount) = store.get::<Discount>(discount).await?.filter(wanted) else {
         return Ok(Err(DiscountRefusal::NotActive));
     };
-    let customer_slot = match customer_slot(store, &discount, user).await? {
-        Ok(slot) => slot,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    Ok(slot(store, &discount).await?.map(|slot| (slot, customer_slot)).ok_or(DiscountRefusal::Spent))
+    slots(store, &discount, user).await
 }
 
 fn new_claim(
@@ -307,7 +314,7 @@ fn new_claim(
     (checkout, discount_id): (&Checkout, DiscountId),
     transaction_id: TransactionId,
     user: &User,
-    (slot, customer_slot): (i64, Option<i64>),
+    (slot, customer_slot): Slots,
 ) -> DiscountClaim {
     let now = app.now();
     DiscountClaim {
@@ -319,7 +326,7 @@ fn new_claim(
         checkout_id: checkout.id,
         order: user.order.clone(),
         transaction_id,
-        customer: user.customer.first().cloned(),
+        customer: user.customer.first().copied(),
         customer_slot,
         kept: false,
         due: Some(now + scaled(FIRST_LOOK)),

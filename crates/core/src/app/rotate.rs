@@ -254,9 +254,11 @@ async fn rehash_claims(app: &App, tenant: Tenant) -> Result<u64, AppError> {
             let Some(claim) = store.get::<DiscountClaim>(id).await? else { continue };
             let Some(checkout) = store.get::<Checkout>(claim.checkout_id).await? else { continue };
             let customer = start_payment::customer_of(app, &checkout).await?;
-            let update = match discount_claims::customer_hash(app, &checkout, &customer) {
-                Some(hash) => doc! { "$set": { "customer": binary(hash.to_bytes().to_vec()) } },
-                None => doc! { "$unset": { "customer": "", "customerSlot": "" } },
+            let hash = discount_claims::customer_hash(app, &checkout, &customer);
+            let update = if let Some(hash) = hash {
+                doc! { "$set": { "customer": binary(hash.to_bytes().to_vec()) } }
+            } else {
+                doc! { "$unset": { "customer": "", "customerSlot": "" } }
             };
             if store.update::<DiscountClaim>(id, doc! { "customer": old.clone() }, update).await? {
                 rewritten += 1;

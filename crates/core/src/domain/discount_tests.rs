@@ -107,9 +107,10 @@ fn only_the_products_meant_are_reduced() {
 #[test]
 fn what_does_not_fit_is_refused_with_its_reason() {
     use DiscountRefusal as R;
+    type Spoil = fn(&mut Discount);
     let items = [item(1, 1000, None, AmountType::Gross)];
     let second = std::time::Duration::from_secs(1);
-    let cases: [(R, fn(&mut Discount)); 8] = [
+    let cases: [(R, Spoil); 8] = [
         (R::Unknown, |d| d.archived_at = Some(NOW)),
         (R::NotActive, |d| d.active = false),
         (R::NotStarted, |d| d.starts_at = Some(Timestamp::from_millis(NOW.millis() + 1))),
@@ -186,7 +187,9 @@ proptest! {
     #[test]
     fn no_rate_is_reduced_below_zero(
         items in lines().prop_map(|mut items| {
-            items.iter_mut().for_each(|item| item.unit_price = item.unit_price.abs());
+            for item in &mut items {
+                item.unit_price = item.unit_price.abs();
+            }
             items
         }),
         value in values(),

@@ -134,10 +134,7 @@ fn representable_lines<'a>(payment: &'a StartPayment, title: &'a str, total: i64
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::domain::{
-        Currency,
-        checkout::{AmountType, Item},
-    };
+    use gateway_core::domain::{Currency, checkout::Item};
     use proptest::prelude::*;
 
     use super::*;

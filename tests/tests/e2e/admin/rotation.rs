@@ -5,13 +5,14 @@ use gateway_core::{
         App,
         authenticate::authenticate,
         create_checkout::create_checkout,
+        discount_claims,
         list::{self, CheckoutFilter},
         rotate::{self, Leftovers},
-        settings::{endpoints, sites},
+        settings::{discounts, endpoints, sites},
         start_payment::customer_of,
     },
     config::CommonConfig,
-    domain::{Mode, checkout::Checkout},
+    domain::{Mode, SiteId, Tenant, checkout::Checkout},
     store::list::PageRequest,
 };
 use testkit::shared_mongod;
@@ -28,7 +29,7 @@ async fn with(config: &CommonConfig, keys: [&str; 3]) -> App {
     in_process::app(&config).await
 }
 
-async fn emails(app: &App, tenant: gateway_core::domain::Tenant) -> Vec<String> {
+async fn emails(app: &App, tenant: Tenant) -> Vec<String> {
     let filter = CheckoutFilter { email: Some("A@example.com".to_owned()), ..CheckoutFilter::default() };
     let found = list::checkouts(app, tenant, &filter, &PAGE).await.unwrap();
     let mut emails = Vec::new();
@@ -36,6 +37,14 @@ async fn emails(app: &App, tenant: gateway_core::domain::Tenant) -> Vec<String> 
         emails.push(customer_of(app, checkout).await.unwrap().email.unwrap());
     }
     emails
+}
+
+/// What a customer is told who sends a code for the second time.
+async fn again(app: &App, tenant: Tenant, site: SiteId) -> &'static str {
+    let mut new = in_process::ten_euros("ORD-2");
+    new.customer.email = Some("a@example.com".to_owned());
+    new.discount_code = Some("ONCE".to_owned());
+    create_checkout(app, tenant, site, new, None).await.unwrap_err().code()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,7 +57,21 @@ async fn every_key_rotates_online_and_verify_says_when_it_is_done() {
     new.customer.email = Some("a@example.com".to_owned());
     new.return_url = Some("https://shop.example.com/thanks".to_owned());
     new.ipn_url = Some("https://shop.example.com/ipn".to_owned());
+    let code = discounts::DiscountSettings {
+        code: Some("ONCE".to_owned()),
+        kind: Some(discounts::Kind::Percent),
+        percent: Some(10.into()),
+        max_redemptions_per_customer: Some(Some(1)),
+        ..Default::default()
+    };
+    discounts::create(&old, tenant, code).await.unwrap();
+    new.discount_code = Some("ONCE".to_owned());
     create_checkout(&old, tenant, site, new, None).await.unwrap();
+    let order =
+        old.store.for_org(tenant).find_one::<Checkout>(mongodb::bson::doc! {}).await.unwrap().unwrap();
+    let payment = gateway_core::domain::TransactionId::generate();
+    let claimed = discount_claims::claim(&old, &order, payment, discount_claims::Moment::Start).await;
+    claimed.unwrap().unwrap();
     let secret = sites::secrets(&old, tenant, site).await.unwrap().current;
     sites::regenerate_secret(&old, tenant, site, Some(old.now() + std::time::Duration::from_hours(1)))
         .await
@@ -71,13 +94,14 @@ async fn every_key_rotates_online_and_verify_says_when_it_is_done() {
     app.store.keys().rotate_data_key(tenant.organization).await.unwrap();
     let left = rotate::verify(&app).await.unwrap();
     // The data key was wrapped anew with the rotation; checkout 3, site 2, endpoint 3 fields.
-    assert_eq!((left.system, left.sealed, left.search, left.api_keys), (0, 8, 1, 1), "{left:?}");
+    assert_eq!((left.system, left.sealed, left.search, left.api_keys), (0, 8, 2, 1), "{left:?}");
+    assert_eq!(again(&app, tenant, site).await, "DISCOUNT_CODE_SPENT_BY_CUSTOMER");
     assert!(!rotate::drop_old_data_keys(&app, tenant.organization).await.unwrap(), "still needed");
     assert_eq!(emails(&app, tenant).await, ["a@example.com"], "found under the old search key");
 
     assert_eq!(rotate::reseal(&app, tenant.organization).await.unwrap(), 3);
     assert_eq!(rotate::reseal(&app, tenant.organization).await.unwrap(), 0);
-    assert_eq!(rotate::rehash_search(&app, tenant.organization).await.unwrap(), 1);
+    assert_eq!(rotate::rehash_search(&app, tenant.organization).await.unwrap(), 2);
     let left = rotate::verify(&app).await.unwrap();
     assert_eq!(left, Leftovers { api_keys: 1, ..Leftovers::default() });
     authenticate(&app, token.expose(), "127.0.0.1".parse().unwrap()).await.unwrap();
@@ -88,6 +112,7 @@ async fn every_key_rotates_online_and_verify_says_when_it_is_done() {
     let fresh = [3, 4, 5].map(|index| format!("2:{}", hex[index]));
     let app = with(&config, [&fresh[0], &fresh[1], &fresh[2]]).await;
     assert_eq!(emails(&app, tenant).await, ["a@example.com"]);
+    assert_eq!(again(&app, tenant, site).await, "DISCOUNT_CODE_SPENT_BY_CUSTOMER");
     assert_eq!(sites::secrets(&app, tenant, site).await.unwrap().current, secret);
     let endpoint = endpoints::get(&app, tenant, endpoint.id).await.unwrap();
     assert_eq!(endpoints::url(&app, &endpoint).await.unwrap(), "https://shop.example.com/events");
