@@ -16,7 +16,7 @@ use gateway_core::{
     domain::{
         CheckoutId, Clock, Currency, EndpointId, Metadata, Mode, Money, OrganizationId, SiteId, SystemClock,
         Tenant, Timestamp, TransactionId,
-        checkout::{AmountType, CaptureMethod, Checkout, CheckoutStatus, IpnTarget, Item},
+        checkout::{CaptureMethod, Checkout, CheckoutStatus, IpnTarget, Item},
         delivery::{Delivery, DeliveryState},
         endpoint::WebhookEndpoint,
         metadata::Pair,
