@@ -32,6 +32,14 @@ pub const POINTS: &[&str] = &[
     "deliver.after_send",
     "deliver.after_save",
     "complete.after_load",
+    "invoice.after_draft",
+    "number.after_claim",
+    "number.before_save",
+    "number.after_save",
+    "credit.after_decide",
+    "credit.after_request",
+    "render.after_render",
+    "render.after_store",
     "resend.after_update",
 ];
 

@@ -1,6 +1,7 @@
 //! The worker: tells merchants, and picks up what a crash or a silence left behind.
 
 pub mod config;
+pub mod documents;
 pub mod health;
 pub mod jobs;
 pub mod registry;

@@ -45,6 +45,11 @@ scopes! {
     DeliveryWrite => "delivery:write", "Resend and recover deliveries.";
     EventRead => "event:read", "List and read provider events.";
     EventWrite => "event:write", "Replay parked provider events.";
+    InvoiceRead => "invoice:read", "List and read invoices, credit notes and their files.";
+    InvoiceCreate => "invoice:create", "Make drafts of invoices, and credit issued ones.";
+    InvoiceWrite => "invoice:write", "Issue, void and send invoices.";
+    InvoiceSettingsRead => "invoice-settings:read", "Read the seller's data and the series.";
+    InvoiceSettingsWrite => "invoice-settings:write", "Change the seller's data and the series.";
     OrganizationRead => "organization:read", "Read the organization.";
 }
 

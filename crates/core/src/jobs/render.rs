@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::{
     Timestamp,
     checkout::{Checkout, Customer, Item, items},
+    invoice::{Invoice, Paper},
     outbox::{Changed, ChangedValue, EventType},
     provider_event::ProviderEvent,
     transaction::{Attempt, Dispute, Operation, ProviderRef, Refund, Transaction},
@@ -175,6 +176,34 @@ fn operation(operation: &Operation) -> Value {
         "status": operation.state,
         "failure": operation.failure,
         "createdAt": operation.created_at,
+    })
+}
+
+/// An invoice, credit note or receipt; `document` is its whole content, without the look.
+pub fn invoice(invoice: &Invoice, paper: &Paper) -> Value {
+    json!({
+        "id": invoice.id,
+        "kind": invoice.kind,
+        "mode": invoice.mode,
+        "status": invoice.status,
+        "number": invoice.number(),
+        "date": invoice.numbered.as_ref().map(|numbered| &numbered.date),
+        "dueDate": invoice.due_date,
+        "currency": invoice.currency,
+        "total": invoice.total,
+        "amountPaid": invoice.money.paid,
+        "amountRefunded": invoice.money.returned,
+        "amountCredited": invoice.credited(),
+        "transactionId": invoice.transaction_id,
+        "checkoutId": invoice.checkout_id,
+        "siteId": invoice.site_id,
+        "externalReference": invoice.external_reference,
+        "corrects": invoice.corrects,
+        "needsReview": invoice.needs_review,
+        "document": paper,
+        "issuedAt": invoice.issued_at,
+        "createdAt": invoice.created_at,
+        "updatedAt": invoice.updated_at,
     })
 }
 

@@ -55,6 +55,11 @@ id_codec!(
     DeliveryId,
     ProviderEventId,
     SandboxPaymentId,
+    InvoiceId,
+    SeriesId,
+    InvoiceSettingsId,
+    LookId,
+    MailId,
 );
 
 /// An id as the driver wants it.

@@ -30,7 +30,12 @@ pub use tenant::{TenantStore, open_with, seal_with};
 use crate::{
     crypto::CryptoError,
     domain::{
-        Tenant, api_key::ApiKey, checkout::Checkout, delivery::Delivery, endpoint::WebhookEndpoint,
+        Tenant,
+        api_key::ApiKey,
+        checkout::Checkout,
+        delivery::Delivery,
+        endpoint::WebhookEndpoint,
+        invoice::{Invoice, InvoiceSettings, StoredFiles, StoredLook},
         provider_account::ProviderAccount, provider_event::ProviderEvent, site::Site,
         transaction::Transaction,
     },
@@ -128,6 +133,10 @@ entities! {
     Transaction(TransactionId) in "transactions", Versioned;
     Site(SiteId) in "sites", Versioned;
     ProviderAccount(ProviderId) in "providers", Versioned;
+    Invoice(InvoiceId) in "invoices", Versioned;
+    InvoiceSettings(InvoiceSettingsId) in "invoice_settings", Versioned;
+    StoredLook(LookId) in "invoice_looks";
+    StoredFiles(InvoiceId) in "invoice_files";
     WebhookEndpoint(EndpointId) in "webhook_endpoints", Versioned;
     ApiKey(ApiKeyId) in "api_keys";
     ProviderEvent(ProviderEventId) in "provider_events";

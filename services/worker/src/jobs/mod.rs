@@ -3,4 +3,6 @@
 pub mod relay;
 mod sweeps;
 
-pub use sweeps::{EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Reconciler, SandboxClock};
+pub use sweeps::{
+    EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Numbering, Reconciler, Rendering, SandboxClock,
+};

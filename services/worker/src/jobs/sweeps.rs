@@ -1,9 +1,12 @@
 //! Sweeps: what is due, again and again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gateway_core::{
-    app::{App, AppError, apply, checkouts},
+    app::{
+        App, AppError, apply, checkouts,
+        invoices::{PaperRenderer, number, render},
+    },
     jobs::{Job, Pass, lanes},
 };
 
@@ -76,5 +79,29 @@ impl Job for ForgottenLanes {
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         lanes::wake_forgotten(&app.store, app.now()).await?;
         Ok(Pass::Done)
+    }
+}
+
+/// Gives waiting drafts their numbers.
+pub struct Numbering;
+
+impl Job for Numbering {
+    const NAME: &'static str = "numbering";
+    const EVERY: Duration = Duration::from_millis(250);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        let (_, lag) = number::number_due(app).await?;
+        metrics::gauge!("invoice_numbering_lag_seconds").set(lag.as_secs_f64());
+        Ok(Pass::Done)
+    }
+}
+
+/// Makes the files of issued documents.
+pub struct Rendering(pub Arc<dyn PaperRenderer>);
+
+impl Job for Rendering {
+    const NAME: &'static str = "rendering";
+    const EVERY: Duration = Duration::from_millis(500);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(render::render_due(app, &self.0).await?, render::HAND_FULL))
     }
 }

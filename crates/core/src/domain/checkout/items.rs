@@ -125,7 +125,7 @@ pub fn totals(items: &[Item]) -> Result<Totals, TotalsError> {
 }
 
 /// `amount × part / whole`, half up (away from zero).
-fn share(amount: i64, part: Decimal, whole: Decimal) -> Result<i64, TotalsError> {
+pub(in crate::domain) fn share(amount: i64, part: Decimal, whole: Decimal) -> Result<i64, TotalsError> {
     Decimal::from(amount)
         .checked_mul(part)
         .and_then(|product| product.checked_div(whole))
