@@ -53,6 +53,11 @@ markers!(
     DeliveryWrite,
     EventRead,
     EventWrite,
+    InvoiceRead,
+    InvoiceCreate,
+    InvoiceWrite,
+    InvoiceSettingsRead,
+    InvoiceSettingsWrite,
     OrganizationRead,
 );
 

@@ -19,7 +19,7 @@ use crate::{
         Currency, InvoiceId, SeriesId, SiteId, Tenant, TransactionId,
         checkout::items::{ITEMS_MAX, QUANTITY_MAX},
         invoice::{
-            Invoice, InvoiceSettings, PaperKind,
+            Invoice, InvoiceSettings, Paper, PaperKind,
             compose::{self, Heading},
             tax::{Sale, TaxError, compute},
             words::Words,
@@ -68,7 +68,7 @@ pub async fn create(
     tenant: Tenant,
     new: NewInvoice,
     idempotency: Option<&IdempotencyKey>,
-    render: &(dyn Fn(&Invoice) -> String + Send + Sync),
+    render: &(dyn Fn(&Invoice, &Paper) -> String + Send + Sync),
 ) -> Result<Created, AppError> {
     let idempotency = idempotency.filter(|_| Recovery::Idempotency.is_on());
     if let Some(key) = idempotency
@@ -87,7 +87,7 @@ pub async fn create(
         insert(app, tenant, &invoice).await?;
         return Ok(Created::Done(Box::new(invoice)));
     };
-    let reply = render(&invoice);
+    let reply = render(&invoice, &super::bare_paper(&app.store.for_org(tenant), &invoice).await?);
     invoice.idem = Some(key.record(app, tenant, Some(reply.clone())));
     match insert(app, tenant, &invoice).await {
         Ok(()) => Ok(Created::Replay(reply)),
