@@ -38,8 +38,6 @@ pub const POINTS: &[&str] = &[
     "number.after_save",
     "credit.after_decide",
     "credit.after_request",
-    "render.after_render",
-    "render.after_store",
     "resend.after_update",
 ];
 

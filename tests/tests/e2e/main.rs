@@ -10,6 +10,7 @@ mod front;
 mod group_commit;
 mod hooks;
 mod in_process;
+mod invoices;
 mod kill;
 mod permutations;
 mod providers_sim;

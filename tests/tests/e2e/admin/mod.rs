@@ -2,7 +2,7 @@
 
 mod authorization;
 mod checkouts;
-mod door;
+pub mod door;
 mod keys;
 mod rotation;
 mod settings;

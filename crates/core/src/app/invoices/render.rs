@@ -12,7 +12,6 @@ use crate::{
         InvoiceId, Tenant,
         invoice::{Invoice, Paper, RENDER_ATTEMPTS_MAX, RenderStatus, Rendering, StoredFiles},
     },
-    fault,
     store::{Entity, StoreError},
     timing::scaled,
 };
@@ -94,12 +93,10 @@ async fn render_one(
         Ok(rendered) => check_size(rendered),
         Err(error) => Err(error.0),
     };
-    fault::point("render.after_render");
     let stored = match rendered {
         Ok(rendered) => store_files(app, invoice, rendered).await,
         Err(reason) => Ok(Err(reason)),
     }?;
-    fault::point("render.after_store");
     finish(app, invoice, stored).await
 }
 
