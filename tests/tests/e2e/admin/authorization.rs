@@ -4,8 +4,9 @@
 use gateway_core::{
     app::{deliveries, settings::api_keys},
     domain::{
-        Mode, ProviderEventId,
+        InvoiceId, Mode, ProviderEventId,
         delivery::Delivery,
+        invoice::{Invoice, PaperKind},
         provider_event::{EventState, ProviderEvent},
         scope::Scope,
     },
@@ -39,7 +40,16 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         "createApiKey" => json!({ "name": "Example", "scopes": ["api-key:write"] }),
         "createWebhookEndpoint" | "sendTestIpn" => json!({ "url": "https://shop.example.com/" }),
         "recoverDeliveries" => json!({ "siteId": shop.site, "since": "2020-01-01T00:00:00Z" }),
-        "updateCheckout"
+        "createInvoice" => json!({
+            "currency": "EUR", "buyer": { "name": "Example Buyer" },
+            "lines": [{ "name": "Example work", "unitPrice": 1000 }],
+        }),
+        "createInvoiceSeries" => json!({ "kind": "invoice", "prefix": "OTHER-" }),
+        "putInvoiceSettings"
+        | "updateInvoiceSeries"
+        | "creditInvoice"
+        | "recordInvoicePayment"
+        | "updateCheckout"
         | "updateSite"
         | "updateProvider"
         | "updateWebhookEndpoint"
@@ -77,7 +87,12 @@ impl Things {
         };
         let (key, _) = api_keys::create(&door.app, shop.tenant, key, None).await.unwrap();
         let provider = shop.seed.sandbox.as_ref().unwrap().id;
+        let invoice = crate::invoices::world::queued_or_not(&door.app, shop.tenant, false).await;
+        let note = credit_note(door, shop, &invoice).await;
         Self(vec![
+            ("invoices", invoice.id.to_string()),
+            ("credit-notes", note.to_string()),
+            ("invoice-series", invoice.series_id.to_string()),
             ("checkouts", transaction.checkout_id.to_string()),
             ("transactions", transaction.id.to_string()),
             ("notifications", delivery.id.to_string()),
@@ -108,6 +123,17 @@ impl Things {
         }
         filled.join("/")
     }
+}
+
+/// A credit note of the shop's.
+async fn credit_note(door: &Door, shop: &Shop, invoice: &Invoice) -> InvoiceId {
+    let id = InvoiceId::generate();
+    let note = Invoice { id, kind: PaperKind::CreditNote, ..invoice.clone() };
+    let store = door.app.store.for_org(shop.tenant);
+    let paper = store.open(Invoice::COLLECTION, invoice.id, Invoice::PAPER_FIELD, &invoice.paper).await.unwrap();
+    let paper = store.seal(Invoice::COLLECTION, id, Invoice::PAPER_FIELD, paper.as_bytes()).await.unwrap();
+    store.insert(&Invoice { paper, ..note }).await.unwrap();
+    id
 }
 
 async fn event(door: &Door, shop: &Shop) -> ProviderEventId {

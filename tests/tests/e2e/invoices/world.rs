@@ -101,7 +101,13 @@ pub fn by_hand() -> NewInvoice {
 
 /// A draft by hand that waits for its number.
 pub async fn queued(app: &App, tenant: Tenant) -> Invoice {
-    match create(app, tenant, by_hand(), None, &|_, _| String::new()).await.unwrap() {
+    queued_or_not(app, tenant, true).await
+}
+
+/// A draft by hand.
+pub async fn queued_or_not(app: &App, tenant: Tenant, issue: bool) -> Invoice {
+    let new = NewInvoice { issue, ..by_hand() };
+    match create(app, tenant, new, None, &|_, _| String::new()).await.unwrap() {
         Created::Done(invoice) => *invoice,
         Created::Replay(_) => panic!("no key was given"),
     }
