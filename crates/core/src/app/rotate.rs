@@ -88,6 +88,7 @@ const PLACES: &[Place] = &[
         fields: &[field("pdf"), field("xml")],
         of_checkout: &[],
     },
+    Place { collection: "invoice_mails", versioned: true, fields: &[field("to")], of_checkout: &[] },
     Place { collection: "provider_events", versioned: false, fields: &[field("raw")], of_checkout: &[] },
     Place {
         collection: "deliveries",
@@ -483,6 +484,7 @@ mod tests {
             include_str!("../domain/delivery.rs"),
             include_str!("../domain/invoice/mod.rs"),
             include_str!("../domain/invoice/settings.rs"),
+            include_str!("../domain/invoice/mail.rs"),
         ];
         let is_field = |line: &&str| {
             let line = line.trim();

@@ -197,7 +197,14 @@ impl Relay {
 
 /// Whether [`Source::follow_up`] acts on this very event.
 const fn asks_for_follow_up(event: EventType) -> bool {
-    matches!(event, EventType::SessionCreated | EventType::SessionPaid | EventType::TransactionSucceeded)
+    matches!(
+        event,
+        EventType::SessionCreated
+            | EventType::SessionPaid
+            | EventType::TransactionSucceeded
+            | EventType::InvoiceIssued
+            | EventType::CreditNoteIssued
+    )
 }
 
 /// How long the announcement that waits longest has waited; zero when none does.
@@ -295,8 +302,12 @@ impl Source for Invoice {
     }
 
     /// What waited for the paper goes on: credits of what went back meanwhile, and the checkout.
-    async fn follow_up(&self, relay: &Relay, _entries: &[Entry]) -> Result<(), AppError> {
+    async fn follow_up(&self, relay: &Relay, entries: &[Entry]) -> Result<(), AppError> {
         let (app, tenant) = (&relay.app, self.tenant());
+        let issued = [EventType::InvoiceIssued, EventType::CreditNoteIssued];
+        if entries.iter().any(|entry| issued.contains(&entry.event)) {
+            app::invoices::mail::send_on_issue(app, self).await?;
+        }
         app::invoices::follow::make_credit_notes(app, self).await?;
         if let Some(id) = self.payment_of
             && let Some(transaction) = app.store.for_org(tenant).get::<Transaction>(id).await?

@@ -124,6 +124,14 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("invoice_looks", vec![tenant_id()]),
         ("invoice_files", vec![tenant_id()]),
         (
+            "invoice_mails",
+            vec![
+                tenant_id(),
+                index("invoice", doc! { "invoiceId": 1 }),
+                partial("due", doc! { "due": 1 }, exists("due"), false),
+            ],
+        ),
+        (
             "provider_events",
             vec![
                 unique("provider_event", doc! { "providerId": 1, "eventId": 1 }),

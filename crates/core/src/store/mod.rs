@@ -35,7 +35,7 @@ use crate::{
         checkout::Checkout,
         delivery::Delivery,
         endpoint::WebhookEndpoint,
-        invoice::{Invoice, InvoiceSettings, StoredFiles, StoredLook},
+        invoice::{DocumentMail, Invoice, InvoiceSettings, StoredFiles, StoredLook},
         provider_account::ProviderAccount, provider_event::ProviderEvent, site::Site,
         transaction::Transaction,
     },
@@ -135,6 +135,7 @@ entities! {
     ProviderAccount(ProviderId) in "providers", Versioned;
     Invoice(InvoiceId) in "invoices", Versioned;
     InvoiceSettings(InvoiceSettingsId) in "invoice_settings", Versioned;
+    DocumentMail(MailId) in "invoice_mails", Versioned;
     StoredLook(LookId) in "invoice_looks";
     StoredFiles(InvoiceId) in "invoice_files";
     WebhookEndpoint(EndpointId) in "webhook_endpoints", Versioned;

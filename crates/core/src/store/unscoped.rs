@@ -6,7 +6,7 @@ use mongodb::bson::doc;
 use super::{Store, StoreError, codec::oid};
 use crate::domain::{
     ApiKeyId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId, api_key::ApiKey,
-    checkout::Checkout, invoice::Invoice, organization::Organization, provider_account::ProviderAccount,
+    checkout::Checkout, invoice::{DocumentMail, Invoice}, organization::Organization, provider_account::ProviderAccount,
     provider_event::ProviderEvent, transaction::Transaction,
 };
 
@@ -172,6 +172,14 @@ impl Store {
         let found = collection.find(doc! { "rendering.due": { "$lte": now } });
         let found = found.read_concern(super::majority());
         Ok(found.sort(doc! { "rendering.due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// Mails whose time has come, as a majority has them.
+    pub async fn due_mails(&self, now: Timestamp, limit: i64) -> Result<Vec<DocumentMail>, StoreError> {
+        let collection = self.collection::<DocumentMail>();
+        let found = collection.find(doc! { "due": { "$lte": now } });
+        let found = found.read_concern(super::majority());
+        Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
     /// Takes expired idempotency records out of checkouts and invoices; answers how many.

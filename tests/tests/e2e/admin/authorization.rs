@@ -48,6 +48,7 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         "putInvoiceSettings"
         | "updateInvoiceSeries"
         | "creditInvoice"
+        | "sendInvoice"
         | "recordInvoicePayment"
         | "updateCheckout"
         | "updateSite"

@@ -7,6 +7,7 @@
 //! | [`issue`] | lets a draft wait for its number; voids and credits what has one |
 //! | [`number`] | gives numbers, one lane per series |
 //! | [`render`] | the files of what is issued |
+//! | [`mail`] | sends what is issued to buyers |
 //! | [`list`] | lists |
 //!
 //! The settings stand in [`super::settings::invoicing`].
@@ -15,6 +16,7 @@ pub mod create;
 pub mod follow;
 pub mod issue;
 pub mod list;
+pub mod mail;
 pub mod number;
 pub mod render;
 

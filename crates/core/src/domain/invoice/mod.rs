@@ -7,6 +7,7 @@
 pub mod compose;
 pub mod credit;
 pub mod lifecycle;
+pub mod mail;
 pub mod paper;
 pub mod series;
 pub mod settings;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use credit::{CREDITS_MAX, Credit, GroupAmount, Split};
 pub use lifecycle::{InvalidTransition, InvoiceStatus};
+pub use mail::{DocumentMail, MAIL_ATTEMPTS_MAX, MailAttempt, MailOutcome, MailState};
 pub use paper::{Paper, PaperKind};
 pub use series::{Numbered, Series, SeriesPeriod};
 pub use settings::{InvoiceSettings, SellerProfile, StoredLook};

@@ -7,10 +7,12 @@ mod file;
 mod get;
 mod issue;
 mod list;
+mod mails;
 mod pdf;
 mod record_payment;
 mod render;
 mod resolve_review;
+mod send;
 mod void;
 mod xml;
 
@@ -36,6 +38,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(record_payment::record_invoice_payment))
         .routes(routes!(resolve_review::resolve_invoice_review))
         .routes(routes!(render::render_invoice))
+        .routes(routes!(send::send_invoice))
+        .routes(routes!(mails::list_invoice_mails))
         .routes(routes!(pdf::get_invoice_pdf))
         .routes(routes!(xml::get_invoice_xml))
 }
