@@ -4,5 +4,6 @@ pub mod config;
 pub mod documents;
 pub mod health;
 pub mod jobs;
+pub mod mail;
 pub mod registry;
 pub mod runner;

@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
-use gateway_core::app::invoices::PaperRenderer;
+use gateway_core::app::invoices::{PaperRenderer, mail::Mailer};
 
 use crate::{jobs, runner::Runner};
 
-/// Starts what runs on a timer. Without a renderer issued documents wait for their files.
-pub fn start(runner: &Runner, renderer: Option<Arc<dyn PaperRenderer>>) {
+/// Starts what runs on a timer. Without a renderer issued documents wait for their files, without a mailer their
+/// mails wait.
+pub fn start(
+    runner: &Runner,
+    renderer: Option<Arc<dyn PaperRenderer>>,
+    mailer: Option<Arc<dyn Mailer>>,
+) {
     runner.job(jobs::EventSweep);
     runner.job(jobs::Reconciler);
     runner.job(jobs::Expiry);
@@ -17,5 +22,8 @@ pub fn start(runner: &Runner, renderer: Option<Arc<dyn PaperRenderer>>) {
     runner.job(jobs::Numbering);
     if let Some(renderer) = renderer {
         runner.job(jobs::Rendering(renderer));
+    }
+    if let Some(mailer) = mailer {
+        runner.job(jobs::Mailing(mailer));
     }
 }

@@ -4,7 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use gateway_core::{
-    app::{App, invoices::PaperRenderer},
+    app::{
+        App,
+        invoices::{PaperRenderer, mail::Mailer},
+    },
     jobs::{Job, Pass, deliver::Sender, lanes::HeldLanes, relay::Relay},
     outbound::{GuardedClient, GuardedClientConfig},
     timing::scaled,
@@ -20,7 +23,9 @@ use web_kit::{
 use crate::{
     config::WorkerConfig,
     documents::{self, DocumentsState},
-    jobs, registry,
+    jobs,
+    mail::SmtpMailer,
+    registry,
 };
 
 /// Longest wait for work to end; a request on the wire has a deadline of 15 s.
@@ -87,7 +92,7 @@ pub async fn run(
     let sender = Sender::new(app.clone(), client, Arc::clone(&held), config.sender);
     let relay = Relay::new(app.clone(), held);
     let runner = Runner { app: app.clone(), stop: stop.clone(), tasks: TaskTracker::new() };
-    registry::start(&runner, renderer.clone());
+    registry::start(&runner, renderer.clone(), mailer(&config)?);
     runner.tasks.spawn(jobs::relay::run(relay, app.clone(), stop.clone()));
     runner.tasks.spawn(sender.run(stop.clone()));
     runner.tasks.spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));
@@ -110,6 +115,11 @@ pub async fn run(
         tracing::warn!(running = runner.tasks.len(), "grace period over: leases bring back what was cut off");
     }
     Ok(())
+}
+
+fn mailer(config: &WorkerConfig) -> Result<Option<Arc<dyn Mailer>>, Box<dyn std::error::Error>> {
+    let Some((url, from)) = &config.smtp else { return Ok(None) };
+    Ok(Some(Arc::new(SmtpMailer::new(url, from)?)))
 }
 
 fn client_config(config: &WorkerConfig) -> Result<GuardedClientConfig, Box<dyn std::error::Error>> {

@@ -4,5 +4,5 @@ pub mod relay;
 mod sweeps;
 
 pub use sweeps::{
-    EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Numbering, Reconciler, Rendering, SandboxClock,
+    EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Mailing, Numbering, Reconciler, Rendering, SandboxClock,
 };

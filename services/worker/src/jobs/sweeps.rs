@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use gateway_core::{
     app::{
         App, AppError, apply, checkouts,
-        invoices::{PaperRenderer, number, render},
+        invoices::{
+            PaperRenderer,
+            mail::{self, Mailer},
+            number, render,
+        },
     },
     jobs::{Job, Pass, lanes},
 };
@@ -92,6 +96,17 @@ impl Job for Numbering {
         let (_, lag) = number::number_due(app).await?;
         metrics::gauge!("invoice_numbering_lag_seconds").set(lag.as_secs_f64());
         Ok(Pass::Done)
+    }
+}
+
+/// Sends documents to buyers.
+pub struct Mailing(pub Arc<dyn Mailer>);
+
+impl Job for Mailing {
+    const NAME: &'static str = "mailing";
+    const EVERY: Duration = Duration::from_secs(1);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(mail::send_due(app, &self.0).await?, mail::HAND_FULL))
     }
 }
 
