@@ -57,8 +57,7 @@ struct Whose {
 impl Whose {
     /// The tenant, if the token is good for it and for the path.
     fn tenant(&self, app: &App, path: &str, headers: &HeaderMap) -> Result<Tenant, ApiError> {
-        let organization: OrganizationId =
-            self.organization.parse().map_err(|_| ApiError::unauthorized())?;
+        let organization: OrganizationId = self.organization.parse().map_err(|_| ApiError::unauthorized())?;
         let mode: Mode = self.mode.parse().map_err(|_| ApiError::unauthorized())?;
         let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();

@@ -8,11 +8,7 @@ use crate::{jobs, runner::Runner};
 
 /// Starts what runs on a timer. Without a renderer issued documents wait for their files, without a mailer their
 /// mails wait.
-pub fn start(
-    runner: &Runner,
-    renderer: Option<Arc<dyn PaperRenderer>>,
-    mailer: Option<Arc<dyn Mailer>>,
-) {
+pub fn start(runner: &Runner, renderer: Option<Arc<dyn PaperRenderer>>, mailer: Option<Arc<dyn Mailer>>) {
     runner.job(jobs::EventSweep);
     runner.job(jobs::Reconciler);
     runner.job(jobs::Expiry);

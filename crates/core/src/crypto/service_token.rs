@@ -33,9 +33,10 @@ impl ServiceTokens {
         let (Ok(expiry), Ok(given)) = (expiry.parse::<i64>(), hex::decode(given)) else { return false };
         // One minute for clocks that differ.
         let in_time = expiry >= now && expiry <= now + 2 * TOKEN_SECONDS;
-        let known = self.0.iter().any(|(_, key)| {
-            bool::from(code(key.as_bytes(), tenant, path, expiry).ct_eq(given.as_slice()))
-        });
+        let known = self
+            .0
+            .iter()
+            .any(|(_, key)| bool::from(code(key.as_bytes(), tenant, path, expiry).ct_eq(given.as_slice())));
         in_time && known
     }
 }

@@ -285,8 +285,7 @@ impl Source for Invoice {
         if entries.iter().all(|entry| entry.endpoints.is_empty()) {
             return Ok(Vec::new());
         }
-        let paper =
-            app::invoices::bare_paper(&relay.app.store.for_org(self.tenant()), self).await?;
+        let paper = app::invoices::bare_paper(&relay.app.store.for_org(self.tenant()), self).await?;
         let mut messages = Messages::new(&relay.app, self.tenant());
         for entry in entries.iter().filter(|entry| !entry.endpoints.is_empty()) {
             let mut data = render::invoice(self, &paper);
@@ -347,7 +346,8 @@ impl Source for Checkout {
                 data["transaction"] = render::transaction(transaction);
             }
             render::overlay(&mut data, &entry.changed);
-            let subject = Subject { source: &self.id.bytes(), transaction: self.paid_by, checkout: Some(self.id) };
+            let subject =
+                Subject { source: &self.id.bytes(), transaction: self.paid_by, checkout: Some(self.id) };
             messages.add(&subject, entry, &data).await?;
         }
         Ok(messages.deliveries)

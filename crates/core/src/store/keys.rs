@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, codec::oid};
 use crate::{
-    crypto::{KeyWrapper, OrganizationKeys, SearchKeys, ServiceTokens, SystemKeyWrapper, VersionedKeys, WrappedDataKey},
+    crypto::{
+        KeyWrapper, OrganizationKeys, SearchKeys, ServiceTokens, SystemKeyWrapper, VersionedKeys,
+        WrappedDataKey,
+    },
     domain::OrganizationId,
 };
 

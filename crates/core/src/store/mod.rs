@@ -36,7 +36,9 @@ use crate::{
         delivery::Delivery,
         endpoint::WebhookEndpoint,
         invoice::{DocumentMail, Invoice, InvoiceSettings, StoredFiles, StoredLook},
-        provider_account::ProviderAccount, provider_event::ProviderEvent, site::Site,
+        provider_account::ProviderAccount,
+        provider_event::ProviderEvent,
+        site::Site,
         transaction::Transaction,
     },
 };

@@ -5,9 +5,14 @@ use mongodb::bson::doc;
 
 use super::{Store, StoreError, codec::oid};
 use crate::domain::{
-    ApiKeyId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId, api_key::ApiKey,
-    checkout::Checkout, invoice::{DocumentMail, Invoice}, organization::Organization, provider_account::ProviderAccount,
-    provider_event::ProviderEvent, transaction::Transaction,
+    ApiKeyId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId,
+    api_key::ApiKey,
+    checkout::Checkout,
+    invoice::{DocumentMail, Invoice},
+    organization::Organization,
+    provider_account::ProviderAccount,
+    provider_event::ProviderEvent,
+    transaction::Transaction,
 };
 
 impl Store {
@@ -111,11 +116,7 @@ impl Store {
     }
 
     /// Invoices with something to relay, as a majority has them.
-    pub async fn due_invoice_outboxes(
-        &self,
-        now: Timestamp,
-        limit: i64,
-    ) -> Result<Vec<Invoice>, StoreError> {
+    pub async fn due_invoice_outboxes(&self, now: Timestamp, limit: i64) -> Result<Vec<Invoice>, StoreError> {
         let collection = self.collection::<Invoice>();
         let found = collection.find(doc! { "outbox.due": { "$lte": now } });
         let found = found.read_concern(super::majority());

@@ -4,5 +4,6 @@ pub mod relay;
 mod sweeps;
 
 pub use sweeps::{
-    EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Mailing, Numbering, Reconciler, Rendering, SandboxClock,
+    EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Mailing, Numbering, Reconciler, Rendering,
+    SandboxClock,
 };

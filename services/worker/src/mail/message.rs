@@ -100,11 +100,11 @@ pub(super) fn compose(from: &Mailbox, mail: &OutgoingMail) -> Result<Message, Ma
 #[cfg(test)]
 mod tests {
     use gateway_core::domain::invoice::{
+        PaperKind,
         compose::{Heading, paper},
+        paper::TaxCategory,
         tax::{Sale, TaxRules, compute},
         words,
-        paper::TaxCategory,
-        PaperKind,
     };
 
     use super::*;

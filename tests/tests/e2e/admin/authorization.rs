@@ -131,7 +131,8 @@ async fn credit_note(door: &Door, shop: &Shop, invoice: &Invoice) -> InvoiceId {
     let id = InvoiceId::generate();
     let note = Invoice { id, kind: PaperKind::CreditNote, ..invoice.clone() };
     let store = door.app.store.for_org(shop.tenant);
-    let paper = store.open(Invoice::COLLECTION, invoice.id, Invoice::PAPER_FIELD, &invoice.paper).await.unwrap();
+    let paper =
+        store.open(Invoice::COLLECTION, invoice.id, Invoice::PAPER_FIELD, &invoice.paper).await.unwrap();
     let paper = store.seal(Invoice::COLLECTION, id, Invoice::PAPER_FIELD, paper.as_bytes()).await.unwrap();
     store.insert(&Invoice { paper, ..note }).await.unwrap();
     id

@@ -150,7 +150,10 @@ async fn what_is_issued_is_voided_by_a_credit_note_and_a_draft_is_thrown_away() 
     for _ in 0..2 {
         let voided = door.post(&shop.key, &format!("/v1/invoices/{id}/void"), &json!({})).await.ok(200);
         assert_eq!((&voided["status"], &voided["number"]), (&"voided".into(), &number));
-        assert_eq!((&voided["amountCredited"], voided["credits"].as_array().unwrap().len()), (&4142.into(), 1));
+        assert_eq!(
+            (&voided["amountCredited"], voided["credits"].as_array().unwrap().len()),
+            (&4142.into(), 1)
+        );
     }
 }
 

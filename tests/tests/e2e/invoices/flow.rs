@@ -197,8 +197,7 @@ async fn refund_that_bounced_is_flagged_and_never_credited_twice(cluster: &Clust
     let (app, (shop, payment, invoice)) = (&cluster.app, invoiced(cluster).await);
     give_back(cluster, &payment, Some(500)).await;
     credit_notes(app, &invoice, 1).await;
-    let current =
-        app.store.for_org(shop.tenant).get::<Transaction>(payment.id).await.unwrap().unwrap();
+    let current = app.store.for_org(shop.tenant).get::<Transaction>(payment.id).await.unwrap().unwrap();
     let fact = RefundFact {
         reference: current.refunds[0].reference.clone().unwrap(),
         refund_id: Some(current.refunds[0].id),

@@ -132,7 +132,8 @@ async fn series_are_numbered_apart_and_their_format_is_settled_with_the_first_nu
     assert_gapless(&all);
     let numbers: Vec<_> = all.iter().map(|invoice| invoice.number().unwrap()).collect();
     assert!(numbers.contains(&"B2B/001"), "{numbers:?}");
-    let change = |prefix: &str| SeriesSettings { prefix: Some(prefix.to_owned()), ..SeriesSettings::default() };
+    let change =
+        |prefix: &str| SeriesSettings { prefix: Some(prefix.to_owned()), ..SeriesSettings::default() };
     let refused = update_series(app, tenant, series.id, change("X-")).await.unwrap_err();
     assert_eq!(refused.code(), "SERIES_IN_USE");
     let named = SeriesSettings { name: Some("Business".to_owned()), ..SeriesSettings::default() };

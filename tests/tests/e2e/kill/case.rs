@@ -361,7 +361,8 @@ impl Case<'_> {
         };
         let numbers = |kind: &str| -> Vec<i64> {
             let of_kind = invoices.iter().filter(|invoice| invoice.get_str("kind").is_ok_and(|k| k == kind));
-            let sequence = |invoice: &Document| invoice.get_document("numbered").ok()?.get_i64("sequence").ok();
+            let sequence =
+                |invoice: &Document| invoice.get_document("numbered").ok()?.get_i64("sequence").ok();
             let mut all: Vec<i64> = of_kind.map(|invoice| sequence(invoice).unwrap_or(-1)).collect();
             all.sort_unstable();
             all

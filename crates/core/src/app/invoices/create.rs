@@ -172,7 +172,8 @@ async fn by_hand(
 ) -> Result<Invoice, AppError> {
     check(new)?;
     if settings.receipts_only() {
-        let message = "in the seller's country only certified software issues invoices; payments get receipts";
+        let message =
+            "in the seller's country only certified software issues invoices; payments get receipts";
         return Err(AppError::Unprocessable {
             code: "CERTIFIED_SOFTWARE_REQUIRED",
             message: message.to_owned(),
@@ -238,7 +239,9 @@ fn check(new: &NewInvoice) -> Result<(), AppError> {
 fn check_line(index: usize, line: &Sale, problems: &mut Vec<Problem>) {
     let mut problem =
         |field: &str, text: &str| problems.push(Problem::new(format!("lines[{index}].{field}"), text));
-    let long = |text: &str| text.chars().count() > NAME_CHARS_MAX || text.chars().any(|c| c.is_control() && c != '\n');
+    let long = |text: &str| {
+        text.chars().count() > NAME_CHARS_MAX || text.chars().any(|c| c.is_control() && c != '\n')
+    };
     if line.name.trim().is_empty() {
         problem("name", "is required");
     }

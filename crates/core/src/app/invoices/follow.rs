@@ -124,9 +124,8 @@ pub(super) async fn new_invoice(
     let (store, now) = (app.store.for_org(tenant), app.now());
     let sealed = store.seal(Invoice::COLLECTION, id, Invoice::PAPER_FIELD, write(paper)?.as_bytes()).await?;
     let organization = tenant.organization.to_string();
-    let hash = |email: &String| {
-        app.store.keys().search().hash(&organization, "email", &normalize_email(email))
-    };
+    let hash =
+        |email: &String| app.store.keys().search().hash(&organization, "email", &normalize_email(email));
     Ok(Invoice {
         id,
         org: tenant.organization,

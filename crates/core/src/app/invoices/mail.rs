@@ -15,9 +15,7 @@ use crate::{
     crypto::random,
     domain::{
         InvoiceId, MailId, Tenant,
-        invoice::{
-            DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailState, Paper, RenderStatus, StoredFiles,
-        },
+        invoice::{DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailState, Paper, RenderStatus, StoredFiles},
     },
     store::{Entity, StoreError},
     timing::scaled,
@@ -97,9 +95,7 @@ async fn queue(app: &App, invoice: &Invoice, to: &str, cause: &str) -> Result<Do
     };
     match store.insert(&mail).await {
         Ok(()) => Ok(mail),
-        Err(StoreError::Duplicate) => {
-            store.get::<DocumentMail>(id).await?.ok_or(AppError::NotFound("mail"))
-        }
+        Err(StoreError::Duplicate) => store.get::<DocumentMail>(id).await?.ok_or(AppError::NotFound("mail")),
         Err(error) => Err(error.into()),
     }
 }

@@ -83,8 +83,7 @@ pub async fn number_series(app: &App, tenant: Tenant, series: SeriesId) -> Resul
     let (mut numbered, started) = (0, tokio::time::Instant::now());
     loop {
         let filter = doc! { "seriesId": series, "issueDue": { "$lte": app.now() } };
-        let waiting: Vec<Invoice> =
-            lane.store.find(filter, doc! { "issueDue": 1, "_id": 1 }, BATCH).await?;
+        let waiting: Vec<Invoice> = lane.store.find(filter, doc! { "issueDue": 1, "_id": 1 }, BATCH).await?;
         if waiting.is_empty() {
             return Ok(numbered);
         }

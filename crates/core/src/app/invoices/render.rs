@@ -80,11 +80,7 @@ pub async fn render_due(app: &App, renderer: &Arc<dyn PaperRenderer>) -> Result<
     Ok(due.len())
 }
 
-async fn render_one(
-    app: &App,
-    renderer: &Arc<dyn PaperRenderer>,
-    invoice: &Invoice,
-) -> Result<(), AppError> {
+async fn render_one(app: &App, renderer: &Arc<dyn PaperRenderer>, invoice: &Invoice) -> Result<(), AppError> {
     if !take(app, invoice).await? {
         return Ok(());
     }

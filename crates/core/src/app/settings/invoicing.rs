@@ -124,7 +124,8 @@ fn check(new: &NewInvoiceSettings) -> Result<(), AppError> {
     if new.time_zone.as_ref().is_some_and(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
         problems.push(Problem::new("timeZone", "must be an IANA time zone such as Europe/Lisbon"));
     }
-    let percent = |rate: &Decimal| *rate >= Decimal::ZERO && *rate <= Decimal::ONE_HUNDRED && rate.scale() <= 4;
+    let percent =
+        |rate: &Decimal| *rate >= Decimal::ZERO && *rate <= Decimal::ONE_HUNDRED && rate.scale() <= 4;
     if new.default_vat_rate.as_ref().is_some_and(|rate| !percent(rate)) {
         problems.push(Problem::new("defaultVatRate", "must be a percentage from 0 to 100"));
     }

@@ -109,7 +109,8 @@ pub fn of_payment(
 /// A checkout that says only how much.
 fn whole_order(words: &Words, checkout: &Checkout) -> Sale {
     let reference = &checkout.external_reference;
-    let name = if reference.is_empty() { words.order.to_owned() } else { format!("{} {reference}", words.order) };
+    let name =
+        if reference.is_empty() { words.order.to_owned() } else { format!("{} {reference}", words.order) };
     Sale {
         name,
         description: String::new(),
@@ -208,7 +209,8 @@ fn by_group(split: &Split, taxes: &[PaperTax], prices_include_tax: bool, name: &
     if computed.lines.is_empty() {
         // Nothing but rounding: a paper has at least one line and one group.
         let first = taxes.first();
-        let (category, rate) = first.map_or((super::paper::TaxCategory::Z, Decimal::ZERO), |t| (t.category, t.rate));
+        let (category, rate) =
+            first.map_or((super::paper::TaxCategory::Z, Decimal::ZERO), |t| (t.category, t.rate));
         let (name, description) = (name.to_owned(), String::new());
         computed.lines.push(PaperLine {
             name,

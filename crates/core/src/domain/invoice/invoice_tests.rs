@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use super::*;
-use crate::{crypto::OrganizationKeys, crypto::FieldContext, domain::invoice::paper::TaxCategory};
+use crate::{crypto::FieldContext, crypto::OrganizationKeys, domain::invoice::paper::TaxCategory};
 
 fn sealed() -> Sealed {
     let context = FieldContext { organization: "o", collection: "invoices", id: "i", field: "paper" };
@@ -61,8 +61,8 @@ pub(super) fn draft(total: i64) -> Invoice {
 fn issued(total: i64, paid: i64) -> Invoice {
     let mut invoice = draft(total);
     invoice.take_money(MoneyState { paid, returned: 0 }, Timestamp::default());
-    let numbered = Series::initial(PaperKind::Invoice, invoice.series_id, Timestamp::default())
-        .next(None, "2030-01-31");
+    let numbered =
+        Series::initial(PaperKind::Invoice, invoice.series_id, Timestamp::default()).next(None, "2030-01-31");
     invoice.issue(numbered, sealed(), LookId::from_bytes([4; 12]), Timestamp::default()).unwrap();
     invoice
 }

@@ -145,8 +145,7 @@ pub struct Numbered {
 pub fn prefix_problem(prefix: &str) -> Option<&'static str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '.' | '_');
     let length = (1..=PREFIX_CHARS_MAX).contains(&prefix.len());
-    (!length || !prefix.chars().all(fits))
-        .then_some("must be 1 to 16 letters, digits, or any of - / . _")
+    (!length || !prefix.chars().all(fits)).then_some("must be 1 to 16 letters, digits, or any of - / . _")
 }
 
 /// Whether numbers of two prefixes could be taken for each other's.

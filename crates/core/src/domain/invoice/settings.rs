@@ -232,8 +232,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let mut profile = SellerProfile::default();
-        let all =
-            ["seller.name", "seller.address", "seller.city", "seller.country", "seller.taxNumber"];
+        let all = ["seller.name", "seller.address", "seller.city", "seller.country", "seller.taxNumber"];
         assert_eq!(profile.missing(), all);
         profile.seller = Party {
             name: "Example GmbH".to_owned(),
@@ -265,6 +264,8 @@ mod tests {
         let at = Timestamp::from_seconds;
         assert!(!settings.invoices(Some(at(9))));
         settings.enabled_since = Some(at(5));
-        assert!(settings.invoices(Some(at(5))) && !settings.invoices(Some(at(4))) && !settings.invoices(None));
+        assert!(
+            settings.invoices(Some(at(5))) && !settings.invoices(Some(at(4))) && !settings.invoices(None)
+        );
     }
 }

@@ -109,8 +109,7 @@ pub fn apportion(total: i64, ideals: &[Decimal]) -> Vec<i64> {
     while left != 0 && !order.is_empty() {
         let step = left.signum();
         // Too much has been given only where the caller's ideals exceed the total: take it back from the end.
-        let hands: Vec<usize> =
-            if step > 0 { order.clone() } else { order.iter().rev().copied().collect() };
+        let hands: Vec<usize> = if step > 0 { order.clone() } else { order.iter().rev().copied().collect() };
         for index in hands {
             if left == 0 {
                 break;
@@ -125,9 +124,8 @@ pub fn apportion(total: i64, ideals: &[Decimal]) -> Vec<i64> {
 /// In proportion to weights whose sum is not zero.
 pub(super) fn in_proportion(total: i64, weights: &[i64]) -> Vec<i64> {
     let sum = Decimal::from(weights.iter().sum::<i64>());
-    let ideal = |weight: &i64| {
-        (Decimal::from(total) * Decimal::from(*weight)).checked_div(sum).unwrap_or_default()
-    };
+    let ideal =
+        |weight: &i64| (Decimal::from(total) * Decimal::from(*weight)).checked_div(sum).unwrap_or_default();
     apportion(total, &weights.iter().map(ideal).collect::<Vec<_>>())
 }
 
@@ -221,16 +219,8 @@ fn implied_rate(net: i64, tax: i64, tolerance: i64) -> Decimal {
     rate.normalize()
 }
 
-const NO_TOTALS: PaperTotals = PaperTotals {
-    lines_net: 0,
-    allowances_net: 0,
-    net: 0,
-    tax: 0,
-    gross: 0,
-    paid: 0,
-    rounding: 0,
-    due: 0,
-};
+const NO_TOTALS: PaperTotals =
+    PaperTotals { lines_net: 0, allowances_net: 0, net: 0, tax: 0, gross: 0, paid: 0, rounding: 0, due: 0 };
 
 fn with_rates(sold: &[(&Sale, i64)], rules: &TaxRules, words: &Words) -> Result<Computed, TaxError> {
     let mut groups = grouped(sold, rules);
@@ -269,8 +259,7 @@ fn grouped(sold: &[(&Sale, i64)], rules: &TaxRules) -> Vec<Group> {
     let rate_of = |sale: &Sale| sale.rate.or(rules.default_rate.filter(|_| sale.category.is_none()));
     let any_taxed = sold.iter().any(|(sale, _)| rate_of(sale).is_some_and(|rate| !rate.is_zero()));
     // Nothing else may stand beside what is outside the tax (EN 16931, BR-O-11): then it is zero rated.
-    let untaxed =
-        if any_taxed && rules.untaxed == TaxCategory::O { TaxCategory::Z } else { rules.untaxed };
+    let untaxed = if any_taxed && rules.untaxed == TaxCategory::O { TaxCategory::Z } else { rules.untaxed };
     let mut groups: Vec<Group> = Vec::new();
     let mut shared = Vec::new();
     for (index, (sale, amount)) in sold.iter().enumerate() {

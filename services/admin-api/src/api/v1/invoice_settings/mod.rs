@@ -120,10 +120,10 @@ pub struct InvoiceSettingsBody {
 }
 
 fn body(settings: &InvoiceSettings, profile: SellerProfile) -> InvoiceSettingsBody {
-    let untaxed = settings.untaxed.as_ref().map(|untaxed| UntaxedBody {
-        category: Category(untaxed.category),
-        reason: untaxed.reason.clone(),
-    });
+    let untaxed = settings
+        .untaxed
+        .as_ref()
+        .map(|untaxed| UntaxedBody { category: Category(untaxed.category), reason: untaxed.reason.clone() });
     InvoiceSettingsBody {
         enabled: settings.enabled_since.is_some(),
         enabled_since: settings.enabled_since.map(|at| at.to_string()),

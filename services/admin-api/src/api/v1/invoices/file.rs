@@ -54,9 +54,8 @@ pub(super) async fn stored(
 
 /// A draft as it would be issued now, rendered by the worker.
 async fn preview(state: &AppState, invoice: &Invoice) -> Result<Response, ApiError> {
-    let unavailable = || {
-        ApiError::conflict("PREVIEW_UNAVAILABLE", "drafts cannot be shown at the moment", Some(SOON))
-    };
+    let unavailable =
+        || ApiError::conflict("PREVIEW_UNAVAILABLE", "drafts cannot be shown at the moment", Some(SOON));
     let Some(documents) = &state.documents else { return Err(unavailable()) };
     match documents.preview(&state.app, invoice).await {
         Ok(content) => Ok(attachment(content, "application/pdf", "draft.pdf")),
