@@ -85,12 +85,12 @@ async fn render_one(app: &App, renderer: &Arc<dyn PaperRenderer>, invoice: &Invo
         return Ok(());
     }
     let paper = open_paper(app, invoice).await?;
-    let rendered = match renderer.render(&paper).await {
-        Ok(rendered) => check_size(rendered),
+    let files = match renderer.render(&paper).await {
+        Ok(made) => check_size(made),
         Err(error) => Err(error.0),
     };
-    let stored = match rendered {
-        Ok(rendered) => store_files(app, invoice, rendered).await,
+    let stored = match files {
+        Ok(files) => store_files(app, invoice, files).await,
         Err(reason) => Ok(Err(reason)),
     }?;
     finish(app, invoice, stored).await

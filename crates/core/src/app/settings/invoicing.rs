@@ -165,7 +165,8 @@ pub fn check_party(at: &str, party: &Party, problems: &mut Vec<Problem>) {
         problems.push(Problem::new(format!("{at}.address"), "must be at most 4 lines"));
     }
     let country = party.country.as_str();
-    if !country.is_empty() && !(country.len() == 2 && country.chars().all(|c| c.is_ascii_uppercase())) {
+    let is_code = country.len() == 2 && country.chars().all(|c| c.is_ascii_uppercase());
+    if !(country.is_empty() || is_code) {
         problems.push(Problem::new(format!("{at}.country"), "must be an ISO 3166-1 code of two letters"));
     }
     let is_address = |email: &String| {

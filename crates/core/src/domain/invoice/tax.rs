@@ -225,8 +225,8 @@ const NO_TOTALS: PaperTotals =
 fn with_rates(sold: &[(&Sale, i64)], rules: &TaxRules, words: &Words) -> Result<Computed, TaxError> {
     let mut groups = grouped(sold, rules);
     // Amounts are shown without tax only where every taxed line is sold that way.
-    let taxed = || groups.iter().filter(|g| !g.rate.is_zero()).flat_map(|g| &g.entries);
-    let prices_include_tax = taxed().next().is_none() || taxed().any(|entry| !entry.is_net);
+    let with_rate = || groups.iter().filter(|g| !g.rate.is_zero()).flat_map(|g| &g.entries);
+    let prices_include_tax = with_rate().next().is_none() || with_rate().any(|entry| !entry.is_net);
     let (mut lines, mut allowances, mut taxes) = (Vec::new(), Vec::new(), Vec::new());
     for group in &mut groups {
         let (gross_part, net_part) = (group.sum(false), group.sum(true));
