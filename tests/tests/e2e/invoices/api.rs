@@ -1,7 +1,7 @@
 //! What merchants do with invoices over the Admin API.
 
 use gateway_core::{
-    app::invoices::number,
+    app::invoices::{self, number},
     domain::{InvoiceId, invoice::Invoice},
 };
 use serde_json::{Value, json};
@@ -121,6 +121,12 @@ async fn invoice_by_hand_is_drafted_issued_paid_and_credited() {
     assert_eq!(listed["total"], 1);
     let not_one = door.get(&shop.key, &format!("/v1/credit-notes/{id}")).await;
     assert_eq!(not_one.refused(404), "NOT_FOUND");
+    // Webhooks speak the API's very words.
+    let stored =
+        door.app.store.for_org(shop.tenant).get::<Invoice>(id.parse().unwrap()).await.unwrap().unwrap();
+    let paper = invoices::bare_paper(&door.app.store.for_org(shop.tenant), &stored).await.unwrap();
+    let told = gateway_core::jobs::render::invoice(&stored, &paper);
+    assert_eq!(told, door.get(&shop.key, &path).await.ok(200));
     for query in [
         format!("number={}", issued["number"].as_str().unwrap()),
         "email=Buyer@example.com".to_owned(),
