@@ -12,6 +12,7 @@ pub mod mongod;
 pub mod process;
 pub mod receiver;
 pub mod sim;
+pub mod smtp_sink;
 pub mod stripe_sim;
 
 pub use mongod::shared_mongod;

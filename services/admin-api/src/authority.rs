@@ -57,6 +57,11 @@ markers!(
     ProductWrite,
     DiscountRead,
     DiscountWrite,
+    InvoiceRead,
+    InvoiceCreate,
+    InvoiceWrite,
+    InvoiceSettingsRead,
+    InvoiceSettingsWrite,
     OrganizationRead,
 );
 

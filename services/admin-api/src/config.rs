@@ -23,6 +23,8 @@ pub struct AdminConfig {
     pub proxies: TrustedProxies,
     /// `RATE_LIMIT_{KEY,ORGANIZATION,ADDRESS}_{PER_SECOND,BURST}`.
     pub rates: RateConfig,
+    /// `WORKER_URL`: where the worker's internal listener is.
+    pub worker: Option<url::Url>,
 }
 
 impl AdminConfig {
@@ -41,7 +43,8 @@ impl AdminConfig {
             per_organization: rate(&mut reader, "ORGANIZATION", 6_000),
             per_address: rate(&mut reader, "ADDRESS", 6_000),
         };
-        let config = common.map(|common| Self { common, panel, api, health, proxies, rates });
+        let worker = reader.optional("WORKER_URL");
+        let config = common.map(|common| Self { common, panel, api, health, proxies, rates, worker });
         reader.finish(config)
     }
 }

@@ -5,6 +5,7 @@ pub mod authority;
 pub mod cli;
 mod commands;
 pub mod config;
+pub mod documents;
 mod panel;
 mod serve;
 pub mod state;

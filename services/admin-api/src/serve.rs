@@ -14,7 +14,7 @@ use web_kit::{
     stack::{self, StackConfig},
 };
 
-use crate::{Failure, api, config::AdminConfig, panel, state::AppState};
+use crate::{Failure, api, config::AdminConfig, documents::Documents, panel, state::AppState};
 
 /// Serves until a signal asks to stop.
 pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
@@ -24,9 +24,10 @@ pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
     let limits = RateLimits::new(config.rates);
     tokio::spawn(limits.clone().clean_up_until(stop.clone()));
     tokio::spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));
+    let documents = config.worker.clone().map(Documents::new).transpose()?;
     let checked = app.clone();
     let deep = move || mongodb_health(checked.clone());
-    let routes = api::router(AppState { app: app.clone(), limits });
+    let routes = api::router(AppState { app: app.clone(), limits, documents });
     let urls = &config.common.urls;
     let api = stack::api(
         routes.clone().route("/health", get(health::live)),

@@ -3,6 +3,8 @@
 use gateway_core::app::App;
 use web_kit::rate_limit::RateLimits;
 
+use crate::documents::Documents;
+
 /// The use cases, and what one caller may do of them. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct AppState {
@@ -10,4 +12,6 @@ pub struct AppState {
     pub app: App,
     /// Limits per key, organization and address.
     pub limits: RateLimits,
+    /// The worker, which renders previews of drafts; there are none without it.
+    pub documents: Option<Documents>,
 }

@@ -8,6 +8,8 @@ use gateway_core::{
     timing::scaled,
 };
 
+use crate::mail::SmtpMailer;
+
 /// The worker's settings.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {
@@ -19,6 +21,8 @@ pub struct WorkerConfig {
     pub health_listen: SocketAddr,
     /// How messages are sent; `WORKER_DELIVERY_SLOTS` sets how many requests may be on the wire.
     pub sender: SenderConfig,
+    /// `SMTP_URL` and `SMTP_FROM`: the mail server that documents are sent through; none without them.
+    pub smtp: Option<(String, String)>,
 }
 
 impl WorkerConfig {
@@ -37,7 +41,20 @@ impl WorkerConfig {
         if sender.slots < 4 {
             reader.problem("WORKER_DELIVERY_SLOTS: at least 4, so that four organizations can share");
         }
-        let config = common.map(|common| Self { common, listen: address, health_listen, sender });
+        let smtp = match (reader.text("SMTP_URL"), reader.text("SMTP_FROM")) {
+            (Some(url), Some(from)) => {
+                if let Err(error) = SmtpMailer::new(&url, &from) {
+                    reader.problem(error.to_string());
+                }
+                Some((url, from))
+            }
+            (Some(_), None) => {
+                reader.problem("SMTP_FROM is missing: whom mails come from");
+                None
+            }
+            _ => None,
+        };
+        let config = common.map(|common| Self { common, listen: address, health_listen, sender, smtp });
         reader.finish(config)
     }
 }

@@ -21,5 +21,6 @@ async fn start() -> Result<(), Box<dyn std::error::Error>> {
     let metrics = web_kit::health::install_prometheus()?;
     let config = worker::config::WorkerConfig::from_env()?;
     let stop = web_kit::shutdown::stop_on_signal()?;
-    worker::runner::run(config, metrics, stop).await
+    // The documents crate's renderer stands here once it is linked.
+    worker::runner::run(config, None, metrics, stop).await
 }

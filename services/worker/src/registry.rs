@@ -1,11 +1,22 @@
 //! Every job of the worker.
 
-use gateway_core::outbound::GuardedClient;
+use std::sync::Arc;
+
+use gateway_core::{
+    app::invoices::{PaperRenderer, mail::Mailer},
+    outbound::GuardedClient,
+};
 
 use crate::{jobs, runner::Runner};
 
-/// Starts what runs on a timer; `client` is the way out to merchants' addresses.
-pub fn start(runner: &Runner, client: GuardedClient) {
+/// Starts what runs on a timer; `client` is the way out to merchants' addresses. Without a renderer issued
+/// documents wait for their files, without a mailer their mails wait.
+pub fn start(
+    runner: &Runner,
+    client: GuardedClient,
+    renderer: Option<Arc<dyn PaperRenderer>>,
+    mailer: Option<Arc<dyn Mailer>>,
+) {
     runner.job(jobs::EventSweep);
     runner.job(jobs::Reconciler);
     runner.job(jobs::Expiry);
@@ -14,4 +25,11 @@ pub fn start(runner: &Runner, client: GuardedClient) {
     runner.job(jobs::ForgottenLanes);
     runner.job(jobs::ClaimSweep);
     runner.job(jobs::ImageFetch::new(client));
+    runner.job(jobs::Numbering);
+    if let Some(renderer) = renderer {
+        runner.job(jobs::Rendering(renderer));
+    }
+    if let Some(mailer) = mailer {
+        runner.job(jobs::Mailing(mailer));
+    }
 }

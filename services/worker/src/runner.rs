@@ -4,7 +4,10 @@
 use std::{sync::Arc, time::Duration};
 
 use gateway_core::{
-    app::App,
+    app::{
+        App,
+        invoices::{PaperRenderer, mail::Mailer},
+    },
     jobs::{Job, Pass, deliver::Sender, lanes::HeldLanes, relay::Relay},
     outbound::{GuardedClient, GuardedClientConfig},
     timing::scaled,
@@ -17,7 +20,13 @@ use web_kit::{
     shutdown::{ServeLimits, serve},
 };
 
-use crate::{config::WorkerConfig, jobs, registry};
+use crate::{
+    config::WorkerConfig,
+    documents::{self, DocumentsState},
+    jobs,
+    mail::SmtpMailer,
+    registry,
+};
 
 /// Longest wait for work to end; a request on the wire has a deadline of 15 s.
 const GRACE: Duration = Duration::from_secs(25);
@@ -67,9 +76,10 @@ impl Runner {
     }
 }
 
-/// Runs the worker until `stop`.
+/// Runs the worker until `stop`. `renderer` makes the files of issued documents.
 pub async fn run(
     config: WorkerConfig,
+    renderer: Option<Arc<dyn PaperRenderer>>,
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error>> {
@@ -82,17 +92,19 @@ pub async fn run(
     let sender = Sender::new(app.clone(), client.clone(), Arc::clone(&held), config.sender);
     let relay = Relay::new(app.clone(), held);
     let runner = Runner { app: app.clone(), stop: stop.clone(), tasks: TaskTracker::new() };
-    registry::start(&runner, client);
+    registry::start(&runner, client, renderer.clone(), mailer(&config)?);
     runner.tasks.spawn(jobs::relay::run(relay, app.clone(), stop.clone()));
     runner.tasks.spawn(sender.run(stop.clone()));
     runner.tasks.spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));
 
+    let documents_app = app.clone();
     let deep = move || {
         let app = app.clone();
         async move { crate::health::report(&app).await }
     };
     let limits = ServeLimits { connections_max: 256, ..ServeLimits::default() };
-    let service = axum::Router::new().route("/health", axum::routing::get(health::live));
+    let documents = documents::router(DocumentsState { app: documents_app, renderer });
+    let service = axum::Router::new().route("/health", axum::routing::get(health::live)).merge(documents);
     let serving = serve(public, service, limits, stop.clone());
     let watching = serve(internal, health::router(deep, Some(metrics)), limits, stop.clone());
     tracing::info!(listen = %config.listen, health = %config.health_listen, "ready");
@@ -103,6 +115,11 @@ pub async fn run(
         tracing::warn!(running = runner.tasks.len(), "grace period over: leases bring back what was cut off");
     }
     Ok(())
+}
+
+fn mailer(config: &WorkerConfig) -> Result<Option<Arc<dyn Mailer>>, Box<dyn std::error::Error>> {
+    let Some((url, from)) = &config.smtp else { return Ok(None) };
+    Ok(Some(Arc::new(SmtpMailer::new(url, from)?)))
 }
 
 fn client_config(config: &WorkerConfig) -> Result<GuardedClientConfig, Box<dyn std::error::Error>> {

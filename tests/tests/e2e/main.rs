@@ -11,6 +11,7 @@ mod front;
 mod group_commit;
 mod hooks;
 mod in_process;
+mod invoices;
 mod kill;
 mod permutations;
 mod products;

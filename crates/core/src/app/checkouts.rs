@@ -2,7 +2,7 @@
 
 use mongodb::bson::doc;
 
-use super::{App, AppError, start_payment};
+use super::{App, AppError, invoices, start_payment};
 use crate::{
     domain::{
         CheckoutId, Tenant,
@@ -111,9 +111,15 @@ async fn postpone(app: &App, checkout: &Checkout) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Everything that follows a payment is done (later: the invoice too). Called by the relay; harmless to
-/// repeat.
+/// Everything that follows a payment is done, the invoice included. Called by the relay of the checkout and by
+/// that of its invoice, whichever comes last; harmless to repeat.
 pub async fn complete(app: &App, tenant: Tenant, id: CheckoutId) -> Result<(), AppError> {
+    let store = app.store.for_org(tenant);
+    let checkout = store.get::<Checkout>(id).await?.ok_or(AppError::NotFound("checkout"))?;
+    let is_paid = checkout.status == CheckoutStatus::Paid;
+    if is_paid && !invoices::follow::is_written_down(app, &checkout).await? {
+        return Ok(());
+    }
     let now = app.now();
     app.change::<Checkout, (), _>(tenant, id, "checkout", |c| {
         fault::point("complete.after_load");

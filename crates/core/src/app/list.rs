@@ -160,13 +160,13 @@ pub async fn raw_event(app: &App, event: &ProviderEvent) -> Result<String, AppEr
     Ok(store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await?)
 }
 
-fn insert(filter: &mut Document, field: &str, value: Option<impl Into<Bson>>) {
+pub(super) fn insert(filter: &mut Document, field: &str, value: Option<impl Into<Bson>>) {
     if let Some(value) = value {
         filter.insert(field, value);
     }
 }
 
-fn one_of<'a>(filter: &mut Document, field: &str, values: impl Iterator<Item = &'a str>) {
+pub(super) fn one_of<'a>(filter: &mut Document, field: &str, values: impl Iterator<Item = &'a str>) {
     let values: Vec<&str> = values.collect();
     match values.as_slice() {
         [] => {}
@@ -179,7 +179,7 @@ fn one_of<'a>(filter: &mut Document, field: &str, values: impl Iterator<Item = &
     }
 }
 
-fn within(filter: &mut Document, span: Span) {
+pub(super) fn within(filter: &mut Document, span: Span) {
     let (mut created, mut ids) = (Document::new(), Document::new());
     if let Some(from) = span.from {
         created.insert("$gte", from);

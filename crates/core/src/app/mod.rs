@@ -12,6 +12,7 @@ pub mod edit;
 pub mod error;
 pub mod images;
 pub mod intake;
+pub mod invoices;
 pub mod list;
 pub mod operate;
 mod order;
@@ -35,6 +36,7 @@ use crate::{
         ApiKeyId, Clock, ProviderId, SiteId, Tenant, Timestamp,
         api_key::ApiKey,
         endpoint::WebhookEndpoint,
+        invoice::InvoiceSettings,
         provider_account::{Credentials, ProviderAccount, ProviderKind},
         site::Site,
     },
@@ -82,6 +84,7 @@ struct Caches {
     endpoints: Cache<Tenant, Arc<Vec<WebhookEndpoint>>>,
     /// By provider and version, so that new credentials are seen as soon as the provider itself is.
     accounts: Cache<(ProviderId, i64), Arc<Account>>,
+    invoicing: Cache<Tenant, Option<Arc<InvoiceSettings>>>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -121,6 +124,7 @@ impl App {
                 offered: cache(),
                 endpoints: cache(),
                 accounts: cache(),
+                invoicing: cache(),
             },
         })
     }
@@ -169,10 +173,20 @@ impl App {
         Ok(self.caches.endpoints.try_get_with(tenant, load).await?)
     }
 
+    /// A tenant's invoice settings, at most [`SETTINGS_CACHE`] old; `None` where it has never made any.
+    pub async fn invoice_settings(&self, tenant: Tenant) -> Result<Option<Arc<InvoiceSettings>>, AppError> {
+        let id = InvoiceSettings::id_of(tenant);
+        let load = async {
+            Ok::<_, StoreError>(self.store.for_org(tenant).get::<InvoiceSettings>(id).await?.map(Arc::new))
+        };
+        Ok(self.caches.invoicing.try_get_with(tenant, load).await?)
+    }
+
     /// Forgets cached settings of this process after it changed them.
     pub async fn forget_settings(&self, tenant: Tenant) {
         self.caches.offered.invalidate(&tenant).await;
         self.caches.endpoints.invalidate(&tenant).await;
+        self.caches.invoicing.invalidate(&tenant).await;
         self.caches.sites.invalidate_all();
         self.caches.providers.invalidate_all();
         self.caches.keys.invalidate_all();
@@ -245,6 +259,15 @@ impl Announcing for crate::domain::checkout::Checkout {
 }
 
 impl Announcing for crate::domain::transaction::Transaction {
+    fn outbox(&self) -> &crate::domain::outbox::Outbox {
+        &self.outbox
+    }
+    fn outbox_mut(&mut self) -> &mut crate::domain::outbox::Outbox {
+        &mut self.outbox
+    }
+}
+
+impl Announcing for crate::domain::invoice::Invoice {
     fn outbox(&self) -> &crate::domain::outbox::Outbox {
         &self.outbox
     }

@@ -15,7 +15,7 @@ use crate::{
     crypto::{FieldContext, Fingerprint, OrganizationKeys, Sealed, SearchHash, normalize_email},
     domain::{
         DiscountClaimId, Mode, OrganizationId, Tenant, api_key::ApiKey, checkout::Checkout,
-        discount::DiscountClaim,
+        discount::DiscountClaim, invoice::Invoice,
     },
     store::{Entity, StoreError},
 };
@@ -82,6 +82,16 @@ const PLACES: &[Place] = &[
         ],
         of_checkout: &[],
     },
+    Place { collection: "invoices", versioned: true, fields: &[field("paper")], of_checkout: &[] },
+    Place { collection: "invoice_settings", versioned: true, fields: &[field("profile")], of_checkout: &[] },
+    Place { collection: "invoice_looks", versioned: false, fields: &[field("look")], of_checkout: &[] },
+    Place {
+        collection: "invoice_files",
+        versioned: false,
+        fields: &[field("pdf"), field("xml")],
+        of_checkout: &[],
+    },
+    Place { collection: "invoice_mails", versioned: true, fields: &[field("to")], of_checkout: &[] },
     Place { collection: "provider_events", versioned: false, fields: &[field("raw")], of_checkout: &[] },
     Place {
         collection: "deliveries",
@@ -96,6 +106,8 @@ const FINGERPRINTS: &[(&str, &str)] = &[
     ("checkouts", "idem.fingerprint"),
     ("transactions", "refunds.idem.fingerprint"),
     ("transactions", "operations.idem.fingerprint"),
+    ("invoices", "idem.fingerprint"),
+    ("invoices", "credits.idem.fingerprint"),
 ];
 
 /// What is still on an old key.
@@ -218,19 +230,8 @@ pub async fn rehash_search(app: &App, organization: OrganizationId) -> Result<u6
     let mut rewritten = 0;
     for mode in [Mode::Live, Mode::Test] {
         let tenant = Tenant::new(organization, mode);
-        let mut after = None;
-        loop {
-            let batch = read(app, tenant, Checkout::COLLECTION, &["emailHash"], after).await?;
-            let Some(last) = batch.last() else { break };
-            after = last.get_object_id("_id").ok();
-            for document in &batch {
-                if let Some((_, old)) = values(document, "emailHash").into_iter().next()
-                    && version_of(old) != current
-                    && rehash(app, tenant, document, old).await?
-                {
-                    rewritten += 1;
-                }
-            }
+        for collection in HASHED {
+            rewritten += rehash_collection(app, tenant, collection, current).await?;
         }
         rewritten += rehash_claims(app, tenant).await?;
     }
@@ -267,14 +268,58 @@ async fn rehash_claims(app: &App, tenant: Tenant) -> Result<u64, AppError> {
     }
 }
 
-async fn rehash(app: &App, tenant: Tenant, document: &Document, old: &Binary) -> Result<bool, AppError> {
-    let Ok(id) = document.get_object_id("_id") else { return Ok(false) };
-    let store = app.store.for_org(tenant);
+/// Collections whose documents are found by e-mail address.
+const HASHED: [&str; 2] = [Checkout::COLLECTION, Invoice::COLLECTION];
+
+async fn rehash_collection(
+    app: &App,
+    tenant: Tenant,
+    collection: &'static str,
+    current: u32,
+) -> Result<u64, AppError> {
+    let (mut rewritten, mut after) = (0, None);
+    loop {
+        let batch = read(app, tenant, collection, &["emailHash"], after).await?;
+        let Some(last) = batch.last() else { return Ok(rewritten) };
+        after = last.get_object_id("_id").ok();
+        for document in &batch {
+            if let Some((_, old)) = values(document, "emailHash").into_iter().next()
+                && version_of(old) != current
+                && let Ok(id) = document.get_object_id("_id")
+            {
+                let moved = match collection {
+                    Checkout::COLLECTION => rehash_checkout(app, tenant, id, old).await?,
+                    _ => rehash_invoice(app, tenant, id, old).await?,
+                };
+                rewritten += u64::from(moved);
+            }
+        }
+    }
+}
+
+async fn rehash_checkout(app: &App, tenant: Tenant, id: ObjectId, old: &Binary) -> Result<bool, AppError> {
     let id = crate::domain::CheckoutId::from_bytes(id.bytes());
-    let Some(checkout) = store.get::<Checkout>(id).await? else { return Ok(false) };
+    let Some(checkout) = app.store.for_org(tenant).get::<Checkout>(id).await? else { return Ok(false) };
     let customer = start_payment::customer_of(app, &checkout).await?;
+    rehash::<Checkout>(app, tenant, id, customer.email, old).await
+}
+
+async fn rehash_invoice(app: &App, tenant: Tenant, id: ObjectId, old: &Binary) -> Result<bool, AppError> {
+    let (store, id) = (app.store.for_org(tenant), crate::domain::InvoiceId::from_bytes(id.bytes()));
+    let Some(invoice) = store.get::<Invoice>(id).await? else { return Ok(false) };
+    let paper = super::invoices::bare_paper(&store, &invoice).await?;
+    rehash::<Invoice>(app, tenant, id, paper.buyer.email, old).await
+}
+
+async fn rehash<E: Entity>(
+    app: &App,
+    tenant: Tenant,
+    id: E::Id,
+    email: Option<String>,
+    old: &Binary,
+) -> Result<bool, AppError> {
     let (filter, version) = (doc! { "emailHash": old.clone() }, doc! { "version": 1_i64 });
-    let update = if let Some(email) = customer.email {
+    let update = if let Some(email) = email {
         let organization = tenant.organization.to_string();
         let hash = app.store.keys().search().hash(&organization, "email", &normalize_email(&email));
         doc! { "$set": { "emailHash": binary(hash.to_bytes().to_vec()) }, "$inc": version }
@@ -282,7 +327,7 @@ async fn rehash(app: &App, tenant: Tenant, document: &Document, old: &Binary) ->
         // A hash whose address is gone finds nothing that may be shown.
         doc! { "$unset": { "emailHash": "" }, "$inc": version }
     };
-    Ok(store.update::<Checkout>(id, filter, update).await?)
+    Ok(app.store.for_org(tenant).update::<E>(id, filter, update).await?)
 }
 
 /// Counts what is still on an old key.
@@ -331,10 +376,10 @@ async fn count_sealed(app: &App, tenant: Tenant, keys: &OrganizationKeys) -> Res
 async fn count_search(app: &App, tenant: Tenant) -> Result<u64, AppError> {
     let current = app.store.keys().search().current_version();
     let mut count = 0;
-    for (collection, field) in [(Checkout::COLLECTION, "emailHash"), (DiscountClaim::COLLECTION, "customer")]
-    {
-        count +=
-            count_values(app, tenant, collection, &[field], |value| version_of(value) != current).await?;
+    let customers = (DiscountClaim::COLLECTION, "customer");
+    let hashed = HASHED.map(|collection| (collection, "emailHash"));
+    for (collection, field) in hashed.into_iter().chain([customers]) {
+        count += count_values(app, tenant, collection, &[field], |v| version_of(v) != current).await?;
     }
     Ok(count)
 }
@@ -473,6 +518,9 @@ mod tests {
             include_str!("../domain/endpoint.rs"),
             include_str!("../domain/provider_event.rs"),
             include_str!("../domain/delivery.rs"),
+            include_str!("../domain/invoice/mod.rs"),
+            include_str!("../domain/invoice/settings.rs"),
+            include_str!("../domain/invoice/mail.rs"),
         ];
         let is_field = |line: &&str| {
             let line = line.trim();

@@ -8,7 +8,7 @@
 //! | system key, versioned | `SYSTEM_ENCRYPTION_KEY` | wraps each organization's data keys ([`keys`]) |
 //! | data key, versioned per organization | random | seals single fields ([`sealed`]) |
 //! | search key, versioned | `SYSTEM_SEARCH_HASH_KEY` | blind indexes ([`search`]) |
-//! | pepper, versioned | its own variable | hashes of API keys ([`api_key`]) |
+//! | pepper, versioned | its own variable | hashes of API keys ([`api_key`]), tokens between services ([`service_token`]) |
 //!
 //! Every stored value names the version of the key that made it, so that each key rotates online: put a new
 //! version first in the list, rewrite what names an old one, then take the old one out.
@@ -24,6 +24,7 @@ pub mod random;
 pub mod sealed;
 pub mod search;
 mod secret;
+pub mod service_token;
 pub mod signature;
 pub mod versioned;
 
@@ -34,5 +35,6 @@ pub use keys::{KeyWrapper, OrganizationKeys, SystemKeyWrapper, WrappedDataKey, W
 pub use sealed::{FieldContext, Sealed};
 pub use search::{SearchHash, SearchKeys, normalize_email};
 pub use secret::Secret;
+pub use service_token::ServiceTokens;
 pub use signature::SignatureRejection;
 pub use versioned::{Key32, KeyListError, VersionedKeys};

@@ -99,6 +99,16 @@ entity_id! {
     DiscountClaimId;
     /// A product's picture.
     ImageId;
+    /// An invoice, credit note or receipt.
+    InvoiceId;
+    /// A series of numbers.
+    SeriesId;
+    /// An organization's invoice settings in a mode.
+    InvoiceSettingsId;
+    /// A look that papers were issued with.
+    LookId;
+    /// A mail with a document.
+    MailId;
 }
 
 /// An id that follows from its parts, so that doing the same thing twice names the same document.

@@ -49,6 +49,11 @@ scopes! {
     ProductWrite => "product:write", "Create, change and archive products.";
     DiscountRead => "discount:read", "List and read discounts.";
     DiscountWrite => "discount:write", "Create, change and archive discounts.";
+    InvoiceRead => "invoice:read", "List and read invoices, credit notes and their files.";
+    InvoiceCreate => "invoice:create", "Make drafts of invoices, and credit issued ones.";
+    InvoiceWrite => "invoice:write", "Issue, void and send invoices.";
+    InvoiceSettingsRead => "invoice-settings:read", "Read the seller's data and the series.";
+    InvoiceSettingsWrite => "invoice-settings:write", "Change the seller's data and the series.";
     OrganizationRead => "organization:read", "Read the organization.";
 }
 

@@ -1,4 +1,4 @@
-//! From the outbox of a checkout or transaction to deliveries.
+//! From the outbox of a checkout, transaction or invoice to deliveries.
 //!
 //! Every step may be repeated: a delivery's id follows from the announcement and its receiver, so a second
 //! relay of the same entry (after a crash, by another worker, or because a compare-and-set wrote back an
@@ -24,6 +24,7 @@ use crate::{
         delivery::{Delivery, DeliveryKind, DeliveryState},
         derived_id,
         endpoint::WebhookEndpoint,
+        invoice::Invoice,
         ipn,
         lane::LaneId,
         outbox::{Entry, EventType, IpnNotice, Outbox},
@@ -173,12 +174,16 @@ impl Relay {
         let (store, before) = (&self.app.store, self.app.now() - age);
         let transactions = store.due_transaction_outboxes(before, limit).await?;
         let checkouts = store.due_checkout_outboxes(before, limit).await?;
-        let found = transactions.len() + checkouts.len();
+        let invoices = store.due_invoice_outboxes(before, limit).await?;
+        let found = transactions.len() + checkouts.len() + invoices.len();
         // An error has been logged, and its document put off.
         futures::stream::iter(&transactions)
             .for_each_concurrent(CONCURRENCY, async |source| drop(self.relay(source).await))
             .await;
         futures::stream::iter(&checkouts)
+            .for_each_concurrent(CONCURRENCY, async |source| drop(self.relay(source).await))
+            .await;
+        futures::stream::iter(&invoices)
             .for_each_concurrent(CONCURRENCY, async |source| drop(self.relay(source).await))
             .await;
         Ok(found)
@@ -192,7 +197,14 @@ impl Relay {
 
 /// Whether [`Source::follow_up`] acts on this very event.
 const fn asks_for_follow_up(event: EventType) -> bool {
-    matches!(event, EventType::SessionCreated | EventType::SessionPaid | EventType::TransactionSucceeded)
+    matches!(
+        event,
+        EventType::SessionCreated
+            | EventType::SessionPaid
+            | EventType::TransactionSucceeded
+            | EventType::InvoiceIssued
+            | EventType::CreditNoteIssued
+    )
 }
 
 /// How long the announcement that waits longest has waited; zero when none does.
@@ -200,10 +212,12 @@ pub async fn oldest_outbox(app: &App) -> Result<Duration, AppError> {
     let now = app.now();
     let transactions = app.store.due_transaction_outboxes(now, 1).await?;
     let checkouts = app.store.due_checkout_outboxes(now, 1).await?;
+    let invoices = app.store.due_invoice_outboxes(now, 1).await?;
     let oldest = transactions
         .iter()
         .flat_map(|source| &source.outbox.entries)
         .chain(checkouts.iter().flat_map(|source| &source.outbox.entries))
+        .chain(invoices.iter().flat_map(|source| &source.outbox.entries))
         .map(|entry| entry.at)
         .min();
     Ok(oldest.map_or(Duration::ZERO, |at| now.since(at)))
@@ -236,7 +250,7 @@ impl Source for Transaction {
                 let subject = Subject {
                     source: &self.id.bytes(),
                     transaction: Some(self.id),
-                    checkout: self.checkout_id,
+                    checkout: Some(self.checkout_id),
                 };
                 messages.add(&subject, entry, &data).await?;
             }
@@ -258,7 +272,52 @@ impl Source for Transaction {
         if fault::Recovery::Projection.is_on() {
             app::project::project_checkout(app, self).await?;
         }
-        app::discount_claims::settle(app, self).await
+        app::discount_claims::settle(app, self).await?;
+        app::invoices::follow::follow(app, self).await
+    }
+}
+
+impl Source for Invoice {
+    fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    async fn deliveries(&self, relay: &Relay, entries: &[Entry]) -> Result<Vec<Delivery>, AppError> {
+        if entries.iter().all(|entry| entry.endpoints.is_empty()) {
+            return Ok(Vec::new());
+        }
+        let paper = app::invoices::bare_paper(&relay.app.store.for_org(self.tenant()), self).await?;
+        let mut messages = Messages::new(&relay.app, self.tenant());
+        for entry in entries.iter().filter(|entry| !entry.endpoints.is_empty()) {
+            let mut data = render::invoice(self, &paper);
+            render::overlay(&mut data, &entry.changed);
+            let subject = Subject {
+                source: &self.id.bytes(),
+                transaction: self.transaction_id,
+                checkout: self.checkout_id,
+            };
+            messages.add(&subject, entry, &data).await?;
+        }
+        Ok(messages.deliveries)
+    }
+
+    /// What waited for the paper goes on: credits of what went back meanwhile, and the checkout.
+    async fn follow_up(&self, relay: &Relay, entries: &[Entry]) -> Result<(), AppError> {
+        let (app, tenant) = (&relay.app, self.tenant());
+        let issued = [EventType::InvoiceIssued, EventType::CreditNoteIssued];
+        if entries.iter().any(|entry| issued.contains(&entry.event)) {
+            app::invoices::mail::send_on_issue(app, self).await?;
+        }
+        app::invoices::follow::make_credit_notes(app, self).await?;
+        if let Some(id) = self.payment_of
+            && let Some(transaction) = app.store.for_org(tenant).get::<Transaction>(id).await?
+        {
+            app::invoices::follow::follow(app, &transaction).await?;
+        }
+        match self.checkout_id.filter(|_| self.corrects.is_none()) {
+            Some(checkout) => app::checkouts::complete(app, tenant, checkout).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -288,7 +347,8 @@ impl Source for Checkout {
                 data["transaction"] = render::transaction(transaction);
             }
             render::overlay(&mut data, &entry.changed);
-            let subject = Subject { source: &self.id.bytes(), transaction: self.paid_by, checkout: self.id };
+            let subject =
+                Subject { source: &self.id.bytes(), transaction: self.paid_by, checkout: Some(self.id) };
             messages.add(&subject, entry, &data).await?;
         }
         Ok(messages.deliveries)
@@ -351,7 +411,7 @@ pub(crate) async fn announce_provider_event(
 struct Subject<'a> {
     source: &'a [u8],
     transaction: Option<TransactionId>,
-    checkout: crate::domain::CheckoutId,
+    checkout: Option<crate::domain::CheckoutId>,
 }
 
 /// Webhooks of one document.
@@ -374,7 +434,7 @@ impl<'a> Messages<'a> {
             let id = delivery_id(subject.source, entry.seq, entry.at, &target.bytes());
             if let Some(mut delivery) = self.webhook(id, target, entry.event, entry.at, &body).await? {
                 delivery.transaction_id = subject.transaction;
-                delivery.checkout_id = Some(subject.checkout);
+                delivery.checkout_id = subject.checkout;
                 self.deliveries.push(delivery);
             }
         }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::{
     Timestamp,
     checkout::{Checkout, Customer, Item, items},
+    invoice::{Credit, Invoice, Paper},
     outbox::{Changed, ChangedValue, EventType},
     provider_event::ProviderEvent,
     transaction::{Attempt, Dispute, Operation, ProviderRef, Refund, Transaction},
@@ -53,6 +54,7 @@ fn item(item: &Item) -> Value {
         "vatRate": item.vat_rate.map(|rate| rate.to_string()),
         "itemType": item.item_type,
         "amountType": item.amount_type,
+        "productId": item.product_id,
     })
 }
 
@@ -175,6 +177,54 @@ fn operation(operation: &Operation) -> Value {
         "status": operation.state,
         "failure": operation.failure,
         "createdAt": operation.created_at,
+    })
+}
+
+/// An invoice, credit note or receipt, in the Admin API's words; `document` is its whole content, without the
+/// look.
+pub fn invoice(invoice: &Invoice, paper: &Paper) -> Value {
+    let rendering = invoice.rendering.as_ref();
+    json!({
+        "id": invoice.id,
+        "kind": invoice.kind,
+        "mode": invoice.mode,
+        "status": invoice.status,
+        "number": invoice.number(),
+        "date": invoice.numbered.as_ref().map(|numbered| &numbered.date),
+        "dueDate": invoice.due_date,
+        "seriesId": invoice.series_id,
+        "issuing": invoice.is_waiting(),
+        "blocked": invoice.blocked,
+        "currency": invoice.currency,
+        "total": invoice.total,
+        "amountPaid": invoice.money.paid,
+        "amountRefunded": invoice.money.returned,
+        "amountCredited": invoice.credited(),
+        "credits": invoice.credits.iter().map(credit).collect::<Vec<_>>(),
+        "transactionId": invoice.transaction_id,
+        "checkoutId": invoice.checkout_id,
+        "siteId": invoice.site_id,
+        "externalReference": invoice.external_reference,
+        "corrects": invoice.corrects,
+        "files": rendering.map(|rendering| rendering.status),
+        "filesProblem": rendering.and_then(|rendering| rendering.reason.as_ref()),
+        "hasXml": rendering.is_some_and(|rendering| rendering.has_xml),
+        "missingGlyphs": rendering.map_or(&[][..], |rendering| &rendering.missing_glyphs),
+        "needsReview": invoice.needs_review,
+        "document": paper,
+        "issuedAt": invoice.issued_at,
+        "createdAt": invoice.created_at,
+        "updatedAt": invoice.updated_at,
+    })
+}
+
+fn credit(credit: &Credit) -> Value {
+    json!({
+        "creditNoteId": credit.id,
+        "amount": credit.amount,
+        "cause": credit.cause.split(':').next(),
+        "reason": credit.reason,
+        "at": credit.at,
     })
 }
 

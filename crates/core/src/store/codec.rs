@@ -59,6 +59,11 @@ id_codec!(
     DiscountId,
     DiscountClaimId,
     ImageId,
+    InvoiceId,
+    SeriesId,
+    InvoiceSettingsId,
+    LookId,
+    MailId,
 );
 
 /// An id as the driver wants it.

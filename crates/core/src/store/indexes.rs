@@ -94,6 +94,34 @@ fn discount_claims() -> Vec<IndexModel> {
     ]
 }
 
+fn invoices() -> Vec<IndexModel> {
+    let tenant = |field: &str| doc! { "org": 1, "mode": 1, field: 1 };
+    vec![
+        tenant_id(),
+        outbox(),
+        index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
+        // What fences the numbering lanes: no number twice, whoever writes.
+        partial(
+            "numbered",
+            doc! {
+                "org": 1, "mode": 1,
+                "numbered.seriesId": 1, "numbered.period": 1, "numbered.sequence": 1,
+            },
+            exists("numbered"),
+            true,
+        ),
+        partial("number", tenant("numbered.number"), exists("numbered"), true),
+        partial("payment_of", tenant("paymentOf"), exists("paymentOf"), true),
+        partial("transaction", tenant("transactionId"), exists("transactionId"), false),
+        partial("corrects", doc! { "corrects": 1 }, exists("corrects"), false),
+        partial("issue_due", doc! { "issueDue": 1 }, exists("issueDue"), false),
+        partial("render_due", doc! { "rendering.due": 1 }, exists("rendering.due"), false),
+        partial("idempotency", doc! { "idem.slot": 1 }, exists("idem.slot"), true),
+        partial("credit_idempotency", doc! { "credits.idem.slot": 1 }, exists("credits.idem.slot"), false),
+        partial("email", tenant("emailHash"), exists("emailHash"), false),
+    ]
+}
+
 /// Every index, by collection.
 pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
     vec![
@@ -113,6 +141,18 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
             ],
         ),
         ("transactions", transactions()),
+        ("invoices", invoices()),
+        ("invoice_settings", vec![tenant_id()]),
+        ("invoice_looks", vec![tenant_id()]),
+        ("invoice_files", vec![tenant_id()]),
+        (
+            "invoice_mails",
+            vec![
+                tenant_id(),
+                index("invoice", doc! { "invoiceId": 1 }),
+                partial("due", doc! { "due": 1 }, exists("due"), false),
+            ],
+        ),
         (
             "provider_events",
             vec![

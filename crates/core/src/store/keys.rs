@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreError, codec::oid};
 use crate::{
-    crypto::{KeyWrapper, OrganizationKeys, SearchKeys, SystemKeyWrapper, VersionedKeys, WrappedDataKey},
+    crypto::{
+        KeyWrapper, OrganizationKeys, SearchKeys, ServiceTokens, SystemKeyWrapper, VersionedKeys,
+        WrappedDataKey,
+    },
     domain::OrganizationId,
 };
 
@@ -45,6 +48,7 @@ pub struct KeyService {
     search: Arc<SearchKeys>,
     pepper: Arc<VersionedKeys>,
     fingerprint: Arc<VersionedKeys>,
+    service_tokens: Arc<ServiceTokens>,
 }
 
 impl std::fmt::Debug for KeyService {
@@ -67,6 +71,7 @@ impl KeyService {
             cache,
             search: Arc::new(SearchKeys::new(config.search)),
             fingerprint: Arc::new(config.pepper.derive("idempotency fingerprint")),
+            service_tokens: Arc::new(ServiceTokens::new(&config.pepper)),
             pepper: Arc::new(config.pepper),
         }
     }
@@ -164,6 +169,11 @@ impl KeyService {
     /// The pepper of API keys.
     pub fn pepper(&self) -> &VersionedKeys {
         &self.pepper
+    }
+
+    /// Tokens between services.
+    pub fn service_tokens(&self) -> &ServiceTokens {
+        &self.service_tokens
     }
 
     /// The key of idempotency fingerprints.

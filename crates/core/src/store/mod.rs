@@ -37,6 +37,7 @@ use crate::{
         discount::{Discount, DiscountClaim},
         endpoint::WebhookEndpoint,
         image::ProductImage,
+        invoice::{DocumentMail, Invoice, InvoiceSettings, StoredFiles, StoredLook},
         product::Product,
         provider_account::ProviderAccount,
         provider_event::ProviderEvent,
@@ -137,6 +138,11 @@ entities! {
     Transaction(TransactionId) in "transactions", Versioned;
     Site(SiteId) in "sites", Versioned;
     ProviderAccount(ProviderId) in "providers", Versioned;
+    Invoice(InvoiceId) in "invoices", Versioned;
+    InvoiceSettings(InvoiceSettingsId) in "invoice_settings", Versioned;
+    DocumentMail(MailId) in "invoice_mails", Versioned;
+    StoredLook(LookId) in "invoice_looks";
+    StoredFiles(InvoiceId) in "invoice_files";
     WebhookEndpoint(EndpointId) in "webhook_endpoints", Versioned;
     ApiKey(ApiKeyId) in "api_keys";
     ProviderEvent(ProviderEventId) in "provider_events";

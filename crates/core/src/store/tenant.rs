@@ -211,6 +211,20 @@ impl TenantStore {
         open_with(&keys, self.tenant, collection, &id.to_string(), field, sealed)
     }
 
+    /// Opens a sealed field that is no text.
+    pub async fn open_bytes(
+        &self,
+        collection: &str,
+        id: impl std::fmt::Display + Send,
+        field: &str,
+        sealed: &Sealed,
+    ) -> Result<Vec<u8>, StoreError> {
+        let keys = self.keys().await?;
+        let (organization, id) = (self.tenant.organization.to_string(), id.to_string());
+        let context = FieldContext { organization: &organization, collection, id: &id, field };
+        Ok(keys.open(&context, sealed)?.to_vec())
+    }
+
     /// Seals a field.
     pub async fn seal(
         &self,

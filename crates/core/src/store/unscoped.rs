@@ -6,8 +6,14 @@ use mongodb::{bson::doc, options::ReturnDocument};
 use super::{Store, StoreError, codec::oid};
 use crate::domain::{
     ApiKeyId, ImageId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId,
-    api_key::ApiKey, checkout::Checkout, discount::DiscountClaim, image::ProductImage,
-    organization::Organization, provider_account::ProviderAccount, provider_event::ProviderEvent,
+    api_key::ApiKey,
+    checkout::Checkout,
+    discount::DiscountClaim,
+    image::ProductImage,
+    invoice::{DocumentMail, Invoice},
+    organization::Organization,
+    provider_account::ProviderAccount,
+    provider_event::ProviderEvent,
     transaction::Transaction,
 };
 
@@ -111,12 +117,81 @@ impl Store {
         Ok(found.sort(doc! { "outbox.due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
-    /// Takes expired idempotency records out of checkouts; answers how many.
+    /// Invoices with something to relay, as a majority has them.
+    pub async fn due_invoice_outboxes(&self, now: Timestamp, limit: i64) -> Result<Vec<Invoice>, StoreError> {
+        let collection = self.collection::<Invoice>();
+        let found = collection.find(doc! { "outbox.due": { "$lte": now } });
+        let found = found.read_concern(super::majority());
+        Ok(found.sort(doc! { "outbox.due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// Drafts that wait for their number.
+    pub async fn due_numberings(&self, now: Timestamp, limit: i64) -> Result<Vec<Invoice>, StoreError> {
+        let collection = self.collection::<Invoice>();
+        let found = collection.find(doc! { "issueDue": { "$lte": now } });
+        Ok(found.sort(doc! { "issueDue": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// Takes the lane of a series, unless somebody holds it.
+    pub async fn claim_numbering_lane(
+        &self,
+        lane: &str,
+        token: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut filter = doc! { "_id": lane, "until": { "$lte": now } };
+        if !crate::fault::Recovery::LeaseExpiry.is_on() {
+            filter.insert("token", doc! { "$exists": false });
+        }
+        let lanes = self.database().collection::<mongodb::bson::Document>(NUMBERING_LANES);
+        let update = doc! { "$set": { "token": token, "until": until } };
+        let claimed = lanes.update_one(filter, update).upsert(true).await.map_err(StoreError::from);
+        match claimed {
+            Ok(_) => Ok(true),
+            // It is there and held: the upsert met its id.
+            Err(StoreError::Duplicate) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lets the lane of a series go, if it is still the holder's.
+    pub async fn release_numbering_lane(
+        &self,
+        lane: &str,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let lanes = self.database().collection::<mongodb::bson::Document>(NUMBERING_LANES);
+        let update = doc! { "$set": { "until": now }, "$unset": { "token": "" } };
+        lanes.update_one(doc! { "_id": lane, "token": token }, update).await?;
+        Ok(())
+    }
+
+    /// Issued documents whose files are not made yet, as a majority has them: a file of what a fail-over takes
+    /// back would show a number that another gets.
+    pub async fn due_renderings(&self, now: Timestamp, limit: i64) -> Result<Vec<Invoice>, StoreError> {
+        let collection = self.collection::<Invoice>();
+        let found = collection.find(doc! { "rendering.due": { "$lte": now } });
+        let found = found.read_concern(super::majority());
+        Ok(found.sort(doc! { "rendering.due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// Mails whose time has come, as a majority has them.
+    pub async fn due_mails(&self, now: Timestamp, limit: i64) -> Result<Vec<DocumentMail>, StoreError> {
+        let collection = self.collection::<DocumentMail>();
+        let found = collection.find(doc! { "due": { "$lte": now } });
+        let found = found.read_concern(super::majority());
+        Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// Takes expired idempotency records out of checkouts and invoices; answers how many.
     pub async fn sweep_idempotency(&self, now: Timestamp) -> Result<u64, StoreError> {
         let filter = doc! { "idem.expiresAt": { "$lte": now } };
-        let collection = self.collection::<Checkout>();
-        let done = collection.update_many(filter, doc! { "$unset": { "idem": "" } });
-        Ok(done.await?.modified_count)
+        let unset = doc! { "$unset": { "idem": "" } };
+        let checkouts = self.collection::<Checkout>().update_many(filter.clone(), unset.clone()).await?;
+        let invoices = self.collection::<Invoice>().update_many(filter, unset).await?;
+        Ok(checkouts.modified_count + invoices.modified_count)
     }
 
     /// Uses of discounts that may have been left behind.
@@ -162,6 +237,9 @@ impl Store {
         Ok(())
     }
 }
+
+/// The collection of leases on series of numbers.
+const NUMBERING_LANES: &str = "numbering_lanes";
 
 /// The collection of organizations.
 pub const ORGANIZATIONS: &str = "organizations";

@@ -41,8 +41,8 @@ async fn open_api() -> Result<Response, ApiError> {
     let make = || serde_json::to_vec(&document()).map(Bytes::from);
     let bytes = BYTES
         .get_or_try_init(async || {
-            let made = tokio::task::spawn_blocking(make).await.map_err(ApiError::internal)?;
-            made.map_err(ApiError::internal)
+            let written = tokio::task::spawn_blocking(make).await.map_err(ApiError::internal)?;
+            written.map_err(ApiError::internal)
         })
         .await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], bytes.clone()).into_response())

@@ -6,5 +6,6 @@ mod sweeps;
 
 pub use images::ImageFetch;
 pub use sweeps::{
-    ClaimSweep, EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Reconciler, SandboxClock,
+    ClaimSweep, EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Mailing, Numbering, Reconciler,
+    Rendering, SandboxClock,
 };

@@ -13,7 +13,7 @@ use std::{
 use futures::StreamExt;
 use gateway_core::{
     app::App,
-    domain::{checkout::Checkout, transaction::Transaction},
+    domain::{checkout::Checkout, invoice::Invoice, transaction::Transaction},
     jobs::relay::Relay,
     store::Entity,
 };
@@ -47,6 +47,7 @@ const REOPEN_MAX: Duration = Duration::from_secs(30);
 enum Told {
     Checkout(Box<Checkout>),
     Transaction(Box<Transaction>),
+    Invoice(Box<Invoice>),
 }
 
 /// Relays until `stop`.
@@ -66,6 +67,7 @@ fn hand(relay: Relay) -> mpsc::Sender<Told> {
             let _ = match document {
                 Told::Checkout(checkout) => relay.relay(&*checkout).await,
                 Told::Transaction(transaction) => relay.relay(&*transaction).await,
+                Told::Invoice(invoice) => relay.relay(&*invoice).await,
             };
         }
     });
@@ -109,7 +111,7 @@ async fn listen(app: &App, hands: &[mpsc::Sender<Told>], missed: &Notify, stop: 
 
 async fn follow(app: &App, hands: &[mpsc::Sender<Told>], missed: &Notify) -> Result<(), Error> {
     let wanted = doc! { "$match": {
-        "ns.coll": { "$in": [Checkout::COLLECTION, Transaction::COLLECTION] },
+        "ns.coll": { "$in": [Checkout::COLLECTION, Transaction::COLLECTION, Invoice::COLLECTION] },
         "operationType": { "$in": ["insert", "replace"] },
         "fullDocument.outbox.due": { "$exists": true },
     } };
@@ -132,6 +134,9 @@ fn tell(hands: &[mpsc::Sender<Told>], collection: Option<&str>, document: &RawDo
         Some(Checkout::COLLECTION) => {
             deserialize_from_slice(document.as_bytes()).map(|found| Told::Checkout(Box::new(found)))
         }
+        Some(Invoice::COLLECTION) => {
+            deserialize_from_slice(document.as_bytes()).map(|found| Told::Invoice(Box::new(found)))
+        }
         _ => deserialize_from_slice(document.as_bytes()).map(|found| Told::Transaction(Box::new(found))),
     };
     let Ok(told) = told else { return false };
@@ -139,6 +144,7 @@ fn tell(hands: &[mpsc::Sender<Told>], collection: Option<&str>, document: &RawDo
     match &told {
         Told::Checkout(checkout) => checkout.id.hash(&mut hasher),
         Told::Transaction(transaction) => transaction.id.hash(&mut hasher),
+        Told::Invoice(invoice) => invoice.id.hash(&mut hasher),
     }
     let hand = usize::try_from(hasher.finish() % HANDS as u64).unwrap_or(0);
     hands[hand].try_send(told).is_ok()

@@ -1,9 +1,16 @@
 //! Sweeps: what is due, again and again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use gateway_core::{
-    app::{App, AppError, apply, checkouts, discount_claims},
+    app::{
+        App, AppError, apply, checkouts, discount_claims,
+        invoices::{
+            PaperRenderer,
+            mail::{self, Mailer},
+            number, render,
+        },
+    },
     jobs::{Job, Pass, lanes},
 };
 
@@ -87,5 +94,40 @@ impl Job for ForgottenLanes {
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         lanes::wake_forgotten(&app.store, app.now()).await?;
         Ok(Pass::Done)
+    }
+}
+
+/// Gives waiting drafts their numbers.
+pub struct Numbering;
+
+impl Job for Numbering {
+    const NAME: &'static str = "numbering";
+    const EVERY: Duration = Duration::from_millis(250);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        let (_, lag) = number::number_due(app).await?;
+        metrics::gauge!("invoice_numbering_lag_seconds").set(lag.as_secs_f64());
+        Ok(Pass::Done)
+    }
+}
+
+/// Sends documents to buyers.
+pub struct Mailing(pub Arc<dyn Mailer>);
+
+impl Job for Mailing {
+    const NAME: &'static str = "mailing";
+    const EVERY: Duration = Duration::from_secs(1);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(mail::send_due(app, &self.0).await?, mail::HAND_FULL))
+    }
+}
+
+/// Makes the files of issued documents.
+pub struct Rendering(pub Arc<dyn PaperRenderer>);
+
+impl Job for Rendering {
+    const NAME: &'static str = "rendering";
+    const EVERY: Duration = Duration::from_millis(500);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(render::render_due(app, &self.0).await?, render::HAND_FULL))
     }
 }

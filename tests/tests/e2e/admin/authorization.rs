@@ -4,8 +4,9 @@
 use gateway_core::{
     app::{deliveries, settings::api_keys},
     domain::{
-        Mode, ProviderEventId,
+        InvoiceId, Mode, ProviderEventId,
         delivery::Delivery,
+        invoice::{Invoice, PaperKind},
         provider_event::{EventState, ProviderEvent},
         scope::Scope,
     },
@@ -41,7 +42,17 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         "createProduct" => json!({ "name": "Example", "unitPrice": 1, "currency": "EUR" }),
         "createDiscount" => json!({ "code": "EXAMPLE", "kind": "percent", "percent": 10 }),
         "recoverDeliveries" => json!({ "siteId": shop.site, "since": "2020-01-01T00:00:00Z" }),
-        "updateCheckout"
+        "createInvoice" => json!({
+            "currency": "EUR", "buyer": { "name": "Example Buyer" },
+            "lines": [{ "name": "Example work", "unitPrice": 1000 }],
+        }),
+        "createInvoiceSeries" => json!({ "kind": "invoice", "prefix": "OTHER-" }),
+        "putInvoiceSettings"
+        | "updateInvoiceSeries"
+        | "creditInvoice"
+        | "sendInvoice"
+        | "recordInvoicePayment"
+        | "updateCheckout"
         | "updateSite"
         | "updateProvider"
         | "updateWebhookEndpoint"
@@ -85,9 +96,14 @@ impl Things {
         let product = door.post(&shop.key, "/v1/products", &product).await.ok(201);
         let discount = json!({ "code": "TEN", "kind": "percent", "percent": 10 });
         let discount = door.post(&shop.key, "/v1/discounts", &discount).await.ok(201);
+        let invoice = crate::invoices::world::queued_or_not(&door.app, shop.tenant, false).await;
+        let note = credit_note(door, shop, &invoice).await;
         Self(vec![
             ("products", product["id"].as_str().unwrap().to_owned()),
             ("discounts", discount["id"].as_str().unwrap().to_owned()),
+            ("invoices", invoice.id.to_string()),
+            ("credit-notes", note.to_string()),
+            ("invoice-series", invoice.series_id.to_string()),
             ("checkouts", transaction.checkout_id.to_string()),
             ("transactions", transaction.id.to_string()),
             ("notifications", delivery.id.to_string()),
@@ -118,6 +134,18 @@ impl Things {
         }
         filled.join("/")
     }
+}
+
+/// A credit note of the shop's.
+async fn credit_note(door: &Door, shop: &Shop, invoice: &Invoice) -> InvoiceId {
+    let id = InvoiceId::generate();
+    let note = Invoice { id, kind: PaperKind::CreditNote, ..invoice.clone() };
+    let store = door.app.store.for_org(shop.tenant);
+    let paper =
+        store.open(Invoice::COLLECTION, invoice.id, Invoice::PAPER_FIELD, &invoice.paper).await.unwrap();
+    let paper = store.seal(Invoice::COLLECTION, id, Invoice::PAPER_FIELD, paper.as_bytes()).await.unwrap();
+    store.insert(&Invoice { paper, ..note }).await.unwrap();
+    id
 }
 
 async fn event(door: &Door, shop: &Shop) -> ProviderEventId {

@@ -188,6 +188,10 @@ impl Door {
         self.send(self.request(Method::PATCH, path).bearer_auth(key).json(body)).await
     }
 
+    pub async fn put(&self, key: &str, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::PUT, path).bearer_auth(key).json(body)).await
+    }
+
     pub async fn delete(&self, key: &str, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path).bearer_auth(key)).await
     }

@@ -79,6 +79,8 @@ pub struct Case<'a> {
     refunded: i64,
     /// The delivery that was asked for again.
     resent: Option<String>,
+    /// Credit notes that must be there in the end; none at all where the organization does not invoice.
+    credit_notes: Option<usize>,
 }
 
 /// Why somebody did not get what they asked for.
@@ -122,7 +124,14 @@ impl<'a> Case<'a> {
             acknowledged: BTreeSet::new(),
             refunded: 0,
             resent: None,
+            credit_notes: None,
         }
+    }
+
+    /// Switches invoicing on.
+    pub async fn invoice(&mut self) {
+        crate::invoices::world::invoicing(&self.cluster.app, self.bootstrapped.tenant).await;
+        self.credit_notes = Some(0);
     }
 
     /// Sends until it is answered with 2xx, if this one repeats at all.
@@ -220,6 +229,7 @@ impl<'a> Case<'a> {
     /// The merchant gives some money back.
     pub async fn refund(&mut self, amount: i64) -> Result<(), Refusal> {
         self.refunded += amount;
+        self.credit_notes = self.credit_notes.map(|count| count + 1);
         let answered = self.on_transaction("refund", &json!({ "amount": amount })).await;
         self.send_events("charge.refunded").await?;
         answered
@@ -233,6 +243,16 @@ impl<'a> Case<'a> {
         let path = format!("/deliveries/{id}/resend");
         self.resent = Some(id);
         self.insist("resend", || self.merchant(&path, "resend", &json!({}))).await.map(|_| ())
+    }
+
+    /// The merchant credits part of the invoice.
+    pub async fn credit(&mut self, amount: i64) -> Result<(), Refusal> {
+        let invoices = self.documents("invoices").await;
+        let invoice = invoices.first().ok_or("there is no invoice")?;
+        let path = format!("/invoices/{}/credit", invoice.get_object_id("_id").unwrap().to_hex());
+        self.credit_notes = self.credit_notes.map(|count| count + 1);
+        let body = json!({ "amount": amount });
+        self.insist("credit", || self.merchant(&path, "credit", &body)).await.map(|_| ())
     }
 
     /// Waits until no worker holds a lane of this organization or is about to look at one.
@@ -316,7 +336,9 @@ impl Case<'_> {
         let transactions = self.documents("transactions").await;
         self.check_order(&checkouts, &transactions, end)?;
         self.check_events(&self.documents("provider_events").await)?;
-        for document in checkouts.iter().chain(&transactions) {
+        let invoices = self.documents("invoices").await;
+        self.check_papers(&invoices)?;
+        for document in checkouts.iter().chain(&transactions).chain(&invoices) {
             let outbox = document.get_document("outbox").map_err(|e| e.to_string())?;
             let waiting = outbox.get_array("entries").map_or(0, Vec::len);
             if waiting > 0 || outbox.contains_key("due") {
@@ -330,6 +352,24 @@ impl Case<'_> {
         self.check_ipns(end)?;
         self.check_webhooks()?;
         self.check_effects(end)
+    }
+
+    /// One invoice and its credit notes, each with the next number of its series.
+    fn check_papers(&self, invoices: &[Document]) -> Result<(), Refusal> {
+        let Some(credit_notes) = self.credit_notes else {
+            return if invoices.is_empty() { Ok(()) } else { Err("an invoice nobody asked for".to_owned()) };
+        };
+        let numbers = |kind: &str| -> Vec<i64> {
+            let of_kind = invoices.iter().filter(|invoice| invoice.get_str("kind").is_ok_and(|k| k == kind));
+            let sequence =
+                |invoice: &Document| invoice.get_document("numbered").ok()?.get_i64("sequence").ok();
+            let mut all: Vec<i64> = of_kind.map(|invoice| sequence(invoice).unwrap_or(-1)).collect();
+            all.sort_unstable();
+            all
+        };
+        let wanted: Vec<i64> = (1..).take(credit_notes).collect();
+        let found = (numbers("invoice"), numbers("credit_note"));
+        if found == (vec![1], wanted) { Ok(()) } else { Err(format!("numbers of papers: {found:?}")) }
     }
 
     fn check_order(
@@ -478,8 +518,9 @@ impl Case<'_> {
             let kind = request.json()["type"].as_str().unwrap_or_default().to_owned();
             ids.entry(kind).or_default().insert(request.header("webhook-id").unwrap_or_default().to_owned());
         }
-        let wanted: [&str; 4] = ["session.created", "session.paid", "session.completed", "order.completed"];
-        for kind in wanted {
+        let wanted = ["session.created", "session.paid", "session.completed", "order.completed"];
+        let invoice = self.credit_notes.map(|_| "invoice.issued");
+        for kind in wanted.into_iter().chain(invoice) {
             let count = ids.get(kind).map_or(0, BTreeSet::len);
             if count != 1 {
                 return Err(format!("{count} messages of {kind}"));
@@ -509,13 +550,16 @@ impl Case<'_> {
     pub async fn quiet(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let sources = [self.documents("checkouts").await, self.documents("transactions").await].concat();
+            let invoices = self.documents("invoices").await;
+            let numbered = invoices.iter().all(|invoice| invoice.contains_key("numbered"));
+            let sources =
+                [self.documents("checkouts").await, self.documents("transactions").await, invoices].concat();
             let relayed = sources.iter().all(|source| {
                 source.get_document("outbox").is_ok_and(|o| o.get_array("entries").is_ok_and(Vec::is_empty))
             });
             let deliveries = self.documents("deliveries").await;
             let sent = deliveries.iter().all(|d| !matches!(d.get_str("state"), Ok("pending" | "sending")));
-            if relayed && sent && !deliveries.is_empty() {
+            if relayed && sent && numbered && !deliveries.is_empty() {
                 return;
             }
             assert!(Instant::now() < deadline, "{}: it does not become quiet", self.name);

@@ -74,6 +74,7 @@ impl Shop {
             ..endpoints::EndpointSettings::default()
         };
         endpoints::create(&cluster.app, made.tenant, settings).await.unwrap();
+        crate::invoices::world::invoicing(&cluster.app, made.tenant).await;
         Arc::new(Self {
             cluster: Arc::clone(cluster),
             name,
@@ -196,9 +197,11 @@ impl Shop {
         let events = self.documents("provider_events").await.map_err(read)?;
         let deliveries = self.documents("deliveries").await.map_err(read)?;
         let payments = self.documents("sandbox_payments").await.map_err(read)?;
+        let invoices = self.documents("invoices").await.map_err(read)?;
         let book = self.book.lock().unwrap();
         check_orders(&book, &checkouts, &transactions, &payments)?;
-        for document in checkouts.iter().chain(&transactions) {
+        check_numbers(&invoices, transactions.len())?;
+        for document in checkouts.iter().chain(&transactions).chain(&invoices) {
             let outbox = document.get_document("outbox").map_err(|e| e.to_string())?;
             if outbox.contains_key("due") || !outbox.get_array("entries").is_ok_and(Vec::is_empty) {
                 return Err("announcements wait".to_owned());
@@ -280,6 +283,28 @@ fn check_orders(
             return Err(format!("a transaction is {status}, {:?}", transaction.get("needsReview")));
         }
     }
+    Ok(())
+}
+
+/// Each payment has its invoice, and the numbers of each year are 1, 2, 3 … without a gap.
+fn check_numbers(invoices: &[Document], payments: usize) -> Result<(), String> {
+    if invoices.len() != payments {
+        return Err(format!("{} invoices of {payments} payments", invoices.len()));
+    }
+    let mut numbers: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    let mut dates: BTreeMap<i64, String> = BTreeMap::new();
+    for invoice in invoices {
+        let numbered = invoice.get_document("numbered").map_err(|_| "a draft has no number yet")?;
+        let period = numbered.get_str("period").unwrap_or_default().to_owned();
+        let sequence = numbered.get_i64("sequence").unwrap_or_default();
+        numbers.entry(period).or_default().push(sequence);
+        dates.insert(sequence, numbered.get_str("date").unwrap_or_default().to_owned());
+    }
+    for (period, mut numbers) in numbers {
+        numbers.sort_unstable();
+        assert!(numbers.iter().copied().eq((1..).take(numbers.len())), "gaps in {period}: {numbers:?}");
+    }
+    assert!(dates.values().is_sorted(), "a date goes back: {dates:?}");
     Ok(())
 }
 

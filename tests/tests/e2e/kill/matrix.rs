@@ -70,6 +70,7 @@ async fn live(
             Step::Capture => case.capture().await,
             Step::Refund => case.refund(REFUND).await,
             Step::Resend => case.resend().await,
+            Step::Credit => case.credit(REFUND).await,
         };
         if armed && must_fire {
             fired = cluster.wait_ended(point.service, before, FIRES_WITHIN).await;
@@ -81,11 +82,20 @@ async fn live(
     Ok(fired)
 }
 
+/// An organization with what the point needs.
+async fn order<'a>(cluster: &'a Cluster, point: &Point, habits: Habits) -> Case<'a> {
+    let mut case = Case::new(cluster, point.name, habits, point.manual_capture()).await;
+    if point.invoices() {
+        case.invoice().await;
+    }
+    case
+}
+
 /// The order of a shop whose gateway is killed once: it ends as if nothing had happened.
 async fn comes_through(cluster: &Cluster, point: &Point, seed: u64, nth: u32) {
     let started = Instant::now();
     cluster.set_later(&Vec::new()).await;
-    let mut case = Case::new(cluster, point.name, Habits::good(seed), point.manual_capture()).await;
+    let mut case = order(cluster, point, Habits::good(seed)).await;
     let lived = live(&mut case, point, nth, Habits::good(seed), nth == 1).await;
     let settled = match lived {
         Ok(_) => case.settles_within(point.end(), SETTLES_WITHIN).await,
@@ -144,7 +154,7 @@ async fn put_back(cluster: &Cluster, point: &Point) {
 
 async fn is_stuck(cluster: &Cluster, point: &Point, recoveries: &[Recovery], habits: Habits) -> String {
     take_out(cluster, point, recoveries).await;
-    let mut case = Case::new(cluster, point.name, Habits::good(1), point.manual_capture()).await;
+    let mut case = order(cluster, point, Habits::good(1)).await;
     // Whoever does not repeat goes away empty-handed, and that is all right.
     let lived = live(&mut case, point, 1, habits, true).await;
     assert!(lived.is_ok() || !habits.clients_repeat, "{}: {lived:?}", point.name);
@@ -162,7 +172,7 @@ async fn is_stuck(cluster: &Cluster, point: &Point, recoveries: &[Recovery], hab
 
 async fn is_wrong(cluster: &Cluster, point: &Point, recoveries: &[Recovery], habits: Habits) -> String {
     take_out(cluster, point, recoveries).await;
-    let mut case = Case::new(cluster, point.name, Habits::good(1), point.manual_capture()).await;
+    let mut case = order(cluster, point, Habits::good(1)).await;
     let lived = live(&mut case, point, 1, habits, true).await;
     let problem = match lived {
         Ok(_) => case.settles_within(point.end(), hopeless_after(recoveries)).await.map(|_| ()),
@@ -176,7 +186,7 @@ async fn is_wrong(cluster: &Cluster, point: &Point, recoveries: &[Recovery], hab
 }
 
 async fn is_nowhere(cluster: &Cluster, point: &Point) -> String {
-    let mut case = Case::new(cluster, point.name, Habits::good(1), point.manual_capture()).await;
+    let mut case = order(cluster, point, Habits::good(1)).await;
     let once = Habits { clients_repeat: false, ..Habits::good(1) };
     let lived = live(&mut case, point, 1, once, true).await;
     assert!(lived.is_err(), "{}: acknowledged what was not stored", point.name);
@@ -196,7 +206,7 @@ async fn is_nowhere(cluster: &Cluster, point: &Point) -> String {
 
 async fn needs_nothing(cluster: &Cluster, point: &Point, recoveries: &[Recovery]) -> String {
     take_out(cluster, point, recoveries).await;
-    let mut case = Case::new(cluster, point.name, Habits::good(1), point.manual_capture()).await;
+    let mut case = order(cluster, point, Habits::good(1)).await;
     let habits = Habits { events: super::case::Events::Decisive, ..Habits::good(1) };
     live(&mut case, point, 1, habits, true).await.unwrap();
     let settled = case.settles_within(point.end(), SETTLES_WITHIN).await;

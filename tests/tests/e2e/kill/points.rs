@@ -20,6 +20,8 @@ pub enum Step {
     Refund,
     /// The merchant asks for the notification again.
     Resend,
+    /// The merchant credits part of the invoice.
+    Credit,
 }
 
 /// How it is shown that the point's test fails without its recovery.
@@ -65,8 +67,14 @@ impl Point {
             Step::Capture => &[Step::Create, Step::Start, Step::Pay, Step::Capture],
             Step::Refund => &[Step::Create, Step::Start, Step::Pay, Step::Refund],
             Step::Resend => &[Step::Create, Step::Start, Step::Pay, Step::Resend],
+            Step::Credit => &[Step::Create, Step::Start, Step::Pay, Step::Credit],
             _ => &[Step::Create, Step::Start, Step::Pay],
         }
+    }
+
+    /// Whether the organization invoices.
+    pub fn invoices(&self) -> bool {
+        ["invoice.", "number.", "credit."].iter().any(|start| self.name.starts_with(start))
     }
 
     /// How its order ends.
@@ -103,6 +111,10 @@ const ALL_GONE: Habits = Habits { clients_repeat: false, provider_repeats: false
 /// | `deliver.after_claim` | the end of the lease | |
 /// | `deliver.after_mark`, `deliver.after_send` | the recovery of the lane | |
 /// | `deliver.after_save` | the end of the lease, for what else waits | poll, recovery of the lane |
+/// | `invoice.after_draft`, `number.after_save` | the poll of outboxes | |
+/// | `number.after_claim`, `number.before_save` | the end of the lane's lease | |
+/// | `credit.after_decide` | the poll of outboxes | |
+/// | `credit.after_request` | the credit found by its `Idempotency-Key` | |
 /// | `resend.after_update` | the look for forgotten lanes | the merchant's repetition |
 pub const POINTS: &[Point] = {
     use Proof::{ClientRepeats, NothingLeft, Stuck, Wrong};
@@ -111,7 +123,7 @@ pub const POINTS: &[Point] = {
         Projection, Reconciler, StartResume,
     };
     use Service::{Admin, Main, Worker};
-    use Step::{Capture, Create, Pay, Refund, Resend, Start};
+    use Step::{Capture, Create, Credit, Pay, Refund, Resend, Start};
     &[
         Point::new("create.before_insert", Admin, Create, ClientRepeats),
         Point::new("create.after_insert", Admin, Create, Wrong(&[Idempotency], REPEATS)),
@@ -153,6 +165,12 @@ pub const POINTS: &[Point] = {
             Stuck(&[LeaseExpiry, OutboxPoll, LaneRecovery], REPEATS),
         ),
         Point::new("complete.after_load", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
+        Point::new("invoice.after_draft", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
+        Point::new("number.after_claim", Worker, Pay, Stuck(&[LeaseExpiry], REPEATS)),
+        Point::new("number.before_save", Worker, Pay, Stuck(&[LeaseExpiry], REPEATS)),
+        Point::new("number.after_save", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
+        Point::new("credit.after_decide", Worker, Refund, Stuck(&[OutboxPoll], REPEATS)),
+        Point::new("credit.after_request", Admin, Credit, Wrong(&[Idempotency], REPEATS)),
         Point::new("resend.after_update", Admin, Resend, Stuck(&[ForgottenLanes], MERCHANT_GONE)),
     ]
 };

@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod discounts;
 pub mod endpoints;
+pub mod invoicing;
 pub mod products;
 pub mod providers;
 pub mod sites;
@@ -72,6 +73,6 @@ fn check_name(name: Option<&str>, problems: &mut Vec<Problem>) -> String {
     name.to_owned()
 }
 
-fn finish(problems: Vec<Problem>) -> Result<(), AppError> {
+pub(super) fn finish(problems: Vec<Problem>) -> Result<(), AppError> {
     if problems.is_empty() { Ok(()) } else { Err(AppError::Invalid(problems)) }
 }

@@ -1,9 +1,13 @@
 //! Version 1: a folder per resource, a file per operation.
 
 pub mod checkouts;
+pub mod credit_notes;
 pub mod deliveries;
 pub mod discounts;
 pub mod events;
+pub mod invoice_series;
+pub mod invoice_settings;
+pub mod invoices;
 pub mod organizations;
 pub mod products;
 pub mod providers;
@@ -20,6 +24,10 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(checkouts::router())
         .merge(transactions::router())
+        .merge(invoices::router())
+        .merge(credit_notes::router())
+        .merge(invoice_series::router())
+        .merge(invoice_settings::router())
         .merge(sites::router())
         .merge(providers::router())
         .merge(products::router())

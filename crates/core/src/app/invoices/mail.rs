@@ -1,0 +1,203 @@
+//! Sends issued documents to buyers.
+//!
+//! What is about to be handed to the mail server is written down before, what became of it afterwards. A crash
+//! in between leaves a try of unknown outcome: the mail goes out again under the same Message-ID, by which
+//! receivers know it. SMTP allows no more.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use mongodb::bson::doc;
+
+use super::{get, open_paper, settings_or_initial};
+use crate::{
+    app::{App, AppError, create_checkout::IdempotencyKey},
+    crypto::random,
+    domain::{
+        InvoiceId, MailId, Tenant,
+        invoice::{DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailState, Paper, RenderStatus, StoredFiles},
+    },
+    store::{Entity, StoreError},
+    timing::scaled,
+};
+
+/// Mails taken on in one pass.
+pub const HAND_FULL: usize = 50;
+/// How long one worker has to hand a mail over before another may.
+const LEASE: Duration = Duration::from_mins(2);
+/// How long a mail waits for its document's files before it looks again.
+const FILES_SOON: Duration = Duration::from_secs(2);
+/// The cause of the mail that goes out by itself.
+const ON_ISSUE: &str = "issue";
+
+/// A mail, ready to be handed over.
+#[derive(Debug)]
+pub struct OutgoingMail {
+    /// The same for every try of the mail.
+    pub id: MailId,
+    /// The buyer's address.
+    pub to: String,
+    /// The document's content, for subject and text.
+    pub paper: Paper,
+    /// The document.
+    pub pdf: Vec<u8>,
+    /// Its e-invoice.
+    pub xml: Option<Vec<u8>>,
+}
+
+/// Why a mail was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{text}")]
+pub struct MailError {
+    /// Whether the same mail will be refused each time.
+    pub is_permanent: bool,
+    /// Why, without addresses.
+    pub text: String,
+}
+
+/// Hands mails to a mail server. Implemented by the worker.
+#[async_trait]
+pub trait Mailer: Send + Sync + std::fmt::Debug {
+    /// Hands one over.
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), MailError>;
+}
+
+/// Lets a document go to its buyer where the organization has switched that on. Harmless to repeat.
+pub async fn send_on_issue(app: &App, invoice: &Invoice) -> Result<(), AppError> {
+    let wanted = app.invoice_settings(invoice.tenant()).await?.is_some_and(|s| s.send_by_email);
+    if !wanted || invoice.numbered.is_none() {
+        return Ok(());
+    }
+    let store = app.store.for_org(invoice.tenant());
+    let paper = super::bare_paper(&store, invoice).await?;
+    match paper.buyer.email.filter(|email| !email.trim().is_empty()) {
+        Some(email) => queue(app, invoice, &email, ON_ISSUE).await.map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+async fn queue(app: &App, invoice: &Invoice, to: &str, cause: &str) -> Result<DocumentMail, AppError> {
+    let (store, now) = (app.store.for_org(invoice.tenant()), app.now());
+    let id = DocumentMail::id_of(invoice.id, cause);
+    let to = store.seal(DocumentMail::COLLECTION, id, DocumentMail::TO_FIELD, to.as_bytes()).await?;
+    let mail = DocumentMail {
+        id,
+        org: invoice.org,
+        mode: invoice.mode,
+        invoice_id: invoice.id,
+        to,
+        state: MailState::Waiting,
+        due: Some(now),
+        attempts: Vec::new(),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    match store.insert(&mail).await {
+        Ok(()) => Ok(mail),
+        Err(StoreError::Duplicate) => store.get::<DocumentMail>(id).await?.ok_or(AppError::NotFound("mail")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Sends an issued document on request, to its buyer or to another address. The same `Idempotency-Key` is the
+/// same mail.
+pub async fn send(
+    app: &App,
+    tenant: Tenant,
+    id: InvoiceId,
+    to: Option<String>,
+    idempotency: Option<&IdempotencyKey>,
+) -> Result<DocumentMail, AppError> {
+    let invoice = get(app, tenant, id).await?;
+    if invoice.numbered.is_none() {
+        return Err(AppError::conflict("INVOICE_NOT_ISSUED", "a draft is not sent: issue it first"));
+    }
+    let to = match to {
+        Some(to) => to,
+        None => open_paper(app, &invoice).await?.buyer.email.unwrap_or_default(),
+    };
+    let fits = to.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+    if !fits || to.chars().count() > 254 || to.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(AppError::field("email", "must be an e-mail address; the buyer's is not known"));
+    }
+    settings_or_initial(app, tenant).await?;
+    let cause = match idempotency {
+        Some(key) => format!("key:{}", hex::encode(key.slot(tenant))),
+        None => format!("request:{}", hex::encode(random::bytes::<12>())),
+    };
+    queue(app, &invoice, &to, &cause).await
+}
+
+/// The mails of a document, oldest first.
+pub async fn mails(app: &App, tenant: Tenant, id: InvoiceId) -> Result<Vec<DocumentMail>, AppError> {
+    get(app, tenant, id).await?;
+    let store = app.store.for_org(tenant);
+    Ok(store.find(doc! { "invoiceId": id }, doc! { "createdAt": 1, "_id": 1 }, 100).await?)
+}
+
+/// Sends what is due; answers how many were looked at.
+pub async fn send_due(app: &App, mailer: &Arc<dyn Mailer>) -> Result<usize, AppError> {
+    let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
+    let due = app.store.due_mails(app.now(), limit).await?;
+    for mail in &due {
+        if let Err(error) = send_one(app, mailer, mail.clone()).await {
+            tracing::warn!(mail = %mail.id, ?error, "a mail was not sent");
+        }
+    }
+    Ok(due.len())
+}
+
+async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -> Result<(), AppError> {
+    let store = app.store.for_org(mail.tenant());
+    let invoice = get(app, mail.tenant(), mail.invoice_id).await?;
+    match invoice.rendering.as_ref().map(|rendering| rendering.status) {
+        Some(RenderStatus::Done) => {}
+        Some(RenderStatus::Waiting) => {
+            mail.due = Some(app.now() + scaled(FILES_SOON));
+            return Ok(store.save(&mut mail).await?);
+        }
+        Some(RenderStatus::Parked) | None => {
+            mail.begin(app.now(), app.now());
+            mail.end(Err("the document could not be rendered".to_owned()), None, app.now());
+            return Ok(store.save(&mut mail).await?);
+        }
+    }
+    mail.begin(app.now() + LEASE, app.now());
+    match store.save(&mut mail).await {
+        Ok(()) => {}
+        // Another worker has it.
+        Err(StoreError::Conflict) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    let outgoing = outgoing(app, &mail, &invoice).await?;
+    let result = mailer.send(&outgoing).await;
+    let (now, tries) = (app.now(), i64::try_from(mail.attempts.len()).unwrap_or(i64::MAX));
+    let may_try = result.as_ref().is_err_and(|error| !error.is_permanent) && tries < MAIL_ATTEMPTS_MAX;
+    let again = may_try.then(|| now + backoff(tries));
+    mail.end(result.map_err(|error| error.text), again, now);
+    metrics::counter!("document_mails_total", "state" => mail.state.as_str()).increment(1);
+    Ok(store.save(&mut mail).await?)
+}
+
+async fn outgoing(app: &App, mail: &DocumentMail, invoice: &Invoice) -> Result<OutgoingMail, AppError> {
+    let store = app.store.for_org(mail.tenant());
+    let files = store.get::<StoredFiles>(invoice.id).await?.ok_or(AppError::NotFound("file"))?;
+    let (collection, id) = (StoredFiles::COLLECTION, invoice.id);
+    let xml = match &files.xml {
+        Some(xml) => Some(store.open_bytes(collection, id, StoredFiles::XML_FIELD, xml).await?),
+        None => None,
+    };
+    Ok(OutgoingMail {
+        id: mail.id,
+        to: store.open(DocumentMail::COLLECTION, mail.id, DocumentMail::TO_FIELD, &mail.to).await?,
+        paper: open_paper(app, invoice).await?,
+        pdf: store.open_bytes(collection, id, StoredFiles::PDF_FIELD, &files.pdf).await?,
+        xml,
+    })
+}
+
+/// 10 s, 40 s, 3 min … about a day in all.
+fn backoff(tries: i64) -> Duration {
+    scaled(Duration::from_secs(10_u64 << (2 * tries.clamp(1, 7) - 2)))
+}

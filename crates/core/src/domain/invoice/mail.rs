@@ -1,0 +1,141 @@
+//! A mail with a document: queued once per cause, with a row for every try.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    crypto::Sealed,
+    domain::{InvoiceId, MailId, Mode, OrganizationId, Tenant, Timestamp, derived_id},
+};
+
+/// How often a mail is tried before it is given up.
+pub const MAIL_ATTEMPTS_MAX: i64 = 8;
+
+/// Where a mail stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailState {
+    /// Waits for its (next) try.
+    Waiting,
+    /// Being handed to the mail server.
+    Sending,
+    /// The mail server has taken it.
+    Sent,
+    /// Given up.
+    Failed,
+}
+
+impl MailState {
+    /// As it stands in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What one try came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailOutcome {
+    /// Begun; becomes `unknown` when its worker dies.
+    Started,
+    /// Taken by the mail server.
+    Sent,
+    /// Refused, or no answer.
+    Failed,
+    /// Cut off by a crash: nobody knows. It is sent again under the same Message-ID.
+    Unknown,
+}
+
+/// One try.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MailAttempt {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// What it came to.
+    pub outcome: MailOutcome,
+    /// Why it failed, without addresses.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
+}
+
+/// A mail as it is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DocumentMail {
+    /// Derived from document and cause.
+    #[serde(rename = "_id")]
+    pub id: MailId,
+    /// Whose it is.
+    pub org: OrganizationId,
+    /// Live or test.
+    pub mode: Mode,
+    /// The document.
+    pub invoice_id: InvoiceId,
+    /// The address.
+    pub to: Sealed,
+    /// Where it stands.
+    pub state: MailState,
+    /// When to try (again). Indexed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due: Option<Timestamp>,
+    /// Every try.
+    #[serde(default)]
+    pub attempts: Vec<MailAttempt>,
+    /// Rises with every change.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+impl DocumentMail {
+    /// Field name of [`Self::to`] for encryption.
+    pub const TO_FIELD: &'static str = "to";
+
+    /// The id of a mail: the same document for the same cause is one mail.
+    pub fn id_of(invoice: InvoiceId, cause: &str) -> MailId {
+        MailId::from_bytes(derived_id(&[b"mail", &invoice.bytes(), cause.as_bytes()]))
+    }
+
+    /// The tenant that the mail belongs to.
+    pub const fn tenant(&self) -> Tenant {
+        Tenant::new(self.org, self.mode)
+    }
+
+    /// Writes down that it is being handed over; what a crash cut off before is unknown.
+    pub fn begin(&mut self, lease_until: Timestamp, now: Timestamp) {
+        if let Some(last) = self.attempts.last_mut()
+            && last.outcome == MailOutcome::Started
+        {
+            last.outcome = MailOutcome::Unknown;
+        }
+        self.attempts.push(MailAttempt { started_at: now, outcome: MailOutcome::Started, error: None });
+        self.state = MailState::Sending;
+        self.due = Some(lease_until);
+        self.updated_at = now;
+    }
+
+    /// Writes down what became of it. `again` says when to try once more.
+    pub fn end(&mut self, result: Result<(), String>, again: Option<Timestamp>, now: Timestamp) {
+        let (outcome, error) = match result {
+            Ok(()) => (MailOutcome::Sent, None),
+            Err(error) => (MailOutcome::Failed, Some(error)),
+        };
+        self.state = match (outcome, again) {
+            (MailOutcome::Sent, _) => MailState::Sent,
+            (_, Some(_)) => MailState::Waiting,
+            (_, None) => MailState::Failed,
+        };
+        self.due = again.filter(|_| self.state == MailState::Waiting);
+        if let Some(last) = self.attempts.last_mut() {
+            (last.outcome, last.error) = (outcome, error);
+        }
+        self.updated_at = now;
+    }
+}

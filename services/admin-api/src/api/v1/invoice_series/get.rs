@@ -1,0 +1,27 @@
+//! `GET /v1/invoice-series/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::settings::invoicing, domain::SeriesId};
+use web_kit::{ApiError, Json, Path};
+
+use super::SeriesBody;
+use crate::{
+    authority::{ApiKey, InvoiceSettingsRead},
+    state::AppState,
+};
+
+/// Read a series of numbers.
+#[utoipa::path(
+    get, path = "/invoice-series/{id}", tag = "invoice-series", operation_id = "getInvoiceSeries",
+    params(("id" = String, Path, description = "The series.")),
+    responses((status = 200, description = "The series.", body = SeriesBody)),
+    extensions(("x-required-scope" = json!("invoice-settings:read"))),
+)]
+pub async fn get_invoice_series(
+    State(state): State<AppState>,
+    key: ApiKey<InvoiceSettingsRead>,
+    Path(id): Path<SeriesId>,
+) -> Result<Json<SeriesBody>, ApiError> {
+    let series = invoicing::series(&state.app, key.tenant(), id).await?;
+    Ok(Json(SeriesBody::from(&series)))
+}

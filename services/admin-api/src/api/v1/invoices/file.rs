@@ -1,0 +1,78 @@
+//! Files of documents: the stored ones, and previews of drafts from the worker.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use gateway_core::{
+    app::invoices::{
+        self,
+        render::{File, FileKind, file},
+    },
+    domain::{InvoiceId, Tenant, invoice::Invoice},
+};
+use http::{HeaderValue, header};
+use web_kit::ApiError;
+
+use crate::state::AppState;
+
+/// How long to wait before asking again for a file that is not made yet.
+const SOON: Duration = Duration::from_secs(2);
+
+/// The stored file of an issued document.
+pub(super) async fn stored(
+    state: &AppState,
+    tenant: Tenant,
+    id: InvoiceId,
+    kind: FileKind,
+) -> Result<Response, ApiError> {
+    let invoice = invoices::get(&state.app, tenant, id).await?;
+    let (content_type, extension) = match kind {
+        FileKind::Pdf => ("application/pdf", "pdf"),
+        FileKind::Xml => ("application/xml", "xml"),
+    };
+    if invoice.numbered.is_none() {
+        return match kind {
+            FileKind::Pdf => preview(state, &invoice).await,
+            FileKind::Xml => Err(ApiError::conflict("INVOICE_NOT_ISSUED", "a draft has no XML", None)),
+        };
+    }
+    match file(&state.app, tenant, id, kind).await? {
+        File::Ready(content) => {
+            let name = format!("{}.{extension}", invoice.number().unwrap_or_default().replace('/', "-"));
+            Ok(attachment(content, content_type, &name))
+        }
+        File::NotYet => {
+            Err(ApiError::conflict("FILE_NOT_READY", "the file is being made: come back", Some(SOON)))
+        }
+        File::Parked(reason) => {
+            let message = format!("the file could not be made: {reason}");
+            Err(ApiError::conflict("FILE_NOT_MADE", message, None))
+        }
+        File::None => Err(ApiError::conflict("FILE_NONE", "this kind of document has no such file", None)),
+    }
+}
+
+/// A draft as it would be issued now, rendered by the worker.
+async fn preview(state: &AppState, invoice: &Invoice) -> Result<Response, ApiError> {
+    let unavailable =
+        || ApiError::conflict("PREVIEW_UNAVAILABLE", "drafts cannot be shown at the moment", Some(SOON));
+    let Some(documents) = &state.documents else { return Err(unavailable()) };
+    match documents.preview(&state.app, invoice).await {
+        Ok(content) => Ok(attachment(content, "application/pdf", "draft.pdf")),
+        Err(error) => Err(unavailable().with_internal(error)),
+    }
+}
+
+fn attachment(content: Vec<u8>, content_type: &'static str, name: &str) -> Response {
+    let kind = HeaderValue::from_static(content_type);
+    // Numbers are letters, digits and a few signs.
+    let disposition = HeaderValue::from_str(&format!("inline; filename=\"{name}\""))
+        .unwrap_or_else(|_| HeaderValue::from_static("inline"));
+    let private = HeaderValue::from_static("private, no-store");
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_DISPOSITION, disposition),
+        (header::CACHE_CONTROL, private),
+    ];
+    (headers, content).into_response()
+}

@@ -1,0 +1,27 @@
+//! `GET /v1/invoices/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::invoices, domain::InvoiceId};
+use web_kit::{ApiError, Json, Path};
+
+use super::{InvoiceBody, body};
+use crate::{
+    authority::{ApiKey, InvoiceRead},
+    state::AppState,
+};
+
+/// Read an invoice, payment receipt or credit note.
+#[utoipa::path(
+    get, path = "/invoices/{id}", tag = "invoices", operation_id = "getInvoice",
+    params(("id" = String, Path, description = "The document.")),
+    responses((status = 200, description = "The document.", body = InvoiceBody)),
+    extensions(("x-required-scope" = json!("invoice:read"))),
+)]
+pub async fn get_invoice(
+    State(state): State<AppState>,
+    key: ApiKey<InvoiceRead>,
+    Path(id): Path<InvoiceId>,
+) -> Result<Json<InvoiceBody>, ApiError> {
+    let invoice = invoices::get(&state.app, key.tenant(), id).await?;
+    Ok(Json(body(&state.app, &invoice).await?))
+}

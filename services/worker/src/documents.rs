@@ -1,0 +1,123 @@
+//! Documents for the gateway's other services, never public: each request carries a signed token that names the
+//! tenant and the path, good for a minute.
+//!
+//! `GET /documents/{invoiceId}/pdf|xml` answers the stored files, `GET /documents/{invoiceId}/preview` the PDF of
+//! a draft as it would be issued now, rendered for this request alone. `?organization=…&mode=…` names the tenant.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{OriginalUri, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use gateway_core::{
+    app::{
+        App, AppError,
+        invoices::{
+            self, PaperRenderer,
+            render::{File, FileKind, file},
+        },
+    },
+    domain::{InvoiceId, Mode, OrganizationId, Tenant},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use web_kit::{ApiError, Path, Query};
+
+/// How long to wait before asking again for a file that is not made yet.
+const SOON: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub struct DocumentsState {
+    /// The use cases.
+    pub app: App,
+    /// Renders previews; there are none without it.
+    pub renderer: Option<Arc<dyn PaperRenderer>>,
+}
+
+/// The routes.
+pub fn router(state: DocumentsState) -> Router {
+    Router::new()
+        .route("/documents/{id}/pdf", get(pdf))
+        .route("/documents/{id}/xml", get(xml))
+        .route("/documents/{id}/preview", get(preview))
+        .with_state(state)
+}
+
+/// Whose document it is.
+#[derive(Debug, Deserialize)]
+struct Whose {
+    organization: String,
+    mode: String,
+}
+
+impl Whose {
+    /// The tenant, if the token is good for it and for the path.
+    fn tenant(&self, app: &App, path: &str, headers: &HeaderMap) -> Result<Tenant, ApiError> {
+        let organization: OrganizationId = self.organization.parse().map_err(|_| ApiError::unauthorized())?;
+        let mode: Mode = self.mode.parse().map_err(|_| ApiError::unauthorized())?;
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+        let (tenant, now) = ((self.organization.as_str(), self.mode.as_str()), app.now().seconds());
+        if !app.store.keys().service_tokens().accepts(token, tenant, path, now) {
+            return Err(ApiError::unauthorized());
+        }
+        Ok(Tenant::new(organization, mode))
+    }
+}
+
+async fn pdf(
+    State(state): State<DocumentsState>,
+    Path(id): Path<InvoiceId>,
+    Query(whose): Query<Whose>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let tenant = whose.tenant(&state.app, uri.path(), &headers)?;
+    stored(file(&state.app, tenant, id, FileKind::Pdf).await?, "application/pdf")
+}
+
+async fn xml(
+    State(state): State<DocumentsState>,
+    Path(id): Path<InvoiceId>,
+    Query(whose): Query<Whose>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let tenant = whose.tenant(&state.app, uri.path(), &headers)?;
+    stored(file(&state.app, tenant, id, FileKind::Xml).await?, "application/xml")
+}
+
+async fn preview(
+    State(state): State<DocumentsState>,
+    Path(id): Path<InvoiceId>,
+    Query(whose): Query<Whose>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let tenant = whose.tenant(&state.app, uri.path(), &headers)?;
+    let Some(renderer) = &state.renderer else { return Err(ApiError::unavailable(SOON)) };
+    let invoice = invoices::get(&state.app, tenant, id).await?;
+    let paper = invoices::preview(&state.app, &invoice).await?;
+    let rendered = renderer.render(&paper).await.map_err(|error| AppError::internal(error.to_string()))?;
+    Ok(bytes(rendered.pdf, "application/pdf"))
+}
+
+fn stored(file: File, content_type: &'static str) -> Result<Response, ApiError> {
+    match file {
+        File::Ready(content) => Ok(bytes(content, content_type)),
+        File::NotYet => {
+            Err(ApiError::conflict("FILE_NOT_READY", "the file is being made: come back", Some(SOON)))
+        }
+        File::Parked(reason) => Err(ApiError::conflict("FILE_NOT_MADE", reason, None)),
+        File::None => Err(ApiError::not_found("file")),
+    }
+}
+
+fn bytes(content: Vec<u8>, content_type: &'static str) -> Response {
+    let kind = HeaderValue::from_static(content_type);
+    (StatusCode::OK, [(header::CONTENT_TYPE, kind)], content).into_response()
+}

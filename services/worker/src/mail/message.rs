@@ -1,0 +1,153 @@
+//! What a buyer reads: text and HTML, the document attached.
+
+use askama::Template;
+use gateway_core::{
+    app::invoices::mail::{MailError, OutgoingMail},
+    domain::invoice::Paper,
+};
+use lettre::{
+    Message,
+    message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
+};
+use web_kit::{Locale, money::format_amount};
+
+use super::words::Words;
+
+/// Colour of the rule above the text, where the seller has none.
+const COLOR: &str = "#334155";
+
+#[derive(Template)]
+#[template(path = "mail/document.txt")]
+struct DocumentText<'a> {
+    words: &'a Words,
+    sentence: &'a str,
+    amount: &'a str,
+    due_date: Option<&'a str>,
+    seller: &'a str,
+    test: bool,
+}
+
+#[derive(Template)]
+#[template(path = "mail/document.html")]
+struct DocumentHtml<'a> {
+    words: &'a Words,
+    subject: &'a str,
+    sentence: &'a str,
+    amount: &'a str,
+    due_date: Option<&'a str>,
+    seller: &'a str,
+    color: &'a str,
+    test: bool,
+}
+
+fn broken(error: impl std::fmt::Display) -> MailError {
+    MailError { is_permanent: true, text: format!("the mail could not be written: {error}") }
+}
+
+/// Subject, text and HTML of a document's mail.
+fn texts(paper: &Paper) -> Result<(String, String, String), MailError> {
+    let words = Words::of(&paper.language);
+    let (number, seller) = (paper.number.as_deref().unwrap_or_default(), paper.seller.name.as_str());
+    let (subject, sentence) = (words.subject(paper.kind, number, seller), words.sentence(paper.kind, number));
+    let locale = Locale::parse(&paper.language).unwrap_or(Locale::ENGLISH);
+    let exponent = u8::try_from(paper.currency.exponent()).unwrap_or(2);
+    let total = paper.totals.gross + paper.totals.rounding;
+    let amount = format_amount(total, paper.currency.code(), exponent, locale);
+    let (due_date, test) = (paper.due_date.as_deref().filter(|_| paper.totals.due > 0), paper.test);
+    let text = DocumentText { words, sentence: &sentence, amount: &amount, due_date, seller, test };
+    let html = DocumentHtml {
+        words,
+        subject: &subject,
+        sentence: &sentence,
+        amount: &amount,
+        due_date,
+        seller,
+        color: paper.look.color.as_deref().unwrap_or(COLOR),
+        test,
+    };
+    let (text, html) = (text.render().map_err(broken)?, html.render().map_err(broken)?);
+    Ok((subject, text, html))
+}
+
+/// The message. Its Message-ID follows from the mail's id, so that a second try is known as the same.
+pub(super) fn compose(from: &Mailbox, mail: &OutgoingMail) -> Result<Message, MailError> {
+    let paper = &mail.paper;
+    let (subject, text, html) = texts(paper)?;
+    let name = paper.number.as_deref().unwrap_or("document").replace('/', "-");
+    let attach = |extension: &str, kind: &str, content: Vec<u8>| -> Result<SinglePart, MailError> {
+        let kind = ContentType::parse(kind).map_err(broken)?;
+        Ok(Attachment::new(format!("{name}.{extension}")).body(content, kind))
+    };
+    let body = MultiPart::mixed().multipart(MultiPart::alternative_plain_html(text, html));
+    let mut body = body.singlepart(attach("pdf", "application/pdf", mail.pdf.clone())?);
+    if let Some(xml) = &mail.xml {
+        body = body.singlepart(attach("xml", "application/xml", xml.clone())?);
+    }
+    // The seller's name over the installation's own address; answers go to the seller.
+    let sender = Mailbox::new(Some(paper.seller.name.clone()), from.email.clone());
+    let host = from.email.domain();
+    let mut message = Message::builder()
+        .from(sender)
+        .to(mail.to.parse().map_err(|_| broken("the address cannot be used"))?)
+        .subject(subject)
+        .message_id(Some(format!("<{}@{host}>", mail.id)));
+    if let Some(reply_to) = paper.seller.email.as_ref().and_then(|email| email.parse().ok()) {
+        message = message.reply_to(reply_to);
+    }
+    message.multipart(body).map_err(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_core::domain::invoice::{
+        PaperKind,
+        compose::{Heading, paper},
+        paper::TaxCategory,
+        tax::{Sale, TaxRules, compute},
+        words,
+    };
+
+    use super::*;
+
+    fn sample(language: &str, kind: PaperKind) -> Paper {
+        let sale = Sale {
+            name: "Example <work>".to_owned(),
+            description: String::new(),
+            quantity: 1,
+            unit_price: 119_000,
+            amount_type: gateway_core::domain::checkout::AmountType::Gross,
+            rate: Some("19".parse().unwrap()),
+            category: None,
+            item_type: String::new(),
+        };
+        let rules = TaxRules { default_rate: None, untaxed: TaxCategory::O, reason: None };
+        let computed = compute(&[sale], &rules, words::Words::of(language)).unwrap();
+        let heading = Heading {
+            language: language.to_owned(),
+            test: true,
+            due_date: Some("2030-02-28".to_owned()),
+            ..Heading::default()
+        };
+        let mut paper = paper(kind, gateway_core::domain::Currency::EUR, heading, computed);
+        paper.number = Some("INV-2030-00001".to_owned());
+        paper.seller.name = "Example & Sons".to_owned();
+        paper
+    }
+
+    #[test]
+    fn every_language_and_kind_has_its_words() {
+        for language in words::LANGUAGES {
+            for kind in PaperKind::ALL {
+                let (subject, text, html) = texts(&sample(language, *kind)).unwrap();
+                for part in [&subject, &text, &html] {
+                    assert!(part.contains("INV-2030-00001"), "{language} {kind:?}: {part}");
+                }
+                assert!(text.contains("2030-02-28") && text.contains("Example & Sons"), "{text}");
+                assert!(html.contains("Example &#38; Sons") && !html.contains("<work>"), "{html}");
+            }
+        }
+        let (subject, text, _) = texts(&sample("de", PaperKind::Invoice)).unwrap();
+        assert_eq!(subject, "Rechnung INV-2030-00001 von Example & Sons");
+        assert!(text.contains("1.190,00\u{a0}€"), "{text}");
+    }
+}

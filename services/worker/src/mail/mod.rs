@@ -1,0 +1,90 @@
+//! Mails with documents, over SMTP.
+
+mod message;
+mod words;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use gateway_core::app::invoices::mail::{MailError, Mailer, OutgoingMail};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor, message::Mailbox};
+
+/// Longest conversation with the mail server.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Why the mail settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MailSettingsError {
+    /// The address of the mail server.
+    #[error("SMTP_URL: must be such as smtps://user:password@mail.example.com")]
+    Url,
+    /// The sender.
+    #[error("SMTP_FROM: must be an address such as Example Shop <billing@example.com>")]
+    From,
+}
+
+/// A mail server.
+pub struct SmtpMailer {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+/// Shows nothing: the transport holds a password.
+impl std::fmt::Debug for SmtpMailer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SmtpMailer")
+    }
+}
+
+impl SmtpMailer {
+    /// The mail server at `SMTP_URL` (`smtps://`, `smtp://…?tls=required`, or plain `smtp://` on loopback), with
+    /// `SMTP_FROM` as the sender.
+    pub fn new(url: &str, from: &str) -> Result<Self, MailSettingsError> {
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+            .map_err(|_| MailSettingsError::Url)?
+            .timeout(Some(DEADLINE))
+            .build();
+        let from = from.parse().map_err(|_| MailSettingsError::From)?;
+        Ok(Self { transport, from })
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, mail: &OutgoingMail) -> Result<(), MailError> {
+        let message = message::compose(&self.from, mail)?;
+        match tokio::time::timeout(DEADLINE, self.transport.send(message)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(refusal(&error)),
+            Err(_) => Err(MailError {
+                is_permanent: false,
+                text: "the mail server did not answer in time".to_owned(),
+            }),
+        }
+    }
+}
+
+/// What the mail server said, as its number: its words may repeat the address.
+fn refusal(error: &lettre::transport::smtp::Error) -> MailError {
+    let text = match error.status() {
+        Some(code) => format!("the mail server answered {code}"),
+        None if error.is_tls() => "no TLS with the mail server".to_owned(),
+        None => "the mail server was not reached".to_owned(),
+    };
+    MailError { is_permanent: error.is_permanent(), text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_cannot_work_are_refused() {
+        let from = "Example Shop <billing@example.com>";
+        assert!(SmtpMailer::new("smtps://user:secret@mail.example.com", from).is_ok());
+        assert!(matches!(SmtpMailer::new("http://mail.example.com", from), Err(MailSettingsError::Url)));
+        assert!(matches!(SmtpMailer::new("smtp://127.0.0.1", "nobody"), Err(MailSettingsError::From)));
+        let shown = format!("{:?}", SmtpMailer::new("smtps://user:secret@mail.example.com", from).unwrap());
+        assert!(!shown.contains("secret"));
+    }
+}

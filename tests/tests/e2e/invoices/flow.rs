@@ -1,0 +1,278 @@
+//! From money to paper, through the three services.
+
+use std::time::Duration;
+
+use gateway_core::{
+    app::{
+        bootstrap::{Bootstrapped, Plan, Wanted, bootstrap},
+        refund::{NewRefund, refund},
+        settings::{endpoints, invoicing as settings_of},
+    },
+    domain::{
+        Mode,
+        checkout::CheckoutStatus,
+        invoice::{Invoice, InvoiceStatus, PaperKind},
+        transaction::{DisputeFact, DisputeState, RefundFact, RefundState, Transaction},
+    },
+};
+use gateway_providers::sandbox::Outcome;
+use mongodb::bson::doc;
+use testkit::shared_mongod;
+
+use super::world::{
+    TOTAL, assert_gapless, checkout_is, choose, credit_notes, documents, invoicing, kinds, paid, paper,
+    paper_of, settings, started, states, until,
+};
+use crate::{cluster::Cluster, in_process};
+
+async fn shop(cluster: &Cluster) -> Bootstrapped {
+    let plan = Plan {
+        organization: in_process::database_name("seller"),
+        site: "Example Shop".to_owned(),
+        mode: Mode::Test,
+        sandbox: Wanted { wanted: true, ..Wanted::default() },
+        stripe: Wanted::default(),
+        gocardless: Wanted::default(),
+    };
+    bootstrap(&cluster.app, &plan).await.unwrap()
+}
+
+/// Types of the webhooks that arrived, in order.
+fn heard(cluster: &Cluster, path: &str) -> Vec<String> {
+    let requests = cluster.receiver.requests_to(path);
+    requests.iter().map(|request| request.json()["type"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn give_back(cluster: &Cluster, transaction: &Transaction, amount: Option<i64>) {
+    let new = NewRefund { amount, reason: Some("Damaged".to_owned()) };
+    let tenant = transaction.tenant();
+    refund(&cluster.app, tenant, transaction.id, new, None, &|_, _| String::new()).await.unwrap();
+}
+
+fn credited(notes: &[Invoice]) -> Vec<i64> {
+    let mut amounts: Vec<i64> = notes.iter().map(|note| note.total).collect();
+    amounts.sort_unstable();
+    amounts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn paper_follows_the_money() {
+    let cluster = Cluster::start(&shared_mongod().await, "invoices").await;
+    tokio::join!(
+        paid_checkout_gets_its_invoice_before_it_is_completed(&cluster),
+        without_the_switch_nothing_is_made(&cluster),
+        refunds_become_credit_notes(&cluster),
+        lost_dispute_becomes_a_credit_note(&cluster),
+        refund_that_bounced_is_flagged_and_never_credited_twice(&cluster),
+        payment_that_fails_late_leaves_its_invoice_open(&cluster),
+        portugal_gets_a_receipt(&cluster),
+        second_payment_is_no_second_sale(&cluster),
+    );
+    let all = documents_of_all(&cluster).await;
+    assert!(all > 8, "{all}");
+}
+
+async fn documents_of_all(cluster: &Cluster) -> u64 {
+    let invoices = cluster.app.store.database().collection::<mongodb::bson::Document>("invoices");
+    invoices.count_documents(doc! {}).await.unwrap()
+}
+
+async fn paid_checkout_gets_its_invoice_before_it_is_completed(cluster: &Cluster) {
+    let (app, shop) = (&cluster.app, shop(cluster).await);
+    let tenant = shop.tenant;
+    invoicing(app, tenant).await;
+    let path = "/events/flow";
+    let endpoint = endpoints::EndpointSettings {
+        url: Some(cluster.receiver.url(path)),
+        ..endpoints::EndpointSettings::default()
+    };
+    endpoints::create(app, tenant, endpoint).await.unwrap();
+    // Settings are read from memory for a while.
+    tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
+    let mut payments = Vec::new();
+    for _ in 0..5 {
+        payments.push(paid(app, tenant, shop.site.id).await);
+    }
+    for payment in &payments {
+        let invoice = paper_of(app, tenant, payment.id, InvoiceStatus::Settled).await;
+        let checkout = checkout_is(app, payment, CheckoutStatus::Completed).await;
+        assert!(checkout.completed_at.unwrap() >= invoice.issued_at.unwrap());
+    }
+    let all = documents(app, tenant, doc! {}).await;
+    assert_eq!((assert_gapless(&all), all.len()), (5, 5));
+    let paper = paper(app, &all[0]).await;
+    assert_eq!((paper.totals.gross, paper.totals.paid, paper.totals.due), (TOTAL, TOTAL, 0));
+    assert_eq!((paper.totals.net, paper.totals.tax), (1500, 225));
+    assert_eq!((paper.buyer.name.as_str(), paper.your_reference.as_str()), ("Example Buyer", "WC-77"));
+    assert_eq!(paper.lines.len(), 2);
+    assert!(paper.test && paper.number.as_deref().unwrap().starts_with("INV-"));
+
+    let last = until("all webhooks", async || {
+        let heard = heard(cluster, path);
+        (heard.iter().filter(|kind| *kind == "order.completed").count() == 5).then_some(heard)
+    })
+    .await;
+    for kind in ["invoice.issued", "invoice.settled", "session.paid", "session.completed"] {
+        assert_eq!(last.iter().filter(|heard| *heard == kind).count(), 5, "{kind}: {last:?}");
+    }
+    let told = cluster.receiver.requests_to(path);
+    let issued = told.iter().map(testkit_json).find(|body| body["type"] == "invoice.issued").unwrap();
+    assert_eq!(issued["data"]["status"], "issued");
+    assert!(issued["data"]["number"].as_str().unwrap().starts_with("INV-"));
+    assert_eq!(issued["data"]["document"]["totals"]["gross"], TOTAL);
+}
+
+fn testkit_json(request: &testkit::receiver::Received) -> serde_json::Value {
+    request.json()
+}
+
+async fn without_the_switch_nothing_is_made(cluster: &Cluster) {
+    let (app, shop) = (&cluster.app, shop(cluster).await);
+    let payment = paid(app, shop.tenant, shop.site.id).await;
+    checkout_is(app, &payment, CheckoutStatus::Completed).await;
+    assert!(documents(app, shop.tenant, doc! {}).await.is_empty());
+    // What was paid before the switch stays another's business, a refund after it included.
+    invoicing(app, shop.tenant).await;
+    tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
+    give_back(cluster, &payment, None).await;
+    let after = paid(app, shop.tenant, shop.site.id).await;
+    paper_of(app, shop.tenant, after.id, InvoiceStatus::Settled).await;
+    assert_eq!(documents(app, shop.tenant, doc! {}).await.len(), 1);
+}
+
+async fn invoiced(cluster: &Cluster) -> (Bootstrapped, Transaction, Invoice) {
+    let shop = shop(cluster).await;
+    invoicing(&cluster.app, shop.tenant).await;
+    tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
+    let payment = paid(&cluster.app, shop.tenant, shop.site.id).await;
+    let invoice = paper_of(&cluster.app, shop.tenant, payment.id, InvoiceStatus::Settled).await;
+    (shop, payment, invoice)
+}
+
+async fn refunds_become_credit_notes(cluster: &Cluster) {
+    let (app, (shop, payment, invoice)) = (&cluster.app, invoiced(cluster).await);
+    give_back(cluster, &payment, Some(500)).await;
+    paper_of(app, shop.tenant, payment.id, InvoiceStatus::PartiallyRefunded).await;
+    let first = credit_notes(app, &invoice, 1).await;
+    give_back(cluster, &payment, None).await;
+    let invoice = paper_of(app, shop.tenant, payment.id, InvoiceStatus::Refunded).await;
+    let notes = credit_notes(app, &invoice, 2).await;
+    assert_eq!(credited(&notes), [500, TOTAL - 500]);
+    assert_eq!(invoice.creditable().amount(), 0);
+    let original = paper(app, &invoice).await;
+    let mut tax = 0;
+    for note in &notes {
+        let paper = paper(app, note).await;
+        assert_eq!(paper.preceding.as_ref().unwrap().number, original.number.clone().unwrap());
+        assert_eq!(paper.taxes.len(), 2);
+        assert_eq!(paper.notes, ["Damaged"]);
+        assert!(paper.number.as_deref().unwrap().starts_with("CN-"));
+        tax += paper.totals.tax;
+    }
+    assert_eq!(tax, original.totals.tax, "the last credit note takes exactly the rest");
+    assert_eq!(first[0].numbered.as_ref().unwrap().sequence, 1);
+    assert_gapless(&documents(app, shop.tenant, doc! {}).await);
+}
+
+async fn lost_dispute_becomes_a_credit_note(cluster: &Cluster) {
+    let (app, (shop, payment, invoice)) = (&cluster.app, invoiced(cluster).await);
+    let dispute = |state| DisputeFact {
+        reference: "dp_1".to_owned(),
+        amount: Some(TOTAL),
+        state,
+        reason: Some("fraudulent".to_owned()),
+    };
+    states(app, &payment, |update| update.disputes = vec![dispute(DisputeState::Open)]).await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert_eq!(documents(app, shop.tenant, doc! {}).await.len(), 1, "an open dispute decides nothing");
+    states(app, &payment, |update| update.disputes = vec![dispute(DisputeState::Lost)]).await;
+    paper_of(app, shop.tenant, payment.id, InvoiceStatus::Refunded).await;
+    let notes = credit_notes(app, &invoice, 1).await;
+    assert_eq!(credited(&notes), [TOTAL]);
+    // Nothing was credited before: the whole invoice is taken back, line by line.
+    assert_eq!(paper(app, &notes[0]).await.lines.len(), 2);
+}
+
+async fn refund_that_bounced_is_flagged_and_never_credited_twice(cluster: &Cluster) {
+    let (app, (shop, payment, invoice)) = (&cluster.app, invoiced(cluster).await);
+    give_back(cluster, &payment, Some(500)).await;
+    credit_notes(app, &invoice, 1).await;
+    let current = app.store.for_org(shop.tenant).get::<Transaction>(payment.id).await.unwrap().unwrap();
+    let fact = RefundFact {
+        reference: current.refunds[0].reference.clone().unwrap(),
+        refund_id: Some(current.refunds[0].id),
+        amount: Some(500),
+        state: RefundState::Failed,
+        failure: None,
+        at: None,
+    };
+    states(app, &payment, |update| update.refunds = vec![fact]).await;
+    let flagged = until("the bounced refund is flagged", async || {
+        let found = documents(app, shop.tenant, doc! { "needsReview": { "$exists": true } }).await;
+        found.into_iter().next()
+    })
+    .await;
+    assert_eq!(flagged.id, invoice.id);
+    assert_eq!(flagged.needs_review.as_ref().unwrap().reason, "refund_bounced");
+    assert_eq!(flagged.status, InvoiceStatus::Settled);
+    // The money goes back another way: the credit note of the first try covers it.
+    give_back(cluster, &payment, Some(700)).await;
+    let notes = credit_notes(app, &invoice, 2).await;
+    assert_eq!(credited(&notes), [200, 500]);
+}
+
+async fn payment_that_fails_late_leaves_its_invoice_open(cluster: &Cluster) {
+    let (app, shop) = (&cluster.app, shop(cluster).await);
+    invoicing(app, shop.tenant).await;
+    tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
+    let payment = started(app, shop.tenant, shop.site.id).await;
+    choose(app, &payment, Outcome::LateFailure).await;
+    let invoice = paper_of(app, shop.tenant, payment.id, InvoiceStatus::Open).await;
+    assert_eq!((invoice.money.paid, invoice.credited()), (0, 0));
+    assert_eq!(documents(app, shop.tenant, doc! {}).await.len(), 1);
+}
+
+async fn portugal_gets_a_receipt(cluster: &Cluster) {
+    let (app, shop) = (&cluster.app, shop(cluster).await);
+    settings_of::put(app, shop.tenant, settings("PT")).await.unwrap();
+    tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
+    let payment = paid(app, shop.tenant, shop.site.id).await;
+    let receipt = paper_of(app, shop.tenant, payment.id, InvoiceStatus::Settled).await;
+    assert_eq!(receipt.kind, PaperKind::PaymentReceipt);
+    assert!(receipt.number().unwrap().starts_with("REC-"));
+    give_back(cluster, &payment, None).await;
+    paper_of(app, shop.tenant, payment.id, InvoiceStatus::Refunded).await;
+    assert_eq!(kinds(&documents(app, shop.tenant, doc! {}).await), [PaperKind::PaymentReceipt]);
+    checkout_is(app, &payment, CheckoutStatus::Completed).await;
+
+    let mut certified = settings("PT");
+    certified.certified_software = true;
+    settings_of::put(app, shop.tenant, certified).await.unwrap();
+    tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
+    let payment = paid(app, shop.tenant, shop.site.id).await;
+    let invoice = paper_of(app, shop.tenant, payment.id, InvoiceStatus::Settled).await;
+    assert_eq!(invoice.kind, PaperKind::Invoice);
+}
+
+/// The projection says which payment paid the checkout; what came beside it is to be given back.
+async fn second_payment_is_no_second_sale(cluster: &Cluster) {
+    let (app, (shop, payment, _)) = (&cluster.app, invoiced(cluster).await);
+    let store = app.store.for_org(shop.tenant);
+    let mut second = store.get::<Transaction>(payment.id).await.unwrap().unwrap();
+    second.id = gateway_core::domain::TransactionId::generate();
+    second.refs.clear();
+    second.outbox = gateway_core::domain::outbox::Outbox::default();
+    second.outbox.push(
+        gateway_core::domain::outbox::EventType::TransactionSucceeded,
+        app.now(),
+        None,
+        Vec::new(),
+    );
+    store.insert(&second).await.unwrap();
+    until("the second payment is flagged", async || {
+        let found = store.get::<Transaction>(second.id).await.unwrap().unwrap();
+        found.needs_review.filter(|_| found.outbox.entries.is_empty())
+    })
+    .await;
+    assert_eq!(documents(app, shop.tenant, doc! {}).await.len(), 1);
+}

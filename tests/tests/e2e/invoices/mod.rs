@@ -1,0 +1,7 @@
+//! Invoices: numbers without gaps, papers that follow the money, and what merchants do with them.
+
+mod api;
+mod files;
+mod flow;
+mod lanes;
+pub mod world;
