@@ -53,6 +53,8 @@ markers!(
     DeliveryWrite,
     EventRead,
     EventWrite,
+    DomainRead,
+    DomainWrite,
     OrganizationRead,
 );
 

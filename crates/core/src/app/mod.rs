@@ -31,6 +31,7 @@ use crate::{
     domain::{
         ApiKeyId, Clock, ProviderId, SiteId, Tenant, Timestamp,
         api_key::ApiKey,
+        custom_domain::CustomDomain,
         endpoint::WebhookEndpoint,
         provider_account::{Credentials, ProviderAccount, ProviderKind},
         site::Site,
@@ -79,6 +80,7 @@ struct Caches {
     endpoints: Cache<Tenant, Arc<Vec<WebhookEndpoint>>>,
     /// By provider and version, so that new credentials are seen as soon as the provider itself is.
     accounts: Cache<(ProviderId, i64), Arc<Account>>,
+    domains: Cache<String, Option<Arc<CustomDomain>>>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -118,6 +120,7 @@ impl App {
                 offered: cache(),
                 endpoints: cache(),
                 accounts: cache(),
+                domains: cache(),
             },
         })
     }
@@ -144,6 +147,12 @@ impl App {
     pub async fn provider(&self, id: ProviderId) -> Result<Option<Arc<ProviderAccount>>, AppError> {
         let load = async { Ok::<_, StoreError>(self.store.lookup_provider(id).await?.map(Arc::new)) };
         Ok(self.caches.providers.try_get_with(id, load).await?)
+    }
+
+    /// Who has verified a host, at most [`SETTINGS_CACHE`] old.
+    pub async fn verified_domain(&self, host: &str) -> Result<Option<Arc<CustomDomain>>, AppError> {
+        let load = async { Ok::<_, StoreError>(self.store.lookup_verified_domain(host).await?.map(Arc::new)) };
+        Ok(self.caches.domains.try_get_with_by_ref(host, load).await?)
     }
 
     /// A tenant's enabled providers, oldest first.

@@ -91,6 +91,8 @@ entity_id! {
     ProviderEventId;
     /// A payment at the built-in sandbox provider.
     SandboxPaymentId;
+    /// A merchant's own host name for checkout pages.
+    DomainId;
 }
 
 /// An id that follows from its parts, so that doing the same thing twice names the same document.

@@ -45,6 +45,8 @@ scopes! {
     DeliveryWrite => "delivery:write", "Resend and recover deliveries.";
     EventRead => "event:read", "List and read provider events.";
     EventWrite => "event:write", "Replay parked provider events.";
+    DomainRead => "domain:read", "List and read custom checkout domains.";
+    DomainWrite => "domain:write", "Register, check and delete custom checkout domains.";
     OrganizationRead => "organization:read", "Read the organization.";
 }
 

@@ -55,6 +55,7 @@ id_codec!(
     DeliveryId,
     ProviderEventId,
     SandboxPaymentId,
+    DomainId,
 );
 
 /// An id as the driver wants it.

@@ -120,6 +120,15 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("api_keys", vec![tenant_id()]),
         ("webhook_endpoints", vec![tenant_id()]),
         (
+            "domains",
+            vec![
+                tenant_id(),
+                unique("tenant_host", doc! { "org": 1, "mode": 1, "host": 1 }),
+                // Only who verified a host has it, so that nobody can keep its owner from registering it.
+                partial("verified_host", doc! { "host": 1 }, doc! { "state": "verified" }, true),
+            ],
+        ),
+        (
             "sandbox_payments",
             vec![
                 unique("transaction", doc! { "transactionId": 1 }),

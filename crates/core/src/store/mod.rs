@@ -30,7 +30,7 @@ pub use tenant::{TenantStore, open_with, seal_with};
 use crate::{
     crypto::CryptoError,
     domain::{
-        Tenant, api_key::ApiKey, checkout::Checkout, delivery::Delivery, endpoint::WebhookEndpoint,
+        Tenant, api_key::ApiKey, checkout::Checkout, custom_domain::CustomDomain, delivery::Delivery, endpoint::WebhookEndpoint,
         provider_account::ProviderAccount, provider_event::ProviderEvent, site::Site,
         transaction::Transaction,
     },
@@ -132,6 +132,7 @@ entities! {
     ApiKey(ApiKeyId) in "api_keys";
     ProviderEvent(ProviderEventId) in "provider_events";
     Delivery(DeliveryId) in "deliveries";
+    CustomDomain(DomainId) in "domains", Versioned;
 }
 
 /// How to reach MongoDB.

@@ -1,6 +1,7 @@
 //! Settings of a tenant: sites, providers, API keys and webhook endpoints.
 
 pub mod api_keys;
+pub mod domains;
 pub mod endpoints;
 pub mod providers;
 pub mod sites;

@@ -2,6 +2,7 @@
 
 pub mod checkouts;
 pub mod deliveries;
+pub mod domains;
 pub mod events;
 pub mod organizations;
 pub mod providers;
@@ -24,4 +25,5 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(webhook_endpoints::router())
         .merge(deliveries::router())
         .merge(events::router())
+        .merge(domains::router())
 }
