@@ -64,13 +64,17 @@ func (l *locker) lock(ctx context.Context, name string) error {
 	}
 }
 
-// tryLock makes the document or takes over one that has expired. A live one does not fit the filter, so the
-// insert that follows collides with it.
+// tryLock takes over a document that has expired, else makes one. A live one fits neither filter, so making it
+// again collides with it.
 func (l *locker) tryLock(ctx context.Context, name string) (bool, error) {
 	owner := bson.NewObjectID()
-	expired := bson.D{{Key: "$expr", Value: bson.D{{Key: "$lt", Value: bson.A{"$expires", "$$NOW"}}}}}
-	filter := append(bson.D{{Key: "_id", Value: name}}, expired...)
-	_, err := l.collection.UpdateOne(ctx, filter, l.until(owner), options.UpdateOne().SetUpsert(true))
+	expired := bson.D{{Key: "$lt", Value: bson.A{"$expires", "$$NOW"}}}
+	filter := bson.D{{Key: "_id", Value: name}, {Key: "$expr", Value: expired}}
+	done, err := l.collection.UpdateOne(ctx, filter, l.until(owner))
+	if err == nil && done.MatchedCount == 0 {
+		absent := bson.D{{Key: "_id", Value: name}, {Key: "owner", Value: bson.D{{Key: "$exists", Value: false}}}}
+		_, err = l.collection.UpdateOne(ctx, absent, l.until(owner), options.UpdateOne().SetUpsert(true))
+	}
 	if mongo.IsDuplicateKeyError(err) {
 		return false, nil
 	}

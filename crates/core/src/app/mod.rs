@@ -151,7 +151,8 @@ impl App {
 
     /// Who has verified a host, at most [`SETTINGS_CACHE`] old.
     pub async fn verified_domain(&self, host: &str) -> Result<Option<Arc<CustomDomain>>, AppError> {
-        let load = async { Ok::<_, StoreError>(self.store.lookup_verified_domain(host).await?.map(Arc::new)) };
+        let load =
+            async { Ok::<_, StoreError>(self.store.lookup_verified_domain(host).await?.map(Arc::new)) };
         Ok(self.caches.domains.try_get_with_by_ref(host, load).await?)
     }
 

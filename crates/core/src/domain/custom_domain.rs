@@ -112,8 +112,18 @@ mod tests {
             assert_eq!(normal_host(given).as_deref(), Ok(normal), "{given}");
         }
         for wrong in [
-            "", ".", "localhost", "192.0.2.1", "[2001:db8::1]", "https://pay.example.com", "pay.example.com:443",
-            "pay.example.com/x", "*.example.com", "pay..example.com", "-pay.example.com", "pay_1.example.com",
+            "",
+            ".",
+            "localhost",
+            "192.0.2.1",
+            "[2001:db8::1]",
+            "https://pay.example.com",
+            "pay.example.com:443",
+            "pay.example.com/x",
+            "*.example.com",
+            "pay..example.com",
+            "-pay.example.com",
+            "pay_1.example.com",
         ] {
             assert_eq!(normal_host(wrong), Err(InvalidHost), "{wrong}");
         }

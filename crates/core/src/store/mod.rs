@@ -30,9 +30,9 @@ pub use tenant::{TenantStore, open_with, seal_with};
 use crate::{
     crypto::CryptoError,
     domain::{
-        Tenant, api_key::ApiKey, checkout::Checkout, custom_domain::CustomDomain, delivery::Delivery, endpoint::WebhookEndpoint,
-        provider_account::ProviderAccount, provider_event::ProviderEvent, site::Site,
-        transaction::Transaction,
+        Tenant, api_key::ApiKey, checkout::Checkout, custom_domain::CustomDomain, delivery::Delivery,
+        endpoint::WebhookEndpoint, provider_account::ProviderAccount, provider_event::ProviderEvent,
+        site::Site, transaction::Transaction,
     },
 };
 

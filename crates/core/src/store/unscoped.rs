@@ -6,8 +6,8 @@ use mongodb::bson::doc;
 use super::{Store, StoreError, codec::oid};
 use crate::domain::{
     ApiKeyId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId, api_key::ApiKey,
-    checkout::Checkout, custom_domain::CustomDomain, organization::Organization, provider_account::ProviderAccount,
-    provider_event::ProviderEvent, transaction::Transaction,
+    checkout::Checkout, custom_domain::CustomDomain, organization::Organization,
+    provider_account::ProviderAccount, provider_event::ProviderEvent, transaction::Transaction,
 };
 
 impl Store {

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod checkouts;
+mod domains;
 mod door;
 mod keys;
 mod rotation;
