@@ -20,11 +20,23 @@ pub enum Command {
     /// Rotate keys while the services run; see docs/operations.
     #[command(subcommand)]
     Keys(Keys),
+    /// Make a fresh database server ready.
+    #[command(subcommand)]
+    Database(Database),
+}
+
+/// What can be done to a database server.
+#[derive(Debug, Subcommand)]
+pub enum Database {
+    /// Make the replica set and the users that the connection strings name, where they are missing.
+    Init,
 }
 
 /// Steps of a rotation. Each can be repeated and broken off.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
+    /// Print every secret of the .env file that is not set yet, each made anew.
+    Generate,
     /// Give an organization a new data key, which all services use within a minute.
     RotateData {
         /// Whose.

@@ -6,6 +6,7 @@ mod admin;
 mod browser;
 mod checkout_page;
 mod cluster;
+mod compose;
 mod edge;
 mod front;
 mod group_commit;

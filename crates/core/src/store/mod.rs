@@ -9,6 +9,7 @@ pub mod group_update;
 pub mod indexes;
 pub mod keys;
 pub mod list;
+pub mod provision;
 mod tenant;
 pub mod unscoped;
 
