@@ -27,6 +27,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         // These two come before there is a configuration.
         Some(Command::Keys(Keys::Generate)) => Ok(commands::keys::generate()),
         Some(Command::Database(Database::Init)) => commands::database::init().await,
+        Some(Command::Backup { file }) => commands::backup::backup(&AdminConfig::read()?, &file).await,
+        Some(Command::Restore { file, replace }) => {
+            commands::backup::restore(&AdminConfig::read()?, &file, replace).await
+        }
         Some(Command::Keys(step)) => commands::keys::run(&AdminConfig::read()?, step).await,
     }
 }

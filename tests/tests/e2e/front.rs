@@ -94,6 +94,21 @@ impl Front {
         Self { app, seed, client, child, config, ports, variables }
     }
 
+    /// The same service on another database.
+    pub async fn move_to(mut self, database: &str) -> Self {
+        assert_eq!(self.stop().await, 0);
+        database.clone_into(&mut self.config.store.database);
+        for (_, value) in self.variables.iter_mut().filter(|(name, _)| *name == "MONGODB_DATABASE") {
+            database.clone_into(value);
+        }
+        let binary = workspace_binary("main-backend");
+        let spec = Spec::new("main-backend", binary, self.child.log_path()).envs(self.variables.clone());
+        self.child = Child::spawn(&spec).unwrap();
+        self.child.wait_healthy(local(self.ports[2]), "/health", READY).await.unwrap();
+        self.app = in_process::app(&self.config).await;
+        self
+    }
+
     /// The variables of the service: another one that gets them too works on the same data.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         self.variables.clone()

@@ -3,6 +3,7 @@
 //! Every query starts from a tenant: [`Store::for_org`]. The few look-ups that have none yet stand in
 //! `unscoped.rs`, and a test keeps them there.
 
+pub mod backup;
 pub mod codec;
 pub mod group_commit;
 pub mod group_update;

@@ -1,5 +1,6 @@
 //! Commands of the operator.
 
+pub(crate) mod backup;
 pub(crate) mod bootstrap;
 pub(crate) mod database;
 pub(crate) mod keys;
