@@ -54,7 +54,7 @@ fn env_file() -> String {
     for (name, value) in ENV {
         let there = text.lines().any(|line| line.trim_start_matches('#').starts_with(&format!("{name}=")));
         assert!(there, "the example has no {name}");
-        text.push_str(&format!("{name}={value}\n"));
+        text.extend([name, "=", value, "\n"]);
     }
     text + &generate(&BTreeMap::new())
 }
@@ -221,8 +221,8 @@ impl Machine {
         panic!("{name} does not become healthy: {}", self.running[name].log_text());
     }
 
-    fn start(&mut self, name: &'static str, spec: Spec) {
-        self.running.insert(name, Child::spawn(&spec).unwrap());
+    fn start(&mut self, name: &'static str, spec: &Spec) {
+        self.running.insert(name, Child::spawn(spec).unwrap());
     }
 
     fn spec(&self, name: &str, program: PathBuf) -> Spec {
@@ -242,7 +242,7 @@ impl Machine {
             .arg(format!("--dbpath={}", data.display()))
             .arg(format!("--unixSocketPrefix={}", self.folder.path().display()))
             .env("PATH", path);
-        self.start("mongo", spec);
+        self.start("mongo", &spec);
         self.wait_healthy("mongo").await;
     }
 
@@ -261,7 +261,7 @@ impl Machine {
     async fn start_services(&mut self) {
         for name in ["admin-api", "main-backend", "worker"] {
             let spec = self.spec(name, workspace_binary(name));
-            self.start(name, spec);
+            self.start(name, &spec);
         }
         for name in ["admin-api", "main-backend", "worker"] {
             self.wait_healthy(name).await;
@@ -280,7 +280,7 @@ impl Machine {
             .env("GATEWAY_PORT", self.ports[&443].to_string())
             .env("GATEWAY_HTTP_PORT", self.ports[&80].to_string())
             .env("CADDY_HEALTH_PORT", self.ports[&2020].to_string());
-        self.start("caddy", spec);
+        self.start("caddy", &spec);
         self.wait_healthy("caddy").await;
     }
 
