@@ -361,6 +361,12 @@ async fn the_first_start_ends_with_a_checkout_through_caddy() {
     machine.stop().await;
     machine.start_mongo().await;
     assert!(machine.init_database(&[]).status.success());
+    // The services' user has rights enough for a backup and a restore.
+    let file = machine.folder.path().join("backup").display().to_string();
+    for command in [&["backup", &file][..], &["restore", "--replace", &file]] {
+        let done = machine.run("admin-api", command, &[]);
+        assert!(done.status.success(), "{done:?}");
+    }
     machine.start_services().await;
     assert!(
         !machine.running["admin-api"].log_text().split("\"stopped\"").last().unwrap().contains("bootstrap")

@@ -114,6 +114,8 @@ const OWN_QUERIES: &[(&str, &str)] = &[
     ("jobs/queue.rs", "a worker that holds the lane, which names the tenant"),
     ("jobs/relay.rs", "by the id of a document that was just read"),
     ("jobs/silence.rs", "siblings: the filters begin with the tenant or with ids just read"),
+    ("store/backup/read.rs", "a restore: the whole database, by the operator's hand"),
+    ("store/backup/write.rs", "a backup: the whole database, by the operator's hand"),
     ("store/group_commit.rs", "writes what it is given, reads back its own ids"),
     ("store/indexes.rs", "makes indexes"),
     ("store/keys.rs", "data keys: one document per organization, by its id"),

@@ -183,6 +183,7 @@ impl App {
         self.caches.sites.invalidate_all();
         self.caches.providers.invalidate_all();
         self.caches.keys.invalidate_all();
+        self.caches.domains.invalidate_all();
     }
 
     /// The adapter of a kind.

@@ -64,11 +64,11 @@ pub async fn get(app: &App, tenant: Tenant, id: DomainId) -> Result<CustomDomain
 /// Takes a domain out. Other nodes serve it for [`crate::app::SETTINGS_CACHE`] at most; its certificate is not
 /// renewed any more.
 pub async fn delete(app: &App, tenant: Tenant, id: DomainId) -> Result<(), AppError> {
-    if app.store.for_org(tenant).delete::<CustomDomain>(id, doc! {}).await? {
-        Ok(())
-    } else {
-        Err(AppError::NotFound("domain"))
+    if !app.store.for_org(tenant).delete::<CustomDomain>(id, doc! {}).await? {
+        return Err(AppError::NotFound("domain"));
     }
+    app.forget_settings(tenant).await;
+    Ok(())
 }
 
 /// Looks where the host points, and notes what was found.
