@@ -7,6 +7,7 @@
 // The simulated objects are long JSON literals.
 #![recursion_limit = "512"]
 
+pub mod caddy;
 pub mod gocardless_sim;
 pub mod mongod;
 pub mod process;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use testkit::caddy::{self, Caddy, Edition};
 use testkit::mongod::{self, Mongod, Source};
 use testkit::process::{Child, ProcessError, Spec};
 
@@ -81,8 +82,8 @@ impl Stack {
 
         let mut ports = Ports::read(folder);
         let (mongod, mongodb_uri) = start_mongod(folder, &mut ports).await?;
-        let caddy = options.caddy && runs("caddy");
-        let mut plan = Plan::make(folder, &mut ports, caddy, mongodb_uri)?;
+        let caddy = if options.caddy { find_caddy().await? } else { None };
+        let mut plan = Plan::make(folder, &mut ports, caddy.as_ref(), mongodb_uri)?;
         for (name, value) in &options.environment {
             plan.environment.unless_set(name, value.clone());
         }
@@ -94,8 +95,10 @@ impl Stack {
             let spec = Spec::new(service, binary, log_file(folder, service)).envs(plan.environment.iter());
             programs.push(Program::start(spec, health)?);
         }
-        if let Some(address) = plan.caddy {
-            programs.push(Program::start(caddy_spec(folder, &plan.environment), address)?);
+        if let (Some(caddy), Some(address)) = (&caddy, plan.caddy) {
+            let (state, log) = (folder.join("caddy"), log_file(folder, "caddy"));
+            let spec = caddy::spec(&workspace::root(), caddy, &state, log).envs(plan.environment.iter());
+            programs.push(Program::start(spec, address)?);
         }
         for program in &mut programs {
             program.wait_ready().await?;
@@ -256,7 +259,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn make(folder: &Path, ports: &mut Ports, caddy: bool, mongodb_uri: String) -> Outcome<Self> {
+    fn make(folder: &Path, ports: &mut Ports, caddy: Option<&Caddy>, mongodb_uri: String) -> Outcome<Self> {
         let mut environment = Environment::default();
         environment.force("MONGODB_URI", &mongodb_uri);
         let database = environment.unless_set("MONGODB_DATABASE", "tollgate");
@@ -276,11 +279,15 @@ impl Plan {
         let four = [panel, api, checkout, runtime];
         let direct = four.map(|address| format!("http://{address}"));
         let mut urls = direct.clone();
-        let caddy = caddy.then(|| ports.choose(settings::CADDY));
-        if let Some(port) = caddy {
+        let caddy = caddy.map(|caddy| (caddy, ports.choose(settings::CADDY)));
+        if let Some((caddy, port)) = caddy {
             environment.force("GATEWAY_SCHEME", "http");
+            environment.force("GATEWAY_TLS", "off");
             environment.force("GATEWAY_PORT", &port.to_string());
-            environment.force("CADDY_ADMIN", "off");
+            environment.force("CADDY_HEALTH_PORT", &ports.choose(settings::CADDY_HEALTH).to_string());
+            // Without certificates there is nothing to store.
+            let edition = if caddy.edition == Edition::Old { Edition::Old } else { Edition::Stock };
+            environment.force("CADDY_EDITION", edition.as_str());
             for ((url, (variable, host)), upstream) in urls.iter_mut().zip(HOSTS).zip(four) {
                 environment.force(variable, host);
                 environment.force(upstream_variable(variable), &upstream.to_string());
@@ -298,7 +305,7 @@ impl Plan {
         Ok(Self {
             environment,
             health,
-            caddy: caddy.map(|port| Ready::Listening((Ipv4Addr::LOCALHOST, port).into())),
+            caddy: caddy.map(|(_, port)| Ready::Listening((Ipv4Addr::LOCALHOST, port).into())),
             urls: four_urls(urls),
             direct: Direct { urls: four_urls(direct), worker: format!("http://{worker}") },
             mongodb_uri,
@@ -356,15 +363,17 @@ async fn start_mongod(folder: &Path, ports: &mut Ports) -> Outcome<(Option<Mongo
     Ok((Some(mongod), uri))
 }
 
-fn caddy_spec(folder: &Path, environment: &Environment) -> Spec {
-    let caddyfile = workspace::root().join("deploy/Caddyfile");
-    Spec::new("caddy", "caddy", log_file(folder, "caddy"))
-        .args(["run", "--adapter", "caddyfile", "--config"])
-        .arg(caddyfile)
-        .envs(environment.iter())
-        // Its own state stays in our folder.
-        .env("XDG_DATA_HOME", folder.join("caddy").display().to_string())
-        .env("XDG_CONFIG_HOME", folder.join("caddy").display().to_string())
+/// The Caddy that `deploy/caddy` pins, built here where Go is installed; else the installed one; else none.
+async fn find_caddy() -> Outcome<Option<Caddy>> {
+    let root = workspace::root();
+    if !caddy::is_built(&root) {
+        say("Looking for Caddy, or building it (a minute, once)");
+    }
+    let found = tokio::task::spawn_blocking(move || caddy::locate(&root)).await?;
+    if let Some(Caddy { version, instead: Some(reason), .. }) = &found {
+        say(&format!("Using the installed Caddy {version}: {reason}"));
+    }
+    Ok(found)
 }
 
 fn log_file(folder: &Path, name: &str) -> PathBuf {
@@ -463,17 +472,6 @@ fn clear(folder: &Path) -> Outcome<()> {
         if path.is_dir() { std::fs::remove_dir_all(&path)? } else { std::fs::remove_file(&path)? }
     }
     Ok(())
-}
-
-/// Whether a program is installed.
-fn runs(program: &str) -> bool {
-    let status = Command::new(program)
-        .arg("version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    status.is_ok_and(|status| status.success())
 }
 
 /// A line about what is going on, apart from what a command prints as its result.

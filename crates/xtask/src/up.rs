@@ -85,7 +85,7 @@ fn print(gateway: &Gateway) {
     println!("    -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\", seed.api_key);
     println!("    -d '{EXAMPLE_CHECKOUT}'");
     if urls.checkout == direct.urls.checkout {
-        println!("\n(Caddy is not installed, so the services are reached directly.)");
+        println!("\n(There is neither Go nor Caddy, so the services are reached directly.)");
     }
     println!("\nCtrl-C stops all of it; the data stays in {}.", workspace::dev_folder().display());
 }

@@ -62,6 +62,8 @@ markers!(
     InvoiceWrite,
     InvoiceSettingsRead,
     InvoiceSettingsWrite,
+    DomainRead,
+    DomainWrite,
     OrganizationRead,
 );
 

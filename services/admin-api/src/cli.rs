@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand};
 use gateway_core::domain::{Mode, OrganizationId};
 
@@ -20,11 +22,36 @@ pub enum Command {
     /// Rotate keys while the services run; see docs/operations.
     #[command(subcommand)]
     Keys(Keys),
+    /// Write the whole database, as it is at one moment, into a file. The services may run.
+    Backup {
+        /// A file that does not exist yet, or - for standard output.
+        file: PathBuf,
+    },
+    /// Put a backup into an empty database. The services must not run.
+    Restore {
+        /// The file.
+        file: PathBuf,
+        /// Drop what the database holds now.
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Make a fresh database server ready.
+    #[command(subcommand)]
+    Database(Database),
+}
+
+/// What can be done to a database server.
+#[derive(Debug, Subcommand)]
+pub enum Database {
+    /// Make the replica set and the users that the connection strings name, where they are missing.
+    Init,
 }
 
 /// Steps of a rotation. Each can be repeated and broken off.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
+    /// Print every secret of the .env file that is not set yet, each made anew.
+    Generate,
     /// Give an organization a new data key, which all services use within a minute.
     RotateData {
         /// Whose.

@@ -2,7 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use gateway_core::config::{CommonConfig, ConfigError, Reader, listen};
+use gateway_core::{
+    config::{CommonConfig, ConfigError, Reader, listen},
+    store::provision::Provision,
+};
 use web_kit::{
     TrustedProxies,
     rate_limit::{Rate, RateConfig},
@@ -54,4 +57,17 @@ fn rate(reader: &mut Reader, of: &str, default: u32) -> Option<Rate> {
     let per_second: u32 = reader.optional(&format!("RATE_LIMIT_{of}_PER_SECOND")).unwrap_or(default);
     let burst: u32 = reader.optional(&format!("RATE_LIMIT_{of}_BURST")).unwrap_or(per_second);
     (per_second > 0).then(|| Rate::new(per_second, burst))
+}
+
+/// What `database init` works with; not read by the service itself.
+pub fn provision_from_env() -> Result<Provision, ConfigError> {
+    let mut reader = Reader::from_env();
+    let uri = reader.required::<String>("MONGODB_URI", "with the user and the password to be made");
+    let database = reader.text("MONGODB_DATABASE").unwrap_or_else(|| "tollgate".to_owned());
+    let member = reader.text("MONGO_MEMBER").unwrap_or_else(|| "127.0.0.1:27017".to_owned());
+    let root_password = reader.required::<String>("MONGO_ROOT_PASSWORD", "the password of the user root");
+    let caddy_uri = reader.text("CADDY_MONGODB_URI");
+    let wanted = || Some(Provision { member, root_password: root_password?, uri: uri?, database, caddy_uri });
+    let wanted = wanted();
+    reader.finish(wanted)
 }

@@ -12,7 +12,7 @@ pub mod state;
 
 use std::process::ExitCode;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, Database, Keys};
 use config::AdminConfig;
 
 /// Whatever ends the program.
@@ -20,10 +20,18 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves, or runs the command that was given.
 pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
-    let config = AdminConfig::read()?;
     match cli.command {
-        None => serve::serve(config).await,
-        Some(Command::Bootstrap(arguments)) => commands::bootstrap::run(&config, arguments).await,
-        Some(Command::Keys(step)) => commands::keys::run(&config, step).await,
+        None => serve::serve(AdminConfig::read()?).await,
+        Some(Command::Bootstrap(arguments)) => {
+            commands::bootstrap::run(&AdminConfig::read()?, arguments).await
+        }
+        // These two come before there is a configuration.
+        Some(Command::Keys(Keys::Generate)) => Ok(commands::keys::generate()),
+        Some(Command::Database(Database::Init)) => commands::database::init().await,
+        Some(Command::Backup { file }) => commands::backup::backup(&AdminConfig::read()?, &file).await,
+        Some(Command::Restore { file, replace }) => {
+            commands::backup::restore(&AdminConfig::read()?, &file, replace).await
+        }
+        Some(Command::Keys(step)) => commands::keys::run(&AdminConfig::read()?, step).await,
     }
 }

@@ -21,6 +21,7 @@ pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
     let stop = stop_on_signal()?;
     let metrics = health::install_prometheus()?;
     let app = gateway_providers::start(&config.common).await?;
+    tell_first_step(&app).await?;
     let limits = RateLimits::new(config.rates);
     tokio::spawn(limits.clone().clean_up_until(stop.clone()));
     tokio::spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));
@@ -43,6 +44,17 @@ pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
     run(listeners, &stop).await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// An installation without an organization can do nothing: says how to make the first.
+async fn tell_first_step(app: &App) -> Result<(), Failure> {
+    if app.store.organizations().await?.is_empty() {
+        tracing::warn!(
+            command = "docker compose run --rm admin-api bootstrap --organization 'Example GmbH' --site 'Example Shop' --sandbox",
+            "there is no organization yet: run the command to make one, with a site and an API key"
+        );
+    }
+    Ok(())
 }
 
 async fn run(listeners: [(TcpListener, Router); 3], stop: &CancellationToken) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use gateway_core::{
     },
     config::{CommonConfig, ProviderUrls, PublicUrls},
     crypto::{VersionedKeys, random},
-    domain::{Mode, checkout::Checkout, transaction::Transaction},
+    domain::{Mode, SiteId, checkout::Checkout, transaction::Transaction},
     store::{StoreConfig, keys::KeyConfig},
 };
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -44,6 +44,8 @@ pub struct Setup {
     pub gocardless: Option<String>,
     /// Whether the service runs for this organization alone, with Stripe's secret in its environment.
     pub single_tenant: bool,
+    /// The pages' public address, where a proxy stands in front.
+    pub behind: Option<&'static str>,
 }
 
 /// A main backend that runs, and an organization in test mode.
@@ -56,6 +58,8 @@ pub struct Front {
     pub client: reqwest::Client,
     child: Child,
     config: CommonConfig,
+    ports: [u16; 3],
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Front {
@@ -78,7 +82,7 @@ impl Front {
         }
         let log =
             workspace_binary("main-backend").with_file_name("e2e-logs").join(format!("{}.log", ports[0]));
-        let spec = Spec::new("main-backend", workspace_binary("main-backend"), log).envs(variables);
+        let spec = Spec::new("main-backend", workspace_binary("main-backend"), log).envs(variables.clone());
         let mut child = Child::spawn(&spec).unwrap();
         child.wait_healthy(local(ports[2]), "/health", READY).await.unwrap();
         let client = reqwest::Client::builder()
@@ -87,7 +91,32 @@ impl Front {
             .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
-        Self { app, seed, client, child, config }
+        Self { app, seed, client, child, config, ports, variables }
+    }
+
+    /// The same service on another database.
+    pub async fn move_to(mut self, database: &str) -> Self {
+        assert_eq!(self.stop().await, 0);
+        database.clone_into(&mut self.config.store.database);
+        for (_, value) in self.variables.iter_mut().filter(|(name, _)| *name == "MONGODB_DATABASE") {
+            database.clone_into(value);
+        }
+        let binary = workspace_binary("main-backend");
+        let spec = Spec::new("main-backend", binary, self.child.log_path()).envs(self.variables.clone());
+        self.child = Child::spawn(&spec).unwrap();
+        self.child.wait_healthy(local(self.ports[2]), "/health", READY).await.unwrap();
+        self.app = in_process::app(&self.config).await;
+        self
+    }
+
+    /// The variables of the service: another one that gets them too works on the same data.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        self.variables.clone()
+    }
+
+    /// Where pages and runtime API listen.
+    pub fn listeners(&self) -> [SocketAddr; 2] {
+        [local(self.ports[0]), local(self.ports[1])]
     }
 
     /// A page's whole address.
@@ -126,7 +155,16 @@ impl Front {
 
     /// Makes a checkout.
     pub async fn checkout(&self, new: NewCheckout) -> Checkout {
-        let reply = create_checkout(&self.app, self.seed.tenant, self.seed.site.id, new, None).await.unwrap();
+        self.checkout_at(self.seed.site.id, new).await
+    }
+
+    /// A checkout of another site of the same organization.
+    pub async fn checkout_of(&self, site: SiteId) -> Checkout {
+        self.checkout_at(site, in_process::ten_euros("ORD-1")).await
+    }
+
+    async fn checkout_at(&self, site: SiteId, new: NewCheckout) -> Checkout {
+        let reply = create_checkout(&self.app, self.seed.tenant, site, new, None).await.unwrap();
         let reply: serde_json::Value = serde_json::from_str(&reply).unwrap();
         let code = reply["shortCode"].as_str().unwrap();
         self.app.store.lookup_checkout_by_code(code).await.unwrap().unwrap()
@@ -243,7 +281,7 @@ fn config_of(keys: &[String; 3], ports: [u16; 3], setup: &Setup, uri: String) ->
         urls: PublicUrls {
             admin_frontend: at(9),
             admin_backend: at(9),
-            main_frontend: at(ports[0]),
+            main_frontend: setup.behind.map_or_else(|| at(ports[0]), |url| url.parse().unwrap()),
             main_backend: at(ports[1]),
         },
         allow_private_targets: true,

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop with the line where it did")]
 
 mod admin;
+mod backup;
 mod browser;
 mod checkout_page;
 mod cluster;
+mod compose;
 mod discounts;
+mod edge;
 mod front;
 mod group_commit;
 mod hooks;

@@ -114,6 +114,8 @@ const OWN_QUERIES: &[(&str, &str)] = &[
     ("jobs/queue.rs", "a worker that holds the lane, which names the tenant"),
     ("jobs/relay.rs", "by the id of a document that was just read"),
     ("jobs/silence.rs", "siblings: the filters begin with the tenant or with ids just read"),
+    ("store/backup/read.rs", "a restore: the whole database, by the operator's hand"),
+    ("store/backup/write.rs", "a backup: the whole database, by the operator's hand"),
     ("store/group_commit.rs", "writes what it is given, reads back its own ids"),
     ("store/indexes.rs", "makes indexes"),
     ("store/keys.rs", "data keys: one document per organization, by its id"),
@@ -365,18 +367,45 @@ fn variables_read() -> BTreeMap<String, String> {
     read
 }
 
-/// The names in the first column of the tables.
-fn variables_documented() -> BTreeSet<String> {
+/// Every variable that the compose file and the Caddyfile ask for.
+fn variables_of_deployment() -> BTreeMap<String, String> {
+    let files = tracked().into_iter();
+    let files = files.filter(|path| {
+        path == "docker-compose.yml" || path == "deploy/Caddyfile" || path.ends_with(".caddyfile")
+    });
+    let mut read = BTreeMap::new();
+    for path in files {
+        let text = std::fs::read_to_string(root().join(&path)).unwrap();
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        for start in lines.flat_map(|line| ["${", "{$", "{env."].map(|opening| (line, opening))) {
+            for rest in start.0.split(start.1).skip(1) {
+                let name: String =
+                    rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                if is_variable(&name) {
+                    read.insert(name, path.clone());
+                }
+            }
+        }
+    }
+    read
+}
+
+/// The names in the first column of the tables, of all sections but one where that is left out.
+fn variables_documented(left_out: Option<&str>) -> BTreeSet<String> {
     let path = root().join("docs/configuration.md");
     let text = std::fs::read_to_string(&path).unwrap_or_default();
+    let text = left_out.map_or(text.as_str(), |heading| text.split(heading).next().unwrap_or_default());
     let cells = text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
     cells.map(str::to_owned).collect()
 }
 
 #[test]
 fn every_environment_variable_is_documented() {
-    let (read, documented) = (variables_read(), variables_documented());
+    let (mut read, documented) = (variables_read(), variables_documented(None));
     assert!(read.len() > 20, "the scan finds what the services read: {read:?}");
+    let deployed = variables_of_deployment();
+    assert!(deployed.len() > 20, "the scan finds what is deployed: {deployed:?}");
+    read.extend(deployed);
     let mut problems = String::new();
     for (name, path) in read.iter().filter(|(name, _)| !documented.contains(*name)) {
         let _ = writeln!(problems, "  {name}, read in {path}, is missing in docs/configuration.md");
@@ -385,4 +414,26 @@ fn every_environment_variable_is_documented() {
         let _ = writeln!(problems, "  {name} stands in docs/configuration.md, and nobody reads it");
     }
     assert!(problems.is_empty(), "one table, what is read and nothing else:\n{problems}");
+}
+
+/// `.env.example` is what operators read first.
+#[test]
+fn the_example_env_file_has_every_variable_and_its_explanation() {
+    let text = std::fs::read_to_string(root().join("deploy/.env.example")).unwrap();
+    let mut named = BTreeSet::new();
+    let mut is_explained = false;
+    for line in text.lines() {
+        let setting = line.trim_start_matches('#').split_once('=').map(|(name, _)| name);
+        match setting.filter(|name| is_variable(name)) {
+            Some(name) => {
+                assert!(is_explained, "{name} has no explanation above it");
+                assert!(named.insert(name.to_owned()), "{name} is there twice");
+            }
+            // An explanation holds for all settings that follow without an empty line.
+            None => is_explained = line.starts_with("# ") && !line.starts_with("# ---"),
+        }
+    }
+    // Debug builds are not deployed.
+    let documented = variables_documented(Some("## Debug builds only"));
+    assert_eq!(named, documented, "deploy/.env.example and docs/configuration.md name the same variables");
 }

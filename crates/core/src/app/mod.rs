@@ -35,6 +35,7 @@ use crate::{
     domain::{
         ApiKeyId, Clock, ProviderId, SiteId, Tenant, Timestamp,
         api_key::ApiKey,
+        custom_domain::CustomDomain,
         endpoint::WebhookEndpoint,
         invoice::InvoiceSettings,
         provider_account::{Credentials, ProviderAccount, ProviderKind},
@@ -85,6 +86,7 @@ struct Caches {
     /// By provider and version, so that new credentials are seen as soon as the provider itself is.
     accounts: Cache<(ProviderId, i64), Arc<Account>>,
     invoicing: Cache<Tenant, Option<Arc<InvoiceSettings>>>,
+    domains: Cache<String, Option<Arc<CustomDomain>>>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -125,6 +127,7 @@ impl App {
                 endpoints: cache(),
                 accounts: cache(),
                 invoicing: cache(),
+                domains: cache(),
             },
         })
     }
@@ -151,6 +154,13 @@ impl App {
     pub async fn provider(&self, id: ProviderId) -> Result<Option<Arc<ProviderAccount>>, AppError> {
         let load = async { Ok::<_, StoreError>(self.store.lookup_provider(id).await?.map(Arc::new)) };
         Ok(self.caches.providers.try_get_with(id, load).await?)
+    }
+
+    /// Who has verified a host, at most [`SETTINGS_CACHE`] old.
+    pub async fn verified_domain(&self, host: &str) -> Result<Option<Arc<CustomDomain>>, AppError> {
+        let load =
+            async { Ok::<_, StoreError>(self.store.lookup_verified_domain(host).await?.map(Arc::new)) };
+        Ok(self.caches.domains.try_get_with_by_ref(host, load).await?)
     }
 
     /// A tenant's enabled providers, oldest first.
@@ -190,6 +200,7 @@ impl App {
         self.caches.sites.invalidate_all();
         self.caches.providers.invalidate_all();
         self.caches.keys.invalidate_all();
+        self.caches.domains.invalidate_all();
     }
 
     /// The adapter of a kind.

@@ -109,6 +109,8 @@ entity_id! {
     LookId;
     /// A mail with a document.
     MailId;
+    /// A merchant's own host name for checkout pages.
+    DomainId;
 }
 
 /// An id that follows from its parts, so that doing the same thing twice names the same document.

@@ -21,6 +21,7 @@ use text_serde;
 
 pub mod api_key;
 pub mod checkout;
+pub mod custom_domain;
 pub mod delivery;
 pub mod discount;
 pub mod endpoint;

@@ -54,6 +54,8 @@ scopes! {
     InvoiceWrite => "invoice:write", "Issue, void and send invoices.";
     InvoiceSettingsRead => "invoice-settings:read", "Read the seller's data and the series.";
     InvoiceSettingsWrite => "invoice-settings:write", "Change the seller's data and the series.";
+    DomainRead => "domain:read", "List and read custom checkout domains.";
+    DomainWrite => "domain:write", "Register, check and delete custom checkout domains.";
     OrganizationRead => "organization:read", "Read the organization.";
 }
 

@@ -26,6 +26,9 @@ pub fn checkout(checkout: &Checkout, customer: Option<&Customer>, payment_url: &
         "amount": checkout.amount,
         "currency": checkout.currency,
         "items": checkout.items.iter().map(item).collect::<Vec<_>>(),
+        "discount": checkout.discount.as_ref().map(|applied| {
+            json!({ "discountId": applied.id, "code": applied.code, "amount": applied.amount })
+        }),
         "externalReference": checkout.external_reference,
         "invoiceNumber": checkout.invoice_number,
         "email": customer.and_then(|customer| customer.email.as_deref()),

@@ -64,6 +64,7 @@ id_codec!(
     InvoiceSettingsId,
     LookId,
     MailId,
+    DomainId,
 );
 
 /// An id as the driver wants it.

@@ -186,6 +186,15 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("discount_claims", discount_claims()),
         ("product_images", vec![partial("due", doc! { "due": 1 }, exists("due"), false)]),
         (
+            "domains",
+            vec![
+                tenant_id(),
+                unique("tenant_host", doc! { "org": 1, "mode": 1, "host": 1 }),
+                // Only who verified a host has it, so that nobody can keep its owner from registering it.
+                partial("verified_host", doc! { "host": 1 }, doc! { "state": "verified" }, true),
+            ],
+        ),
+        (
             "sandbox_payments",
             vec![
                 unique("transaction", doc! { "transactionId": 1 }),

@@ -3,12 +3,14 @@
 //! Every query starts from a tenant: [`Store::for_org`]. The few look-ups that have none yet stand in
 //! `unscoped.rs`, and a test keeps them there.
 
+pub mod backup;
 pub mod codec;
 pub mod group_commit;
 pub mod group_update;
 pub mod indexes;
 pub mod keys;
 pub mod list;
+pub mod provision;
 mod tenant;
 pub mod unscoped;
 
@@ -33,6 +35,7 @@ use crate::{
         Tenant,
         api_key::ApiKey,
         checkout::Checkout,
+        custom_domain::CustomDomain,
         delivery::Delivery,
         discount::{Discount, DiscountClaim},
         endpoint::WebhookEndpoint,
@@ -151,6 +154,7 @@ entities! {
     Discount(DiscountId) in "discounts", Versioned;
     DiscountClaim(DiscountClaimId) in "discount_claims";
     ProductImage(ImageId) in "product_images";
+    CustomDomain(DomainId) in "domains", Versioned;
 }
 
 /// How to reach MongoDB.

@@ -8,6 +8,7 @@ use crate::domain::{
     ApiKeyId, ImageId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId,
     api_key::ApiKey,
     checkout::Checkout,
+    custom_domain::CustomDomain,
     discount::DiscountClaim,
     image::ProductImage,
     invoice::{DocumentMail, Invoice},
@@ -26,6 +27,12 @@ impl Store {
     /// A provider account by the id in a webhook's path.
     pub async fn lookup_provider(&self, id: ProviderId) -> Result<Option<ProviderAccount>, StoreError> {
         Ok(self.collection::<ProviderAccount>().find_one(doc! { "_id": oid(id) }).await?)
+    }
+
+    /// Who has verified a host.
+    pub async fn lookup_verified_domain(&self, host: &str) -> Result<Option<CustomDomain>, StoreError> {
+        let filter = doc! { "host": host, "state": "verified" };
+        Ok(self.collection::<CustomDomain>().find_one(filter).await?)
     }
 
     /// A checkout by the code in its `paymentUrl`.

@@ -7,6 +7,8 @@ use web_kit::ErrorBody;
 
 /// The extension of an operation that names its scope.
 pub const SCOPE: &str = "x-required-scope";
+/// The extension of an operation that asks for no key.
+pub const PUBLIC: &str = "x-public";
 
 const ABOUT: &str = "Create checkouts, follow their payments, and manage what they need. Amounts are integers \
     in minor units, times are ISO 8601 in UTC. Every path is answered under `/v1` too.";
@@ -44,7 +46,8 @@ fn schema<T: PartialSchema>() -> Value {
 }
 
 fn complete_operation(operation: &mut Value) {
-    operation["security"] = json!([{ "bearer": [] }]);
+    let is_public = operation[PUBLIC] == true;
+    operation["security"] = if is_public { json!([]) } else { json!([{ "bearer": [] }]) };
     if let Some(scope) = operation[SCOPE].as_str() {
         let described = operation["description"].as_str().unwrap_or_default();
         let needs = format!("Needs the scope `{scope}`.");
@@ -65,7 +68,8 @@ fn complete_operation(operation: &mut Value) {
         ("500", "An error on our side; quote the request id.", false),
         ("503", "Busy: see `Retry-After`, then send the same again.", false),
     ] {
-        if with_body_only && !takes_body {
+        let asks_for_a_key = ["401", "403", "404", "409", "422"].contains(&status);
+        if (with_body_only && !takes_body) || (is_public && asks_for_a_key) {
             continue;
         }
         let reference = format!("#/components/schemas/{}", ErrorBody::name());

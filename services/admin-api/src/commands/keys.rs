@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use gateway_core::{
     app::{App, rotate},
+    crypto::random,
     domain::OrganizationId,
 };
 
@@ -28,7 +29,29 @@ pub(crate) async fn run(config: &AdminConfig, step: Keys) -> Result<ExitCode, Fa
             Ok(ExitCode::SUCCESS)
         }
         Keys::Verify => verify(&app).await,
+        Keys::Generate => Ok(generate()),
     }
+}
+
+/// Prints lines for the .env file. What is set already is left out, so that repeating it replaces no key.
+pub(crate) fn generate() -> ExitCode {
+    let secret = || hex::encode(random::bytes::<32>());
+    // In letters and digits, so that it needs no escapes in a connection string.
+    let uri = |user| format!("mongodb://{user}:{}@mongo:27017/?replicaSet=rs0&authSource=admin", secret());
+    let lines = [
+        ("SYSTEM_ENCRYPTION_KEY", secret()),
+        ("SYSTEM_SEARCH_HASH_KEY", secret()),
+        ("API_KEY_PEPPER", secret()),
+        ("MONGO_REPLICA_KEY", secret()),
+        ("MONGO_ROOT_PASSWORD", secret()),
+        ("MONGODB_URI", uri("tollgate")),
+        ("CADDY_MONGODB_URI", uri("caddy")),
+    ];
+    let is_set = |name: &str| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
+    for (name, value) in lines.iter().filter(|(name, _)| !is_set(name)) {
+        println!("{name}={value}");
+    }
+    ExitCode::SUCCESS
 }
 
 async fn rotate_data(app: &App, organization: OrganizationId) -> Result<ExitCode, Failure> {

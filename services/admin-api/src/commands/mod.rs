@@ -1,6 +1,8 @@
 //! Commands of the operator.
 
+pub(crate) mod backup;
 pub(crate) mod bootstrap;
+pub(crate) mod database;
 pub(crate) mod keys;
 
 use gateway_core::app::App;

@@ -1,6 +1,7 @@
 //! The checkout as customers see it.
 
 mod back;
+mod host;
 mod live_state;
 mod methods;
 pub mod pages;

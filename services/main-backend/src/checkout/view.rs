@@ -22,6 +22,7 @@ use web_kit::locale::Locale;
 use web_kit::money::{format_amount, format_percent};
 use web_kit::text::{Text, fill};
 
+use super::host::Host;
 use super::methods;
 use super::pages::{self, Line, MethodOption, Order, Page, PayPage, Receipt, Shell, Shop, Sum};
 use crate::gateway::Shared;
@@ -40,6 +41,7 @@ pub(crate) struct View {
     pub(crate) gateway: Shared,
     pub(crate) checkout: Checkout,
     shell: Shell,
+    host: Host,
 }
 
 impl View {
@@ -64,6 +66,10 @@ impl View {
 
     async fn of(gateway: &Shared, found: Option<Checkout>, browser: Browser) -> Result<Self, ApiError> {
         let checkout = found.ok_or_else(|| ApiError::not_found("checkout"))?;
+        let host = Host::of(&gateway.app, &browser.headers).await?;
+        if !host.shows(checkout.site_id) {
+            return Err(ApiError::not_found("checkout"));
+        }
         let site = gateway.app.site(checkout.tenant(), checkout.site_id).await?;
         let site = site.ok_or_else(|| ApiError::not_found("checkout"))?;
         let accepted = browser.headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
@@ -75,7 +81,7 @@ impl View {
             shop: Some(shop),
             test_mode: !checkout.mode.is_live(),
         };
-        Ok(Self { gateway: Arc::clone(gateway), checkout, shell })
+        Ok(Self { gateway: Arc::clone(gateway), checkout, shell, host })
     }
 
     /// Reads the checkout again.
@@ -236,7 +242,7 @@ impl View {
 
     /// Other sites' forms are refused.
     pub(crate) fn own_origin(&self) -> String {
-        self.gateway.app.urls.main_frontend.origin().ascii_serialization()
+        self.host.origin(&self.gateway.app.urls.main_frontend)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod checkouts;
+mod domains;
 pub mod door;
 mod keys;
 mod rotation;

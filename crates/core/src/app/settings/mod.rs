@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod discounts;
+pub mod domains;
 pub mod endpoints;
 pub mod invoicing;
 pub mod products;

@@ -4,6 +4,7 @@ pub mod checkouts;
 pub mod credit_notes;
 pub mod deliveries;
 pub mod discounts;
+pub mod domains;
 pub mod events;
 pub mod invoice_series;
 pub mod invoice_settings;
@@ -36,4 +37,5 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(webhook_endpoints::router())
         .merge(deliveries::router())
         .merge(events::router())
+        .merge(domains::router())
 }

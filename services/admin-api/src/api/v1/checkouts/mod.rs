@@ -192,8 +192,9 @@ mod tests {
             "status": "paid", "amount": 4900, "currency": "EUR", "externalReference": "ORD-1",
             "items": [{
                 "name": "Plan", "description": "A year", "quantity": 1, "unitPrice": 4900, "vatRate": "19",
-                "itemType": "goods", "amountType": "net",
+                "itemType": "goods", "amountType": "net", "productId": id,
             }],
+            "discount": { "id": id, "code": "TEN", "amount": 490 },
             "invoiceNumber": "2026-7", "m": [{ "k": "a.b", "v": "1" }], "clientId": "c-1", "paidBy": id,
             "captureMethod": "manual", "expiresAt": at, "paidAt": at, "completedAt": at, "createdAt": at,
             "updatedAt": at, "version": 1,

@@ -1,0 +1,26 @@
+//! `POST /v1/domains/{id}/check`.
+
+use axum::extract::State;
+use gateway_core::{app::settings::domains, domain::DomainId};
+use web_kit::{ApiError, Json, Path};
+
+use super::DomainBody;
+use crate::{
+    authority::{ApiKey, DomainWrite},
+    state::AppState,
+};
+
+/// Check where a custom checkout domain points. The answer says what was found.
+#[utoipa::path(
+    post, path = "/domains/{id}/check", tag = "domains", operation_id = "checkDomain",
+    params(("id" = String, Path, description = "The domain.")),
+    responses((status = 200, description = "The domain, verified or with its problem.", body = DomainBody)),
+    extensions(("x-required-scope" = json!("domain:write"))),
+)]
+pub async fn check_domain(
+    State(state): State<AppState>,
+    key: ApiKey<DomainWrite>,
+    Path(id): Path<DomainId>,
+) -> Result<Json<DomainBody>, ApiError> {
+    Ok(Json(DomainBody::from(&domains::check(&state.app, key.tenant(), id).await?)))
+}
