@@ -6,6 +6,7 @@
 mod create;
 mod http;
 mod intake;
+mod invoices;
 mod ipn;
 mod load;
 mod machine;
@@ -63,6 +64,7 @@ enum Part {
     Ipn,
     Page,
     Memory,
+    Invoices,
 }
 
 /// A gateway under load.
@@ -99,6 +101,11 @@ impl Bench {
 
 /// Measures, prints and writes.
 pub async fn run(args: Args) -> Outcome {
+    if args.only == [Part::Invoices] {
+        // No services and no generator: what is measured are processes of their own.
+        invoices::alone(args.quick).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if cfg!(debug_assertions) {
         return tokio::task::spawn_blocking(run_optimized).await?;
     }
@@ -153,6 +160,9 @@ async fn measure(bench: &mut Bench, args: &Args) -> Outcome<()> {
     if wanted(Part::Ipn) {
         sections.push(ipn::run(bench).await?);
     }
+    if wanted(Part::Invoices) {
+        sections.push(invoices::run(bench.quick).await?);
+    }
     if let Some(section) = sections.iter_mut().find(|section| section.name == "memory") {
         memory::after_load(bench, section).await;
     }
@@ -173,7 +183,9 @@ fn write(section: &Section, machine: &Value, quick: bool) -> Outcome<()> {
         "aims": section.aims.iter().map(Aim::json).collect::<Vec<_>>(),
         "figures": section.figures,
     });
-    let path = workspace::root().join("target/bench").join(format!("{}.json", section.name));
+    let folder = workspace::root().join("target/bench");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join(format!("{}.json", section.name));
     std::fs::write(path, serde_json::to_string_pretty(&content)? + "\n")?;
     Ok(())
 }
