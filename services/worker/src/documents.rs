@@ -102,8 +102,8 @@ async fn preview(
     let Some(renderer) = &state.renderer else { return Err(ApiError::unavailable(SOON)) };
     let invoice = invoices::get(&state.app, tenant, id).await?;
     let paper = invoices::preview(&state.app, &invoice).await?;
-    let rendered = renderer.render(&paper).await.map_err(|error| AppError::internal(error.to_string()))?;
-    Ok(bytes(rendered.pdf, "application/pdf"))
+    let files = renderer.render(&paper).await.map_err(|error| AppError::internal(error.to_string()))?;
+    Ok(bytes(files.pdf, "application/pdf"))
 }
 
 fn stored(file: File, content_type: &'static str) -> Result<Response, ApiError> {

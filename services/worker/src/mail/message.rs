@@ -54,7 +54,7 @@ fn texts(paper: &Paper) -> Result<(String, String, String), MailError> {
     let total = paper.totals.gross + paper.totals.rounding;
     let amount = format_amount(total, paper.currency.code(), exponent, locale);
     let (due_date, test) = (paper.due_date.as_deref().filter(|_| paper.totals.due > 0), paper.test);
-    let text = DocumentText { words, sentence: &sentence, amount: &amount, due_date, seller, test };
+    let plain = DocumentText { words, sentence: &sentence, amount: &amount, due_date, seller, test };
     let html = DocumentHtml {
         words,
         subject: &subject,
@@ -65,8 +65,8 @@ fn texts(paper: &Paper) -> Result<(String, String, String), MailError> {
         color: paper.look.color.as_deref().unwrap_or(COLOR),
         test,
     };
-    let (text, html) = (text.render().map_err(broken)?, html.render().map_err(broken)?);
-    Ok((subject, text, html))
+    let (plain, html) = (plain.render().map_err(broken)?, html.render().map_err(broken)?);
+    Ok((subject, plain, html))
 }
 
 /// The message. Its Message-ID follows from the mail's id, so that a second try is known as the same.

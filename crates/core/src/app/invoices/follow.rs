@@ -311,7 +311,3 @@ pub async fn is_written_down(app: &App, checkout: &Checkout) -> Result<bool, App
     let transaction = store.get::<Transaction>(by).await?.ok_or(AppError::NotFound("transaction"))?;
     Ok(draft(app, &settings, &transaction).await?.is_none())
 }
-
-#[cfg(test)]
-#[path = "follow_tests.rs"]
-mod tests;

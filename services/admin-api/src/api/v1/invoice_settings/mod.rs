@@ -105,8 +105,8 @@ pub struct InvoiceSettingsBody {
     pub send_by_email: bool,
     /// Whether this installation is certified where the law asks for it (Portugal).
     pub certified_software: bool,
-    /// Whether payments get receipts instead of invoices for want of that.
-    pub receipts_only: bool,
+    /// What payments get: `invoice`, or `payment_receipt` for want of that.
+    pub payment_kind: &'static str,
     /// Language of papers; the customer's where absent.
     pub language: Option<String>,
     /// IANA time zone that dates are in.
@@ -132,7 +132,7 @@ fn body(settings: &InvoiceSettings, profile: SellerProfile) -> InvoiceSettingsBo
         look: profile.look.into(),
         send_by_email: settings.send_by_email,
         certified_software: settings.certified_software,
-        receipts_only: settings.receipts_only(),
+        payment_kind: settings.payment_kind().as_str(),
         language: settings.language.clone(),
         time_zone: settings.time_zone.clone(),
         default_vat_rate: settings.default_vat_rate.map(|rate| rate.to_string()),
