@@ -276,6 +276,7 @@ impl Plan {
             listen(settings::RUNTIME)?,
             listen(settings::WORKER)?,
         ];
+        environment.unless_set("WORKER_URL", format!("http://{worker}"));
         let four = [panel, api, checkout, runtime];
         let direct = four.map(|address| format!("http://{address}"));
         let mut urls = direct.clone();

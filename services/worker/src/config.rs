@@ -1,6 +1,9 @@
 //! The worker's settings.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use gateway_core::{
     config::{CommonConfig, ConfigError, Reader, listen},
@@ -21,6 +24,8 @@ pub struct WorkerConfig {
     pub health_listen: SocketAddr,
     /// How messages are sent; `WORKER_DELIVERY_SLOTS` sets how many requests may be on the wire.
     pub sender: SenderConfig,
+    /// `FONT_PATHS`: folders of fonts for documents beside the bundled ones, separated by colons.
+    pub font_paths: Vec<PathBuf>,
     /// `SMTP_URL` and `SMTP_FROM`: the mail server that documents are sent through; none without them.
     pub smtp: Option<(String, String)>,
 }
@@ -41,6 +46,7 @@ impl WorkerConfig {
         if sender.slots < 4 {
             reader.problem("WORKER_DELIVERY_SLOTS: at least 4, so that four organizations can share");
         }
+        let font_paths = font_paths(&mut reader);
         let smtp = match (reader.text("SMTP_URL"), reader.text("SMTP_FROM")) {
             (Some(url), Some(from)) => {
                 if let Err(error) = SmtpMailer::new(&url, &from) {
@@ -54,7 +60,16 @@ impl WorkerConfig {
             }
             _ => None,
         };
-        let config = common.map(|common| Self { common, listen: address, health_listen, sender, smtp });
+        let config = common.map(|common| Self { common, listen: address, health_listen, sender, font_paths, smtp });
         reader.finish(config)
     }
+}
+
+fn font_paths(reader: &mut Reader) -> Vec<PathBuf> {
+    let text = reader.text("FONT_PATHS").unwrap_or_default();
+    let paths: Vec<PathBuf> = text.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect();
+    for path in paths.iter().filter(|path| !path.is_dir()) {
+        reader.problem(format!("FONT_PATHS: {} is not a folder", path.display()));
+    }
+    paths
 }

@@ -34,8 +34,8 @@ const SOON: std::time::Duration = std::time::Duration::from_secs(2);
 pub struct DocumentsState {
     /// The use cases.
     pub app: App,
-    /// Renders previews; there are none without it.
-    pub renderer: Option<Arc<dyn PaperRenderer>>,
+    /// Renders previews.
+    pub renderer: Arc<dyn PaperRenderer>,
 }
 
 /// The routes.
@@ -99,10 +99,9 @@ async fn preview(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let tenant = whose.tenant(&state.app, uri.path(), &headers)?;
-    let Some(renderer) = &state.renderer else { return Err(ApiError::unavailable(SOON)) };
     let invoice = invoices::get(&state.app, tenant, id).await?;
     let paper = invoices::preview(&state.app, &invoice).await?;
-    let files = renderer.render(&paper).await.map_err(|error| AppError::internal(error.to_string()))?;
+    let files = state.renderer.render(&paper).await.map_err(|error| AppError::internal(error.to_string()))?;
     Ok(bytes(files.pdf, "application/pdf"))
 }
 

@@ -1,5 +1,7 @@
 //! The worker: tells merchants, and picks up what a crash or a silence left behind.
 
+mod press;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -21,6 +23,6 @@ async fn start() -> Result<(), Box<dyn std::error::Error>> {
     let metrics = web_kit::health::install_prometheus()?;
     let config = worker::config::WorkerConfig::from_env()?;
     let stop = web_kit::shutdown::stop_on_signal()?;
-    // The documents crate's renderer stands here once it is linked.
-    worker::runner::run(config, None, metrics, stop).await
+    let renderer = std::sync::Arc::new(press::Press::start(&config.font_paths)?);
+    worker::runner::run(config, renderer, metrics, stop).await
 }

@@ -9,12 +9,12 @@ use gateway_core::{
 
 use crate::{jobs, runner::Runner};
 
-/// Starts what runs on a timer; `client` is the way out to merchants' addresses. Without a renderer issued
-/// documents wait for their files, without a mailer their mails wait.
+/// Starts what runs on a timer; `client` is the way out to merchants' addresses. Without a mailer
+/// documents' mails wait.
 pub fn start(
     runner: &Runner,
     client: GuardedClient,
-    renderer: Option<Arc<dyn PaperRenderer>>,
+    renderer: Arc<dyn PaperRenderer>,
     mailer: Option<Arc<dyn Mailer>>,
 ) {
     runner.job(jobs::EventSweep);
@@ -26,9 +26,7 @@ pub fn start(
     runner.job(jobs::ClaimSweep);
     runner.job(jobs::ImageFetch::new(client));
     runner.job(jobs::Numbering);
-    if let Some(renderer) = renderer {
-        runner.job(jobs::Rendering(renderer));
-    }
+    runner.job(jobs::Rendering(renderer));
     if let Some(mailer) = mailer {
         runner.job(jobs::Mailing(mailer));
     }

@@ -79,7 +79,7 @@ impl Runner {
 /// Runs the worker until `stop`. `renderer` makes the files of issued documents.
 pub async fn run(
     config: WorkerConfig,
-    renderer: Option<Arc<dyn PaperRenderer>>,
+    renderer: Arc<dyn PaperRenderer>,
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error>> {

@@ -126,6 +126,8 @@ fn environment(config: &CommonConfig, keys: &[(&str, String); 3], listen: &[(&st
         .extend(public.map(|(name, url)| (name.to_owned(), url.as_str().trim_end_matches('/').to_owned())));
     variables.extend(keys.iter().map(|(name, key)| ((*name).to_owned(), key.clone())));
     variables.extend(listen.iter().map(|(name, address)| ((*name).to_owned(), address.to_string())));
+    let worker = listen.iter().find(|(name, _)| *name == "WORKER_LISTEN");
+    variables.extend(worker.map(|(_, address)| ("WORKER_URL".to_owned(), format!("http://{address}"))));
     let stripe = config.provider_urls.stripe.iter();
     variables.extend(stripe.map(|url| ("STRIPE_API_BASE_URL".to_owned(), url.to_string())));
     variables

@@ -212,6 +212,7 @@ pub fn invoice(invoice: &Invoice, paper: &Paper) -> Value {
         "files": rendering.map(|rendering| rendering.status),
         "filesProblem": rendering.and_then(|rendering| rendering.reason.as_ref()),
         "hasXml": rendering.is_some_and(|rendering| rendering.has_xml),
+        "noXml": rendering.and_then(|rendering| rendering.no_xml.as_ref()),
         "missingGlyphs": rendering.map_or(&[][..], |rendering| &rendering.missing_glyphs),
         "needsReview": invoice.needs_review,
         "document": paper,

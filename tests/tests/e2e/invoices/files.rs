@@ -58,7 +58,7 @@ impl PaperRenderer for Json {
         self.rendered.fetch_add(1, Ordering::SeqCst);
         let pdf = serde_json::to_vec(paper).unwrap();
         let xml = paper.number.as_ref().map(|number| format!("<Invoice>{number}</Invoice>"));
-        Ok(Rendered { pdf, xml, missing_glyphs: Vec::new() })
+        Ok(Rendered { pdf, xml, ..Rendered::default() })
     }
 }
 
@@ -237,7 +237,7 @@ async fn mail_that_was_cut_off_goes_out_again_under_the_same_name() {
 async fn documents_are_for_those_with_a_fresh_token_for_this_path_alone() {
     let office = Office::open(false).await;
     let draft = super::world::queued_or_not(&office.app, office.tenant, false).await;
-    let state = DocumentsState { app: office.app.clone(), renderer: Some(Arc::clone(&office.renderer)) };
+    let state = DocumentsState { app: office.app.clone(), renderer: Arc::clone(&office.renderer) };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router(state)).await });

@@ -67,6 +67,7 @@ async fn paper_follows_the_money() {
         payment_that_fails_late_leaves_its_invoice_open(&cluster),
         portugal_gets_a_receipt(&cluster),
         second_payment_is_no_second_sale(&cluster),
+        files_come_from_the_typesetter(&cluster),
     );
     let all = documents_of_all(&cluster).await;
     assert!(all > 8, "{all}");
@@ -147,6 +148,34 @@ async fn invoiced(cluster: &Cluster) -> (Bootstrapped, Transaction, Invoice) {
     let payment = paid(&cluster.app, shop.tenant, shop.site.id).await;
     let invoice = paper_of(&cluster.app, shop.tenant, payment.id, InvoiceStatus::Settled).await;
     (shop, payment, invoice)
+}
+
+/// Bytes of a file of a document from the Admin API, as soon as it is made.
+async fn file(cluster: &Cluster, key: &str, invoice: &Invoice, kind: &str) -> Vec<u8> {
+    let url = format!("{}/v1/invoices/{}/{kind}", cluster.admin_api, invoice.id);
+    until("the file", async || {
+        let answer = cluster.http.get(&url).bearer_auth(key).send().await.unwrap();
+        match answer.status().as_u16() {
+            200 => Some(answer.bytes().await.unwrap().to_vec()),
+            409 => None,
+            other => panic!("{other}: {}", answer.text().await.unwrap()),
+        }
+    })
+    .await
+}
+
+async fn files_come_from_the_typesetter(cluster: &Cluster) {
+    let (shop, _, invoice) = invoiced(cluster).await;
+    let key = shop.api_key.unwrap().expose().to_owned();
+    let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+    let xml = String::from_utf8(file(cluster, &key, &invoice, "xml").await).unwrap();
+    let number = invoice.number().unwrap();
+    assert!(xml.contains("CrossIndustryInvoice") && xml.contains(number), "{xml}");
+    let pdf = file(cluster, &key, &invoice, "pdf").await;
+    assert!(pdf.starts_with(b"%PDF-") && holds(&pdf, "factur-x.xml"), "a PDF with the XML inside");
+    let draft = super::world::queued_or_not(&cluster.app, shop.tenant, false).await;
+    let preview = file(cluster, &key, &draft, "pdf").await;
+    assert!(preview.starts_with(b"%PDF-") && !holds(&preview, "factur-x.xml"), "a draft is no invoice yet");
 }
 
 async fn refunds_become_credit_notes(cluster: &Cluster) {

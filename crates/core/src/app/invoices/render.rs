@@ -30,8 +30,12 @@ pub struct Rendered {
     pub pdf: Vec<u8>,
     /// The e-invoice beside it, where the kind of document has one.
     pub xml: Option<String>,
+    /// Why there is none, where one would be expected.
+    pub no_xml: Option<String>,
     /// Characters that no font has.
     pub missing_glyphs: Vec<String>,
+    /// What a person should know of this rendering, such as a logo that was left out.
+    pub notes: Vec<String>,
 }
 
 /// Why a document was not rendered.
@@ -89,11 +93,12 @@ async fn render_one(app: &App, renderer: &Arc<dyn PaperRenderer>, invoice: &Invo
         Ok(made) => check_size(made),
         Err(error) => Err(error.0),
     };
-    let stored = match files {
-        Ok(files) => store_files(app, invoice, files).await,
-        Err(reason) => Ok(Err(reason)),
-    }?;
-    finish(app, invoice, stored).await
+    let stored = match &files {
+        Ok(rendered) => store_files(app, invoice, rendered).await,
+        Err(_) => Ok(()),
+    };
+    stored?;
+    finish(app, invoice, files).await
 }
 
 /// Takes a document for a while; false where another worker was faster.
@@ -121,8 +126,8 @@ fn check_size(rendered: Rendered) -> Result<Rendered, String> {
 async fn store_files(
     app: &App,
     invoice: &Invoice,
-    rendered: Rendered,
-) -> Result<Result<(bool, Vec<String>), String>, AppError> {
+    rendered: &Rendered,
+) -> Result<(), AppError> {
     let (store, id) = (app.store.for_org(invoice.tenant()), invoice.id);
     let xml = match &rendered.xml {
         Some(xml) => {
@@ -139,7 +144,7 @@ async fn store_files(
         created_at: app.now(),
     };
     match store.insert(&files).await {
-        Ok(()) | Err(StoreError::Duplicate) => Ok(Ok((rendered.xml.is_some(), rendered.missing_glyphs))),
+        Ok(()) | Err(StoreError::Duplicate) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -147,19 +152,23 @@ async fn store_files(
 async fn finish(
     app: &App,
     invoice: &Invoice,
-    stored: Result<(bool, Vec<String>), String>,
+    made: Result<Rendered, String>,
 ) -> Result<(), AppError> {
     let now = app.now();
     let change = app.change::<Invoice, _, _>(invoice.tenant(), invoice.id, "invoice", |invoice| {
         let attempts = invoice.rendering.as_ref().map_or(1, |rendering| rendering.attempts);
         let mut rendering = Rendering { attempts, ..Rendering::waiting(now) };
-        match &stored {
-            Ok((has_xml, missing)) => {
+        match &made {
+            Ok(made) => {
                 (rendering.status, rendering.due) = (RenderStatus::Done, None);
-                rendering.has_xml = *has_xml;
-                rendering.missing_glyphs.clone_from(missing);
-                if !missing.is_empty() {
-                    invoice.flag("missing_glyphs", format!("no font has: {}", missing.join(" ")), now);
+                rendering.has_xml = made.xml.is_some();
+                rendering.no_xml.clone_from(&made.no_xml);
+                rendering.missing_glyphs.clone_from(&made.missing_glyphs);
+                if !made.missing_glyphs.is_empty() {
+                    let detail = format!("no font has: {}", made.missing_glyphs.join(" "));
+                    invoice.flag("missing_glyphs", detail, now);
+                } else if !made.notes.is_empty() {
+                    invoice.flag("rendered_with_notes", made.notes.join("; "), now);
                 }
             }
             Err(reason) if attempts >= RENDER_ATTEMPTS_MAX => {

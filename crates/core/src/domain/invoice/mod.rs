@@ -92,6 +92,9 @@ pub struct Rendering {
     /// Whether there is an XML beside the PDF.
     #[serde(default)]
     pub has_xml: bool,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub no_xml: Option<String>,
 }
 
 impl Rendering {
@@ -104,6 +107,7 @@ impl Rendering {
             reason: None,
             missing_glyphs: Vec::new(),
             has_xml: false,
+            no_xml: None,
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct InvoiceBody {
     pub files_problem: Option<String>,
     /// Whether there is an XML beside the PDF.
     pub has_xml: bool,
+    /// Why there is none, once the files are made: the standard has no true statement of every document.
+    pub no_xml: Option<String>,
     /// Characters on it that no font has.
     pub missing_glyphs: Vec<String>,
     /// What a person must look at.
@@ -77,7 +79,7 @@ pub struct InvoiceBody {
 /// What a person must look at.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReviewBody {
-    /// A stable word: `refund_bounced`, `not_rendered`, `missing_glyphs`, `credit_failed`.
+    /// A stable word: `refund_bounced`, `not_rendered`, `missing_glyphs`, `rendered_with_notes`, `credit_failed`.
     pub reason: String,
     /// What was seen.
     pub detail: String,
@@ -142,6 +144,7 @@ impl InvoiceBody {
             files: rendering.map(|rendering| rendering.status.as_str()),
             files_problem: rendering.and_then(|rendering| rendering.reason.clone()),
             has_xml: rendering.is_some_and(|rendering| rendering.has_xml),
+            no_xml: rendering.and_then(|rendering| rendering.no_xml.clone()),
             missing_glyphs: rendering.map(|r| r.missing_glyphs.clone()).unwrap_or_default(),
             needs_review: review.map(|review| ReviewBody {
                 reason: review.reason.clone(),
