@@ -60,7 +60,8 @@ impl WorkerConfig {
             }
             _ => None,
         };
-        let config = common.map(|common| Self { common, listen: address, health_listen, sender, font_paths, smtp });
+        let config =
+            common.map(|common| Self { common, listen: address, health_listen, sender, font_paths, smtp });
         reader.finish(config)
     }
 }

@@ -122,60 +122,56 @@ fn invoices() -> Vec<IndexModel> {
     ]
 }
 
+fn checkouts() -> Vec<IndexModel> {
+    vec![
+        tenant_id(),
+        outbox(),
+        metadata(),
+        reference(),
+        unique("short_code", doc! { "shortCode": 1 }),
+        unique("public_id", doc! { "publicId": 1 }),
+        partial("idempotency", doc! { "idem.slot": 1 }, exists("idem.slot"), true),
+        partial("idempotency_expiry", doc! { "idem.expiresAt": 1 }, exists("idem.expiresAt"), false),
+        partial("expiry_due", doc! { "expiryDue": 1 }, exists("expiryDue"), false),
+        partial("email", doc! { "org": 1, "mode": 1, "emailHash": 1 }, exists("emailHash"), false),
+    ]
+}
+
+fn deliveries() -> Vec<IndexModel> {
+    let transaction = doc! { "transactionId": 1, "kind": 1, "eventVersion": 1 };
+    vec![
+        tenant_id(),
+        partial("lane_due", doc! { "lane": 1, "due": 1 }, exists("due"), false),
+        partial("transaction", transaction, exists("transactionId"), false),
+        partial("sending", doc! { "lane": 1, "state": 1 }, doc! { "state": "sending" }, false),
+    ]
+}
+
+/// What is due some time, found without looking at the rest.
+fn due() -> IndexModel {
+    partial("due", doc! { "due": 1 }, exists("due"), false)
+}
+
 /// Every index, by collection.
 pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
     vec![
-        (
-            "checkouts",
-            vec![
-                tenant_id(),
-                outbox(),
-                metadata(),
-                reference(),
-                unique("short_code", doc! { "shortCode": 1 }),
-                unique("public_id", doc! { "publicId": 1 }),
-                partial("idempotency", doc! { "idem.slot": 1 }, exists("idem.slot"), true),
-                partial("idempotency_expiry", doc! { "idem.expiresAt": 1 }, exists("idem.expiresAt"), false),
-                partial("expiry_due", doc! { "expiryDue": 1 }, exists("expiryDue"), false),
-                partial("email", doc! { "org": 1, "mode": 1, "emailHash": 1 }, exists("emailHash"), false),
-            ],
-        ),
+        ("checkouts", checkouts()),
         ("transactions", transactions()),
         ("invoices", invoices()),
         ("invoice_settings", vec![tenant_id()]),
         ("invoice_looks", vec![tenant_id()]),
         ("invoice_files", vec![tenant_id()]),
-        (
-            "invoice_mails",
-            vec![
-                tenant_id(),
-                index("invoice", doc! { "invoiceId": 1 }),
-                partial("due", doc! { "due": 1 }, exists("due"), false),
-            ],
-        ),
+        ("invoice_mails", vec![tenant_id(), index("invoice", doc! { "invoiceId": 1 }), due()]),
         (
             "provider_events",
             vec![
                 unique("provider_event", doc! { "providerId": 1, "eventId": 1 }),
-                partial("due", doc! { "due": 1 }, exists("due"), false),
+                due(),
                 tenant_id(),
                 partial("transaction", doc! { "transactionId": 1 }, exists("transactionId"), false),
             ],
         ),
-        (
-            "deliveries",
-            vec![
-                tenant_id(),
-                partial("lane_due", doc! { "lane": 1, "due": 1 }, exists("due"), false),
-                partial(
-                    "transaction",
-                    doc! { "transactionId": 1, "kind": 1, "eventVersion": 1 },
-                    exists("transactionId"),
-                    false,
-                ),
-                partial("sending", doc! { "lane": 1, "state": 1 }, doc! { "state": "sending" }, false),
-            ],
-        ),
+        ("deliveries", deliveries()),
         ("lanes", vec![partial("next", doc! { "next": 1 }, exists("next"), false)]),
         ("sites", vec![tenant_id()]),
         ("providers", vec![tenant_id()]),
@@ -184,7 +180,7 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("products", vec![tenant_id(), per_tenant("sku"), metadata()]),
         ("discounts", vec![tenant_id(), per_tenant("codeKey")]),
         ("discount_claims", discount_claims()),
-        ("product_images", vec![partial("due", doc! { "due": 1 }, exists("due"), false)]),
+        ("product_images", vec![due()]),
         (
             "domains",
             vec![
@@ -194,13 +190,7 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
                 partial("verified_host", doc! { "host": 1 }, doc! { "state": "verified" }, true),
             ],
         ),
-        (
-            "sandbox_payments",
-            vec![
-                unique("transaction", doc! { "transactionId": 1 }),
-                partial("due", doc! { "due": 1 }, exists("due"), false),
-            ],
-        ),
+        ("sandbox_payments", vec![unique("transaction", doc! { "transactionId": 1 }), due()]),
     ]
 }
 

@@ -93,11 +93,9 @@ async fn render_one(app: &App, renderer: &Arc<dyn PaperRenderer>, invoice: &Invo
         Ok(made) => check_size(made),
         Err(error) => Err(error.0),
     };
-    let stored = match &files {
-        Ok(rendered) => store_files(app, invoice, rendered).await,
-        Err(_) => Ok(()),
-    };
-    stored?;
+    if let Ok(files) = &files {
+        store_files(app, invoice, files).await?;
+    }
     finish(app, invoice, files).await
 }
 
@@ -123,11 +121,7 @@ fn check_size(rendered: Rendered) -> Result<Rendered, String> {
 }
 
 /// Keeps the files. What is there already stays: the first rendering counts.
-async fn store_files(
-    app: &App,
-    invoice: &Invoice,
-    rendered: &Rendered,
-) -> Result<(), AppError> {
+async fn store_files(app: &App, invoice: &Invoice, rendered: &Rendered) -> Result<(), AppError> {
     let (store, id) = (app.store.for_org(invoice.tenant()), invoice.id);
     let xml = match &rendered.xml {
         Some(xml) => {
@@ -149,11 +143,7 @@ async fn store_files(
     }
 }
 
-async fn finish(
-    app: &App,
-    invoice: &Invoice,
-    made: Result<Rendered, String>,
-) -> Result<(), AppError> {
+async fn finish(app: &App, invoice: &Invoice, made: Result<Rendered, String>) -> Result<(), AppError> {
     let now = app.now();
     let change = app.change::<Invoice, _, _>(invoice.tenant(), invoice.id, "invoice", |invoice| {
         let attempts = invoice.rendering.as_ref().map_or(1, |rendering| rendering.attempts);
