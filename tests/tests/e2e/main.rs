@@ -7,6 +7,7 @@ mod browser;
 mod checkout_page;
 mod cluster;
 mod discounts;
+mod examples;
 mod front;
 mod group_commit;
 mod hooks;
