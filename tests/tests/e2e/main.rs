@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop with the line where it did")]
 
 mod admin;
+mod axe;
 mod browser;
 mod checkout_page;
 mod cluster;
@@ -17,9 +18,13 @@ mod permutations;
 mod products;
 mod providers_sim;
 mod races;
+mod reference_page;
 mod runtime;
+mod schema;
 mod sdk;
 mod secrets;
 mod stripe_mock;
 mod tell;
 mod tidy;
+mod tools;
+mod watch;
