@@ -107,17 +107,18 @@ fn judge(scrapes: &[Scrape], alerts: &[&str]) {
         let _ = writeln!(test, "  - series: '{name}'\n    values: '{}'", values.trim_end());
     }
     let end = if scrapes.len() == 1 { 4 } else { scrapes.len() - 2 + 5 + 19 };
+    let since = end - 4;
     let firing = "ALERTS{alertstate=\"firing\"}";
     let _ = writeln!(
         test,
         "  promql_expr_test:\n  - expr: count({firing})\n    eval_time: 4m\n    exp_samples: []\n  \
-         - expr: count by (alertname) ({firing}) > bool 0\n    eval_time: {end}m\n    exp_samples:",
+         - expr: max by (alertname) (max_over_time({firing}[{since}m]))\n    eval_time: {end}m\n    exp_samples:",
     );
     for alert in alerts {
         let _ = writeln!(test, "    - labels: '{{alertname=\"{alert}\"}}'\n      value: 1");
     }
     if alerts.is_empty() {
-        test.push_str("    []\n");
+        test.push_str("      []\n");
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("test.yml");
