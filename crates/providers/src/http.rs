@@ -104,8 +104,27 @@ impl HttpClient {
         Self { client: self.client.clone(), deadline }
     }
 
-    /// Calls, and repeats where that is safe and promising.
+    /// Calls, and repeats where that is safe and promising. Counted and timed by host and outcome.
     pub async fn send(&self, request: &Request) -> Result<Answer, ProviderError> {
+        let started = Instant::now();
+        let answer = self.call(request).await;
+        let outcome = match &answer {
+            Ok(answer) if answer.status.is_success() => "ok",
+            Ok(_) | Err(ProviderError::Rejected(_)) => "refused",
+            Err(ProviderError::Unknown(_)) => "unknown",
+            Err(ProviderError::Unavailable(_)) => "unavailable",
+            Err(ProviderError::Unauthorized(_)) => "unauthorized",
+            Err(ProviderError::Unsupported(_) | ProviderError::Malformed(_)) => "unreadable",
+        };
+        let host = request.url.host_str().unwrap_or_default().to_owned();
+        let took = started.elapsed();
+        metrics::histogram!("provider_call_seconds", "host" => host.clone()).record(took.as_secs_f64());
+        metrics::counter!("provider_calls_total", "host" => host.clone(), "outcome" => outcome).increment(1);
+        tracing::debug!(host, outcome, latency_us = took.as_micros(), "provider called");
+        answer
+    }
+
+    async fn call(&self, request: &Request) -> Result<Answer, ProviderError> {
         let deadline = Instant::now() + self.deadline;
         let mut may_have_happened = false;
         let mut repeats = 0;

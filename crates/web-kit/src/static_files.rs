@@ -112,7 +112,8 @@ async fn serve(
     Ok(response)
 }
 
-fn accepts_gzip(headers: &HeaderMap) -> bool {
+/// Whether a caller takes a gzipped body.
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).any(|value| {
         value.split(',').any(|entry| {
             let (coding, weight) = entry.split_once(';').unwrap_or((entry, ""));

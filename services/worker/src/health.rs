@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gateway_core::{
-    app::App,
-    jobs::{lanes, relay},
-};
+use gateway_core::{app::App, jobs::pulse};
 use serde_json::json;
 use web_kit::health::HealthReport;
 
@@ -25,9 +22,14 @@ pub async fn report(app: &App) -> HealthReport {
     if ping.is_err() {
         return report;
     }
-    let outbox = relay::oldest_outbox(app).await.ok();
-    let lane = lanes::oldest_due(&app.store, app.now()).await.ok();
-    add_age(add_age(report, "outbox", outbox), "lanes", lane)
+    let pulse = pulse::measure(app).await.ok();
+    if let Some(pulse) = &pulse {
+        // Whoever scrapes asks for this report first, so what it scrapes is of this moment.
+        pulse.publish();
+    }
+    let report = add_age(report, "outbox", pulse.map(|pulse| pulse.outbox_oldest));
+    let report = add_age(report, "inbox", pulse.map(|pulse| pulse.inbox_oldest));
+    add_age(report, "lanes", pulse.map(|pulse| pulse.lanes_oldest))
 }
 
 fn add_age(report: HealthReport, name: &str, age: Option<Duration>) -> HealthReport {

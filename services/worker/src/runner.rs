@@ -65,7 +65,7 @@ impl Runner {
                     }
                     Err(error) => {
                         failures += 1;
-                        metrics::counter!("job_failures_total", "job" => J::NAME).increment(1);
+                        metrics::counter!("job_failures_total", "task" => J::NAME).increment(1);
                         tracing::error!(job = J::NAME, error = ?error, failures, "a job failed");
                         (J::EVERY * 2_u32.saturating_pow(failures.min(5))).min(PAUSE_MAX)
                     }

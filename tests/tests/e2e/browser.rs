@@ -6,10 +6,12 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use axum::http::Method;
 use fantoccini::{
     Client, ClientBuilder, Locator,
     actions::{InputSource, MOUSE_BUTTON_LEFT, PointerAction, TouchActions},
     key::Key,
+    wd::WebDriverCompatibleCommand,
 };
 use futures::FutureExt;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -19,7 +21,10 @@ use testkit::{
     stripe_sim::StripeSim,
 };
 
-use crate::front::{Front, STRIPE_SECRET, Setup};
+use crate::{
+    axe,
+    front::{Front, STRIPE_SECRET, Setup},
+};
 
 /// The most that a page may transfer before any provider's script, in bytes.
 const TRANSFER_MAX: u64 = 60_000;
@@ -32,21 +37,23 @@ const LIMIT: Duration = Duration::from_mins(2);
 
 /// Which browser.
 #[derive(Debug, Clone, Copy)]
-struct Device {
+pub struct Device {
     /// Width in CSS pixels.
-    width: u32,
+    pub width: u32,
     /// Height in CSS pixels.
-    height: u32,
+    pub height: u32,
     /// Whether scripts run.
-    scripts: bool,
+    pub scripts: bool,
+    /// Whether the reader prefers dark pages.
+    pub dark: bool,
 }
 
-const PHONE: Device = Device { width: 360, height: 740, scripts: true };
-const SMALL_PHONE_WITHOUT_SCRIPTS: Device = Device { width: 320, height: 640, scripts: false };
-const DESKTOP: Device = Device { width: 1280, height: 800, scripts: true };
+pub const PHONE: Device = Device { width: 360, height: 740, scripts: true, dark: false };
+const SMALL_PHONE_WITHOUT_SCRIPTS: Device = Device { width: 320, height: 640, scripts: false, dark: false };
+pub const DESKTOP: Device = Device { width: 1280, height: 800, scripts: true, dark: false };
 
 /// Runs `body` in a browser, which is closed whatever happens.
-async fn browse<Body: Future<Output = ()>>(device: Device, body: impl FnOnce(Client) -> Body) {
+pub async fn browse<Body: Future<Output = ()>>(device: Device, body: impl FnOnce(Client) -> Body) {
     let is_installed = std::process::Command::new("chromedriver").arg("--version").output().is_ok();
     if !is_installed {
         assert!(std::env::var_os("CI").is_none(), "chromedriver must be installed here");
@@ -75,7 +82,9 @@ async fn browse<Body: Future<Output = ()>>(device: Device, body: impl FnOnce(Cli
 fn capabilities(device: Device) -> Value {
     let mut options = json!({
         "args": [
-            "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--lang=en",
+            "--headless=new",
+            // 0 is dark, 1 is light.
+            format!("--blink-settings=preferredColorScheme={}", u8::from(!device.dark)), "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--lang=en",
             // The browser ends with chromedriver, however that ends.
             "--remote-debugging-pipe",
             format!("--window-size={},{}", device.width, device.height),
@@ -89,14 +98,39 @@ fn capabilities(device: Device) -> Value {
     if !device.scripts {
         options["prefs"]["profile.managed_default_content_settings.javascript"] = json!(2);
     }
-    json!({ "goog:chromeOptions": options })
+    json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } })
+}
+
+/// chromedriver's own command for what the browser has written to its console.
+#[derive(Debug)]
+struct ReadConsole;
+
+impl WebDriverCompatibleCommand for ReadConsole {
+    fn endpoint(&self, base_url: &url::Url, session_id: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base_url.join(&format!("session/{}/se/log", session_id.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// What the browser complained of since this was last asked: errors, broken policies, failed loads.
+pub async fn console(client: &Client) -> Value {
+    client.issue_cmd(ReadConsole).await.unwrap()
 }
 
 /// Leaves a picture for people.
-async fn picture(client: &Client, name: &str) {
+pub async fn picture(client: &Client, name: &str) {
     let folder = workspace_binary("main-backend").parent().unwrap().parent().unwrap().join("screens");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(format!("{name}.png")), client.screenshot().await.unwrap()).unwrap();
+}
+
+/// The same, and looks whether all people can use the page. Needs scripts.
+pub async fn look(client: &Client, name: &str) {
+    picture(client, name).await;
+    axe::audit(client, name).await;
 }
 
 /// Waits for a page with this heading, and looks whether all of it fits.
@@ -120,7 +154,7 @@ async fn shows(client: &Client, heading: &str) {
 }
 
 /// Nothing is cut off at the side.
-async fn fits(client: &Client, what: &str) {
+pub async fn fits(client: &Client, what: &str) {
     let overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
     assert_eq!(client.execute(overflow, vec![]).await.unwrap(), 0, "{what}: scrolls sideways");
 }
@@ -137,22 +171,22 @@ async fn a_phone_pays_and_the_page_hears_of_it_by_itself() {
     browse(PHONE, async |client| {
         client.goto(&front.page(&format!("/checkout/{}", checkout.short_code))).await.unwrap();
         fits(&client, "choose").await;
-        picture(&client, "phone-1-choose").await;
+        look(&client, "phone-1-choose").await;
         let sum = "return performance.getEntries().reduce((sum, e) => sum + (e.transferSize || 0), 0)";
         let transferred = client.execute(sum, vec![]).await.unwrap().as_u64().unwrap();
         assert!((1..=TRANSFER_MAX).contains(&transferred), "{transferred} bytes");
         click(&client, &format!("input[value='{provider}']")).await;
         click(&client, "form button").await;
         shows(&client, "Test payment").await;
-        picture(&client, "phone-2-sandbox").await;
+        look(&client, "phone-2-sandbox").await;
         click(&client, "button[value=pending]").await;
         shows(&client, "Your payment is on its way").await;
-        picture(&client, "phone-3-waiting").await;
+        look(&client, "phone-3-waiting").await;
         tokio::time::sleep(Duration::from_millis(400)).await;
         gateway_providers::sandbox::tick(&front.app).await.unwrap();
         // Nobody touches the page: its stream tells it to load anew.
         shows(&client, "Payment received").await;
-        picture(&client, "phone-4-paid").await;
+        look(&client, "phone-4-paid").await;
         let stay = client.find(Locator::Css("button[data-stay]")).await.unwrap();
         assert!(stay.is_displayed().await.unwrap(), "one may stay");
         stay.click().await.unwrap();
@@ -212,7 +246,7 @@ async fn the_keyboard_alone_pays() {
     browse(DESKTOP, async |client| {
         client.goto(&front.page(&format!("/checkout/{}", checkout.short_code))).await.unwrap();
         fits(&client, "choose").await;
-        picture(&client, "desktop-1-choose").await;
+        look(&client, "desktop-1-choose").await;
         tab_to(&client, &sandbox).await;
         press(&client, Key::Down).await;
         assert_eq!(focused(&client).await.1, stripe, "arrows choose among the methods");
@@ -220,11 +254,11 @@ async fn the_keyboard_alone_pays() {
         tab_to(&client, "Pay €10.00").await;
         press(&client, Key::Enter).await;
         shows(&client, "Test payment").await;
-        picture(&client, "desktop-2-sandbox").await;
+        look(&client, "desktop-2-sandbox").await;
         tab_to(&client, "decline").await;
         press(&client, Key::Enter).await;
         shows(&client, "The payment did not go through").await;
-        picture(&client, "desktop-3-failed").await;
+        look(&client, "desktop-3-failed").await;
         tab_to(&client, "Try again").await;
         press(&client, Key::Enter).await;
         shows(&client, "Test payment").await;
@@ -234,7 +268,7 @@ async fn the_keyboard_alone_pays() {
         tab_to(&client, "approve").await;
         press(&client, Key::Enter).await;
         shows(&client, "Payment received").await;
-        picture(&client, "desktop-4-paid").await;
+        look(&client, "desktop-4-paid").await;
     })
     .await;
 }

@@ -247,6 +247,11 @@ impl Cluster {
         false
     }
 
+    /// The address of a service's health and metrics.
+    pub fn health(&self, service: Service) -> SocketAddr {
+        self.health[service.index()]
+    }
+
     /// The end of a service's log, for messages.
     pub fn log_tail(&self, service: Service, lines: usize) -> String {
         let text = std::fs::read_to_string(self.log(service)).unwrap_or_default();

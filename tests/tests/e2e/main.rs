@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop with the line where it did")]
 
 mod admin;
+mod axe;
 mod backup;
 mod browser;
 mod checkout_page;
@@ -10,6 +11,7 @@ mod cluster;
 mod compose;
 mod discounts;
 mod edge;
+mod examples;
 mod front;
 mod group_commit;
 mod hooks;
@@ -20,9 +22,13 @@ mod permutations;
 mod products;
 mod providers_sim;
 mod races;
+mod reference_page;
 mod runtime;
+mod schema;
 mod sdk;
 mod secrets;
 mod stripe_mock;
 mod tell;
 mod tidy;
+mod tools;
+mod watch;

@@ -3,7 +3,6 @@
 //! The scripts and the pinned libraries are in `tests/sdk`; they are installed once into `target/sdk`.
 
 use std::{
-    fs::File,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -22,10 +21,12 @@ use gateway_core::{
 };
 use mongodb::bson::doc;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use testkit::receiver::Received;
 
-use crate::tell::world::{SITE_SECRET, World};
+use crate::{
+    tell::world::{SITE_SECRET, World},
+    tools::{install, npm, pip},
+};
 
 /// Bodies that tell bytes from text and rendering from receiving.
 const BODIES: [&[u8]; 4] = [
@@ -44,80 +45,22 @@ struct Tool {
     libraries: Result<PathBuf, String>,
 }
 
-const NO_NODE: &str =
-    "Node.js is missing: install version 18 or newer with npm (`apt-get install nodejs npm`)";
-const NO_PYTHON: &str =
-    "Python is missing: install version 3.9 or newer with pip (`apt-get install python3 python3-pip`)";
+static SOURCES: LazyLock<PathBuf> = LazyLock::new(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk"));
 
 static NODE: LazyLock<Tool> = LazyLock::new(|| Tool {
     program: "node",
-    script: source("check.js"),
+    script: SOURCES.join("check.js"),
     path_variable: "NODE_PATH",
-    libraries: install("npm", &["package.json", "package-lock.json", ".npmrc"], |folder| {
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
-        run(npm, NO_NODE)
-    })
-    .map(|folder| folder.join("node_modules")),
+    libraries: install("npm", &SOURCES, &["package.json", "package-lock.json", ".npmrc"], npm)
+        .map(|folder| folder.join("node_modules")),
 });
 
 static PYTHON: LazyLock<Tool> = LazyLock::new(|| Tool {
     program: "python3",
-    script: source("check.py"),
+    script: SOURCES.join("check.py"),
     path_variable: "PYTHONPATH",
-    libraries: install("python", &["requirements.txt"], |folder| {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
-            .args(["--require-hashes", "--only-binary", ":all:", "--target", ".", "-r", "requirements.txt"])
-            .current_dir(folder);
-        run(pip, NO_PYTHON)
-    }),
+    libraries: install("python", &SOURCES, &["requirements.txt"], pip),
 });
-
-fn source(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk").join(file)
-}
-
-/// The folder in which `install` has put what these files name, made once per state of the files.
-fn install(
-    name: &str,
-    files: &[&str],
-    install: impl FnOnce(&Path) -> Result<(), String>,
-) -> Result<PathBuf, String> {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let parent = target.join("sdk");
-    std::fs::create_dir_all(&parent).unwrap();
-    // Other test processes may come here at the same time; the lock goes with the process.
-    let lock = File::create(parent.join(format!("{name}.lock"))).unwrap();
-    lock.lock().unwrap();
-    let mut state = Sha256::new();
-    for file in files {
-        state.update(std::fs::read(source(file)).unwrap());
-    }
-    let done = parent.join(format!("{name}-{}", &hex::encode(state.finalize())[..16]));
-    if done.exists() {
-        return Ok(done);
-    }
-    let unfinished = parent.join(format!("{name}.unfinished"));
-    let _ = std::fs::remove_dir_all(&unfinished);
-    std::fs::create_dir_all(&unfinished).unwrap();
-    for file in files {
-        std::fs::copy(source(file), unfinished.join(file)).unwrap();
-    }
-    install(&unfinished)?;
-    std::fs::rename(&unfinished, &done).unwrap();
-    Ok(done)
-}
-
-/// Runs an installer; `missing` is what to say where there is none.
-fn run(mut command: Command, missing: &str) -> Result<(), String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{missing} ({error})"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let problem = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{} cannot install the libraries of tests/sdk: {problem}", command.get_program().display()))
-}
 
 impl Tool {
     /// Asks all of it in one process; one answer per question.

@@ -387,7 +387,7 @@ fn check_items(items: &[Item], problems: &mut Vec<Problem>) {
             let text = format!("must be a whole number from 1 to {QUANTITY_MAX}");
             problems.push(Problem::new(field("quantity"), text));
         }
-        if item.unit_price.abs() > AMOUNT_MAX {
+        if !items::fits(item.unit_price) {
             problems.push(Problem::new(field("unitPrice"), "is too large"));
         }
         if item.title().is_empty() {

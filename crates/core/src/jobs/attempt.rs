@@ -361,6 +361,9 @@ async fn try_write(
     };
     let update = doc! { "$set": set, "$unset": unset };
     app.store.collection::<Delivery>().update_one(filter, update).await?;
+    if next.state == DeliveryState::Delivered {
+        metrics::histogram!("delivery_lag_seconds").record(now.since(delivery.created_at).as_secs_f64());
+    }
     metrics::counter!("delivery_attempts_total", "outcome" => format!("{:?}", result.outcome)).increment(1);
     Ok(())
 }

@@ -5,12 +5,14 @@
 //! | [`relay`] | outbox entries of checkouts and transactions become deliveries |
 //! | [`lanes`] | who may send to which receiver, by lease |
 //! | [`deliver`] | sends what is due in a lane, with retries, order, fairness and breaker |
+//! | [`pulse`] | how much waits, and for how long |
 //! | [`render`] | sessions, orders and transactions as merchants see them |
 
 pub(crate) mod attempt;
 pub mod deliver;
 mod disable;
 pub mod lanes;
+pub mod pulse;
 mod queue;
 pub mod relay;
 pub mod render;

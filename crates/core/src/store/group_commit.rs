@@ -170,6 +170,8 @@ pub(super) async fn gather<J, S, F>(
         }
         metrics::histogram!(metric, "collection" => collection.clone())
             .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+        metrics::gauge!("group_queue_waiting", "collection" => collection.clone())
+            .set(u32::try_from(jobs.len()).unwrap_or(u32::MAX));
         let writing = write(batch);
         tokio::spawn(async move {
             writing.await;

@@ -13,6 +13,9 @@ pub const PUBLIC: &str = "x-public";
 const ABOUT: &str = "Create checkouts, follow their payments, and manage what they need. Amounts are integers \
     in minor units, times are ISO 8601 in UTC. Every path is answered under `/v1` too.";
 
+/// Bodies that work, by operation.
+const EXAMPLES: &str = include_str!("examples.json");
+
 /// Fills in what all operations share.
 pub fn complete(open_api: OpenApi) -> Value {
     // A document of plain text and numbers.
@@ -30,11 +33,17 @@ pub fn complete(open_api: OpenApi) -> Value {
     });
     components["schemas"][ErrorBody::name().as_ref()] = schema::<ErrorBody>();
     components["schemas"]["FieldProblem"] = schema::<web_kit::FieldProblem>();
+    name_rows(components);
+    let examples: Value = serde_json::from_str(EXAMPLES).expect("the examples are JSON");
     let paths = document["paths"].as_object_mut().expect("utoipa writes paths as an object");
     for item in paths.values_mut().filter_map(Value::as_object_mut) {
         for (method, operation) in item {
             if ["get", "post", "patch", "put", "delete"].contains(&method.as_str()) {
                 complete_operation(operation);
+                let example = operation["operationId"].as_str().and_then(|id| examples.get(id));
+                if let Some(example) = example {
+                    operation["requestBody"]["content"]["application/json"]["example"] = example.clone();
+                }
             }
         }
     }
@@ -43,6 +52,17 @@ pub fn complete(open_api: OpenApi) -> Value {
 
 fn schema<T: PartialSchema>() -> Value {
     serde_json::to_value(T::schema()).expect("a schema is JSON")
+}
+
+/// utoipa copies a page's row type into each page; its name says the same and keeps the document small.
+fn name_rows(components: &mut Value) {
+    let schemas = components["schemas"].as_object_mut().expect("schemas are an object");
+    let names: Vec<String> = schemas.keys().cloned().collect();
+    for page in &names {
+        let Some(row) = page.strip_prefix("Page_").filter(|row| schemas.contains_key(*row)) else { continue };
+        let reference = json!({ "$ref": format!("#/components/schemas/{row}") });
+        schemas[page]["properties"]["data"]["items"] = reference;
+    }
 }
 
 fn complete_operation(operation: &mut Value) {
@@ -77,5 +97,29 @@ fn complete_operation(operation: &mut Value) {
             "description": meaning,
             "content": { "application/json": { "schema": { "$ref": reference } } },
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_belongs_to_an_operation_that_takes_a_body() {
+        let document = crate::api::document();
+        let examples: Value = serde_json::from_str(EXAMPLES).unwrap();
+        let mut shown = 0;
+        for operation in document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|item| item.as_object().unwrap().values())
+        {
+            let Some(example) = examples.get(operation["operationId"].as_str().unwrap()) else { continue };
+            let content = &operation["requestBody"]["content"]["application/json"];
+            assert!(content["schema"].is_object() && content["example"] == *example, "{operation}");
+            shown += 1;
+        }
+        assert_eq!(shown, examples.as_object().unwrap().len());
     }
 }

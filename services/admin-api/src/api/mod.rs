@@ -1,6 +1,7 @@
 //! The API, answered under `/api/v1` and `/v1` alike.
 
 mod body;
+mod docs;
 mod document;
 mod idempotency;
 mod number;
@@ -25,6 +26,7 @@ use crate::state::AppState;
 pub fn router(state: AppState) -> Router {
     let (routes, _) = v1::router().split_for_parts();
     let open_api = Router::new().route("/openapi.json", get(open_api));
+    let open_api = open_api.route("/docs", get(docs::show));
     let routes = routes.merge(open_api).with_state(state);
     Router::new().nest("/api/v1", routes.clone()).nest("/v1", routes)
 }

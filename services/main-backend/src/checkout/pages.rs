@@ -1060,6 +1060,9 @@ impl Page for SandboxChallengePage {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "samples"))]
 #[path = "pages_tests.rs"]
 mod tests;
+
+#[cfg(feature = "samples")]
+pub use tests::all as samples;

@@ -236,7 +236,8 @@ impl SandboxChallengePage {
     }
 }
 
-type Rendered = (String, StatusCode, String);
+/// A sample's name, its status and its HTML.
+pub type Rendered = (String, StatusCode, String);
 
 fn add<P: Page>(into: &mut Vec<Rendered>, pages: Vec<(&'static str, P)>) {
     for (name, page) in pages {
@@ -244,7 +245,11 @@ fn add<P: Page>(into: &mut Vec<Rendered>, pages: Vec<(&'static str, P)>) {
     }
 }
 
-fn all(lang: Lang) -> Vec<Rendered> {
+/// Every page in every state, with example data.
+///
+/// # Panics
+/// When a template does not render.
+pub fn all(lang: Lang) -> Vec<Rendered> {
     let mut out = Vec::new();
     let (amount, receipt, shop_url) = (euro(4900, lang), receipt(lang), shop_url());
     add(&mut out, PayPage::samples(lang));

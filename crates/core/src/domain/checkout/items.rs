@@ -111,7 +111,7 @@ pub fn totals(items: &[Item]) -> Result<Totals, TotalsError> {
     let mut gross: i64 = 0;
     let mut groups: Vec<(Decimal, i64, i64)> = Vec::new();
     for item in items {
-        let line = item.line_amount().filter(|a| a.abs() <= AMOUNT_MAX).ok_or(TotalsError::TooLarge)?;
+        let line = item.line_amount().filter(|amount| fits(*amount)).ok_or(TotalsError::TooLarge)?;
         gross += line;
         let Some(rate) = item.vat_rate.filter(|rate| !rate.is_zero()) else { continue };
         let index = groups.iter().position(|g| g.0 == rate).unwrap_or_else(|| {
@@ -127,10 +127,15 @@ pub fn totals(items: &[Item]) -> Result<Totals, TotalsError> {
     for (rate, gross_part, net_part) in groups {
         let within = share(gross_part, rate, Decimal::ONE_HUNDRED + rate)?;
         let on_top = share(net_part, rate, Decimal::ONE_HUNDRED)?;
-        gross += on_top;
+        gross = gross.checked_add(on_top).ok_or(TotalsError::TooLarge)?;
         taxes.push(TaxGroup { rate, net: gross_part - within + net_part, tax: within + on_top });
     }
-    if gross.abs() > AMOUNT_MAX { Err(TotalsError::TooLarge) } else { Ok(Totals { gross, taxes }) }
+    if fits(gross) { Ok(Totals { gross, taxes }) } else { Err(TotalsError::TooLarge) }
+}
+
+/// Whether an amount is within bounds, whatever its sign: the smallest integer has no absolute value.
+pub const fn fits(amount: i64) -> bool {
+    amount.unsigned_abs() <= AMOUNT_MAX.unsigned_abs()
 }
 
 /// What lines come to, tax included, per rate in order of appearance. The sums add up to [`totals`]' gross.
@@ -172,12 +177,12 @@ pub fn reconcile(items: &mut Vec<Item>, amount: i64) -> Result<(), TotalsError> 
         return Ok(());
     }
     let sum = totals(items)?.gross;
-    let difference = amount - sum;
+    let difference = amount.checked_sub(sum).ok_or(TotalsError::TooLarge)?;
     if difference == 0 {
         return Ok(());
     }
-    let tolerance: i64 = items.iter().map(|item| item.quantity).sum();
-    if difference.abs() > tolerance {
+    let tolerance = items.iter().fold(0_i64, |sum, item| sum.saturating_add(item.quantity));
+    if !i64::try_from(difference.unsigned_abs()).is_ok_and(|off| off <= tolerance) {
         return Err(TotalsError::Mismatch { sum, amount });
     }
     items.push(Item {
@@ -215,6 +220,27 @@ mod tests {
         reconcile(&mut items, 1000).unwrap();
         assert_eq!(items[1].unit_price, -2);
         assert_eq!(totals(&items).unwrap().gross, 1000);
+    }
+
+    #[test]
+    fn numbers_at_the_ends_of_their_range_are_refused_and_do_not_panic() {
+        for (quantity, unit_price, rate, amount) in [
+            (1, i64::MIN, None, 1000),
+            (2, i64::MIN / 2, None, 1000),
+            (1, i64::MAX, None, 1000),
+            (1, 1000, None, i64::MIN),
+            (1, 1000, None, i64::MAX),
+            (1, AMOUNT_MAX, Some(i64::MAX), 1000),
+            (1, AMOUNT_MAX, Some(i64::MIN), 1000),
+        ] {
+            for amount_type in [AmountType::Gross, AmountType::Net] {
+                let mut items = vec![item(quantity, unit_price, rate, amount_type)];
+                assert!(reconcile(&mut items, amount).is_err(), "{quantity} × {unit_price}, {amount}");
+            }
+        }
+        let mut many =
+            vec![item(i64::MAX, 0, None, AmountType::Gross), item(i64::MAX, 0, None, AmountType::Gross)];
+        assert!(reconcile(&mut many, 1).is_ok());
     }
 
     #[test]

@@ -1,0 +1,163 @@
+//! The Admin API answers as its OpenAPI document says: Schemathesis asks every operation, with sense and without.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use gateway_core::{
+    app::{
+        bootstrap::{Bootstrapped, Plan, Wanted, bootstrap},
+        create_checkout::create_checkout,
+        settings::{
+            api_keys::{self, NewKey},
+            endpoints::{self, EndpointSettings},
+            providers::NewCredentials,
+        },
+        start_payment::start_payment,
+    },
+    domain::{Mode, checkout::CaptureMethod, outbox::EventType, scope::Scope, transaction::Transaction},
+};
+use gateway_providers::sandbox::{self, Outcome, SandboxPayment};
+use mongodb::bson::doc;
+use testkit::shared_mongod;
+
+use crate::{
+    cluster::{Cluster, Service},
+    in_process,
+    tools::{install, pip},
+};
+
+/// Of the operations, so many percent must be answered with success at least once.
+const ANSWERED_PERCENT_MIN: usize = 80;
+
+/// An organization with one of everything, so that the operations have something to work on.
+async fn seed(cluster: &Cluster) -> Bootstrapped {
+    let app = &cluster.app;
+    let credentials = NewCredentials {
+        api_key: Some("sk_test_simulated".to_owned()),
+        webhook_secrets: Some(vec!["whsec_example".to_owned()]),
+    };
+    let plan = Plan {
+        organization: in_process::database_name("schema"),
+        site: "Example Shop".to_owned(),
+        mode: Mode::Test,
+        sandbox: Wanted { wanted: true, ..Wanted::default() },
+        stripe: Wanted { wanted: true, credentials },
+        gocardless: Wanted::default(),
+    };
+    let seed = bootstrap(app, &plan).await.unwrap();
+    for path in ["/events", "/more", "/most"] {
+        let settings = EndpointSettings {
+            url: Some(cluster.receiver.url(path)),
+            event_types: Some(vec![EventType::SessionPaid, EventType::ProviderEventReceived]),
+            ..EndpointSettings::default()
+        };
+        endpoints::create(app, seed.tenant, settings).await.unwrap();
+    }
+    for _ in 0..12 {
+        let key =
+            NewKey { name: "Example".to_owned(), scopes: vec![Scope::CheckoutRead], ..NewKey::default() };
+        api_keys::create(app, seed.tenant, key, None).await.unwrap();
+    }
+    for (index, outcome) in [None, None, Some(Outcome::Paid), Some(Outcome::Paid), Some(Outcome::Declined)]
+        .into_iter()
+        .cycle()
+        .take(30)
+        .enumerate()
+    {
+        let manual = index % 3 == 0;
+        let transaction = started(cluster, &seed, index, manual).await;
+        if let Some(outcome) = outcome {
+            let payments = app.store.database().collection::<SandboxPayment>(SandboxPayment::COLLECTION);
+            let payment = payments.find_one(doc! { "transactionId": transaction.id }).await.unwrap().unwrap();
+            sandbox::choose(app, payment.id, &payment.token, outcome).await.unwrap();
+        }
+    }
+    seed
+}
+
+/// A payment at the sandbox, and beside it a checkout that nobody has begun to pay.
+async fn started(cluster: &Cluster, seed: &Bootstrapped, index: usize, manual: bool) -> Transaction {
+    let app = &cluster.app;
+    let mut checkouts = Vec::new();
+    for what in ["A", "B"] {
+        let mut new = in_process::ten_euros(&format!("ORD-{index}-{what}"));
+        new.ipn_url = Some(cluster.receiver.url("/ipn"));
+        new.capture_method = if manual { CaptureMethod::Manual } else { CaptureMethod::Automatic };
+        let reply = create_checkout(app, seed.tenant, seed.site.id, new, None).await.unwrap();
+        let reply: serde_json::Value = serde_json::from_str(&reply).unwrap();
+        let code = reply["shortCode"].as_str().unwrap();
+        checkouts.push(app.store.lookup_checkout_by_code(code).await.unwrap().unwrap());
+    }
+    let provider = seed.sandbox.as_ref().unwrap().id;
+    start_payment(app, &checkouts[0], provider).await.unwrap().transaction
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_one_that_the_document_describes() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema");
+    let libraries = install("schemathesis", &sources, &["requirements.txt"], pip);
+    let libraries = libraries.unwrap_or_else(|missing| panic!("{missing}"));
+    let cluster = Cluster::start(&shared_mongod().await, "schema").await;
+    let seed = seed(&cluster).await;
+    let key = seed.api_key.as_ref().unwrap().expose().to_owned();
+    let key_id = key.split(['_', '.']).nth(2).unwrap().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let statuses = folder.path().join("statuses.json");
+    let sandbox_id = seed.sandbox.as_ref().unwrap().id;
+    let mut run = Command::new("python3");
+    run.args(["-c", "from schemathesis.cli import schemathesis; schemathesis()", "--config-file"])
+        .arg(sources.join("schemathesis.toml"))
+        .args(["run", &format!("{}/api/v1/openapi.json", cluster.admin_api)])
+        .args([
+            "--url",
+            &cluster.admin_api,
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--no-shrink",
+            "--continue-on-failure",
+        ])
+        .args(["--header", &format!("Authorization: Bearer {key}"), "--warnings", "off"])
+        .args([
+            "--checks",
+            "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+        ])
+        .env("PYTHONPATH", libraries.as_os_str())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("SCHEMATHESIS_HOOKS", sources.join("hooks.py"))
+        .env("SCHEMA_API", &cluster.admin_api)
+        .env("SCHEMA_KEY", &key)
+        .env("SCHEMA_ORGANIZATION", seed.tenant.organization.to_string())
+        .env("SCHEMA_SPARED", format!("{key_id},{sandbox_id},{}", seed.site.id))
+        .env("SCHEMA_STATUSES", &statuses)
+        .current_dir(folder.path())
+        .stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || run.output().unwrap()).await.unwrap();
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let log = cluster.log_tail(Service::Admin, 20);
+    assert!(output.status.success(), "{text}\n{log}");
+
+    let seen = std::fs::read_to_string(&statuses).unwrap();
+    let seen: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(&seen).unwrap();
+    let is_answered =
+        |statuses: &BTreeMap<String, u64>| statuses.keys().any(|status| status.starts_with('2'));
+    let answered = seen.values().filter(|statuses| is_answered(statuses)).count();
+    let never: Vec<_> = seen.iter().filter(|(_, statuses)| !is_answered(statuses)).collect();
+    eprintln!("{answered} of {} operations were answered with success, not: {never:?}", seen.len());
+    let document: serde_json::Value = cluster
+        .http
+        .get(format!("{}/api/v1/openapi.json", cluster.admin_api))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let all: usize =
+        document["paths"].as_object().unwrap().values().map(|i| i.as_object().unwrap().len()).sum();
+    assert_eq!(seen.len(), all, "every operation was asked");
+    assert!(answered * 100 >= all * ANSWERED_PERCENT_MIN, "{answered} of {all}, not: {never:?}");
+}
