@@ -118,7 +118,7 @@ impl HttpClient {
         };
         let host = request.url.host_str().unwrap_or_default().to_owned();
         let took = started.elapsed();
-        metrics::histogram!("provider_call_seconds", "host" => host.clone()).record(took.as_secs_f64());
+        metrics::histogram!("provider_call_seconds", "host" => host.clone()).record(took);
         metrics::counter!("provider_calls_total", "host" => host.clone(), "outcome" => outcome).increment(1);
         tracing::debug!(host, outcome, latency_us = took.as_micros(), "provider called");
         answer

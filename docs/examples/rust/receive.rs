@@ -1,10 +1,6 @@
 //! Receives IPNs at `/ipn` and webhooks at `/webhooks`. Uses `axum`, `hmac`, `sha2`, `hex` and `base64`.
 
-use std::{
-    env,
-    error::Error,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{env, error::Error, time::UNIX_EPOCH};
 
 use axum::{
     Router,
@@ -22,13 +18,15 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 fn is_fresh(timestamp: &str) -> bool {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let now = UNIX_EPOCH.elapsed().map_or(0, |now| now.as_secs());
     timestamp.parse::<u64>().is_ok_and(|at| at.abs_diff(now) <= 300)
 }
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::new_from_slice(key).ok()?;
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     Some(mac)
 }
 

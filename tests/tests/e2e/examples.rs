@@ -152,7 +152,7 @@ impl<'a> Shop<'a> {
                 let mut bodies = [ipn, webhook];
                 for body in &mut bodies {
                     let delivery = self.get(&format!("/v1/deliveries/{body}")).await;
-                    *body = delivery["body"].as_str().unwrap().to_owned();
+                    delivery["body"].as_str().unwrap().clone_into(body);
                 }
                 return bodies;
             }

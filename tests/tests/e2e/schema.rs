@@ -140,13 +140,13 @@ async fn every_answer_is_one_that_the_document_describes() {
     let log = cluster.log_tail(Service::Admin, 20);
     assert!(output.status.success(), "{text}\n{log}");
 
-    let seen = std::fs::read_to_string(&statuses).unwrap();
-    let seen: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(&seen).unwrap();
+    let found = std::fs::read_to_string(&statuses).unwrap();
+    let found: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(&found).unwrap();
     let is_answered =
         |statuses: &BTreeMap<String, u64>| statuses.keys().any(|status| status.starts_with('2'));
-    let answered = seen.values().filter(|statuses| is_answered(statuses)).count();
-    let never: Vec<_> = seen.iter().filter(|(_, statuses)| !is_answered(statuses)).collect();
-    eprintln!("{answered} of {} operations were answered with success, not: {never:?}", seen.len());
+    let answered = found.values().filter(|statuses| is_answered(statuses)).count();
+    let never: Vec<_> = found.iter().filter(|(_, statuses)| !is_answered(statuses)).collect();
+    eprintln!("{answered} of {} operations were answered with success, not: {never:?}", found.len());
     let document: serde_json::Value = cluster
         .http
         .get(format!("{}/api/v1/openapi.json", cluster.admin_api))
@@ -158,6 +158,6 @@ async fn every_answer_is_one_that_the_document_describes() {
         .unwrap();
     let all: usize =
         document["paths"].as_object().unwrap().values().map(|i| i.as_object().unwrap().len()).sum();
-    assert_eq!(seen.len(), all, "every operation was asked");
+    assert_eq!(found.len(), all, "every operation was asked");
     assert!(answered * 100 >= all * ANSWERED_PERCENT_MIN, "{answered} of {all}, not: {never:?}");
 }

@@ -124,9 +124,9 @@ fn judge(scrapes: &[Scrape], alerts: &[&str]) {
     let file = folder.path().join("test.yml");
     std::fs::write(&file, test).unwrap();
     let judged = Command::new("promtool").args(["test", "rules"]).arg(&file).output().unwrap();
-    let text =
+    let told =
         format!("{}{}", String::from_utf8_lossy(&judged.stdout), String::from_utf8_lossy(&judged.stderr));
-    assert!(judged.status.success(), "expected {alerts:?}: {text}");
+    assert!(judged.status.success(), "expected {alerts:?}: {told}");
 }
 
 fn promtool_is_there() -> bool {

@@ -5,10 +5,7 @@ use std::time::Duration;
 use mongodb::bson::{Document, doc};
 
 use super::{lanes, relay};
-use crate::{
-    app::{App, AppError},
-    store::StoreError,
-};
+use crate::app::{App, AppError};
 
 /// Counts stop here, so that asking stays cheap however much waits.
 const COUNT_MAX: u64 = 10_000;
@@ -40,22 +37,19 @@ pub async fn measure(app: &App) -> Result<Pulse, AppError> {
     let next = doc! { "next": { "$lte": now } };
     let open = doc! { "breaker.state": { "$in": ["open", "half_open", "disabled"] } };
     let review = doc! { "needsReview": { "$exists": true } };
+    let count = async |collection: &str, filter: Document, index: &str| {
+        app.store.count_waiting(collection, filter, index, COUNT_MAX).await
+    };
     let first = app.store.due_events(now, 1).await?;
     Ok(Pulse {
-        inbox_waiting: count(app, "provider_events", due, "due").await?,
+        inbox_waiting: count("provider_events", due, "due").await?,
         inbox_oldest: first.first().and_then(|event| event.due).map_or(Duration::ZERO, |due| now.since(due)),
         outbox_oldest: relay::oldest_outbox(app).await?,
-        lanes_waiting: count(app, "lanes", next, "next").await?,
+        lanes_waiting: count("lanes", next, "next").await?,
         lanes_oldest: lanes::oldest_due(&app.store, now).await?,
-        breakers_open: count(app, "lanes", open, "_id_").await?,
-        needing_review: count(app, "transactions", review, "needs_review").await?,
+        breakers_open: count("lanes", open, "_id_").await?,
+        needing_review: count("transactions", review, "needs_review").await?,
     })
-}
-
-async fn count(app: &App, collection: &str, filter: Document, index: &str) -> Result<u64, StoreError> {
-    let collection = app.store.database().collection::<Document>(collection);
-    let hint = mongodb::options::Hint::Name(index.to_owned());
-    Ok(collection.count_documents(filter).hint(hint).limit(COUNT_MAX).await?)
 }
 
 impl Pulse {

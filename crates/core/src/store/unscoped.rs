@@ -1,7 +1,10 @@
 //! The look-ups that have no tenant yet. They stand here and nowhere else.
 
 use futures::TryStreamExt;
-use mongodb::{bson::doc, options::ReturnDocument};
+use mongodb::{
+    bson::{Document, doc},
+    options::{Hint, ReturnDocument},
+};
 
 use super::{Store, StoreError, codec::oid};
 use crate::domain::{
@@ -69,6 +72,19 @@ impl Store {
         let collection = self.collection::<ProviderEvent>();
         let found = collection.find(doc! { "due": { "$lte": now } });
         Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// How many documents of any tenant fit, counted along an index and no further than `limit`: for metrics.
+    pub async fn count_waiting(
+        &self,
+        collection: &str,
+        filter: Document,
+        index: &str,
+        limit: u64,
+    ) -> Result<u64, StoreError> {
+        let collection = self.database().collection::<Document>(collection);
+        let hint = Hint::Name(index.to_owned());
+        Ok(collection.count_documents(filter).hint(hint).limit(limit).await?)
     }
 
     /// Transactions that the reconciler should look at.

@@ -40,10 +40,10 @@ pub fn document() -> serde_json::Value {
 /// several megabytes, which go back when that thread ends.
 async fn open_api() -> Result<Response, ApiError> {
     static BYTES: OnceCell<Bytes> = OnceCell::const_new();
-    let make = || serde_json::to_vec(&document()).map(Bytes::from);
+    let write = || serde_json::to_vec(&document()).map(Bytes::from);
     let bytes = BYTES
         .get_or_try_init(async || {
-            let written = tokio::task::spawn_blocking(make).await.map_err(ApiError::internal)?;
+            let written = tokio::task::spawn_blocking(write).await.map_err(ApiError::internal)?;
             written.map_err(ApiError::internal)
         })
         .await?;

@@ -1,5 +1,6 @@
 //! Samples of every page, rendered into `target/pages` for people to look at.
 
+#[cfg_attr(not(test), expect(clippy::wildcard_imports, reason = "samples of all that is there"))]
 use super::*;
 use web_kit::color::Color;
 use web_kit::locale::Lang;

@@ -81,11 +81,11 @@ fn hash(text: &str) -> String {
 /// The page, or 304 for who has it. Made on a thread of its own, as the document is.
 pub(super) async fn show(headers: HeaderMap) -> Result<Response, ApiError> {
     static DOCS: OnceCell<Docs> = OnceCell::const_new();
-    let make = async || {
+    let render = async || {
         let made = tokio::task::spawn_blocking(|| Docs::of(&super::document())).await;
         made.map_err(ApiError::internal)
     };
-    Ok(answer(DOCS.get_or_try_init(make).await?, &headers))
+    Ok(answer(DOCS.get_or_try_init(render).await?, &headers))
 }
 
 fn answer(Docs(docs): &Docs, headers: &HeaderMap) -> Response {
