@@ -51,7 +51,10 @@ def read_lists():
                 examples[(method, path)] = body["example"]
         address = path.replace("/organizations/{id}", f"/organizations/{ORGANIZATION}")
         if "get" in item and "{" not in address:
-            answer = get(address + "?limit=100")
+            try:
+                answer = get(address + "?limit=100")
+            except (OSError, ValueError):
+                continue  # Not a list.
             for row in answer.get("data", []) if isinstance(answer, dict) else []:
                 if isinstance(row, dict):
                     remember(path.split("/")[-1], row)

@@ -326,6 +326,8 @@ fn every_alert_has_its_section_in_the_runbook_and_every_metric_its_row() {
         collect(&repository().join(folder), &mut code);
     }
     let pulse = std::fs::read_to_string(repository().join("crates/core/src/jobs/pulse.rs")).unwrap();
+    // Before it, collections are counted by their names.
+    let pulse = pulse.split_once("pub fn publish").unwrap().1.to_owned();
     for (code, start) in [
         (&code, "counter!(\""),
         (&code, "gauge!(\""),
