@@ -68,6 +68,8 @@ pub enum Recovery {
     Idempotency,
     /// The worker gives back uses of discounts that no payment holds any more.
     ClaimSweep,
+    /// The worker makes the files of documents that have none; that write wakes the relay as well.
+    Rendering,
 }
 
 impl Recovery {
@@ -84,6 +86,7 @@ impl Recovery {
         Self::ForgottenLanes,
         Self::Idempotency,
         Self::ClaimSweep,
+        Self::Rendering,
     ];
 
     /// As it stands in `TOLLGATE_WITHOUT`.
@@ -95,6 +98,7 @@ impl Recovery {
             Self::Reconciler => "reconciler",
             Self::OperationResume => "operation_resume",
             Self::Projection => "projection",
+            Self::Rendering => "rendering",
             Self::StartResume => "start_resume",
             Self::LeaseExpiry => "lease_expiry",
             Self::ForgottenLanes => "forgotten_lanes",

@@ -1,6 +1,6 @@
 //! What stands on the pages: every text finished, so that the template only places it.
 
-use gateway_core::domain::invoice::paper::{Paper, PaperKind, PaperTax, Party, TaxCategory};
+use gateway_core::domain::invoice::paper::{Allowance, Paper, PaperKind, PaperTax, Party, TaxCategory};
 use serde::Serialize;
 
 use crate::clean::{breakable, line, paragraph, reference};
@@ -263,7 +263,7 @@ fn totals(paper: &Paper, words: &Words) -> Vec<Total> {
         rows.push(row(words.subtotal, subtotal, Weight::Plain));
         for allowance in &paper.allowances {
             let minor = if paper.prices_include_tax { allowance.amount } else { allowance.net };
-            rows.push(row(&allowance_label(&allowance.reason, words), -minor, Weight::Plain));
+            rows.push(row(&allowance_label(paper, allowance, words), -minor, Weight::Plain));
         }
     }
     let credit = paper.kind == PaperKind::CreditNote;
@@ -299,9 +299,12 @@ fn totals(paper: &Paper, words: &Words) -> Vec<Total> {
     rows
 }
 
-fn allowance_label(reason: &str, words: &Words) -> String {
-    let reason = line(reason);
-    if reason.is_empty() { words.discount.to_owned() } else { breakable(&reason) }
+/// The reason, and the tax rate where one reduction is spread over several.
+fn allowance_label(paper: &Paper, allowance: &Allowance, words: &Words) -> String {
+    let reason = line(&allowance.reason);
+    let label = if reason.is_empty() { words.discount.to_owned() } else { breakable(&reason) };
+    let alike = paper.allowances.iter().filter(|other| other.reason == allowance.reason);
+    if alike.count() > 1 { format!("{label} ({})", words.percent(allowance.rate)) } else { label }
 }
 
 fn tax_row(paper: &Paper, tax: &PaperTax, words: &Words, weight: Weight) -> Total {
@@ -358,6 +361,21 @@ mod tests {
         assert_eq!(
             labels(&gross),
             ["Gesamtbetrag 119,00 €", "Nettobetrag 100,00 €", "darin USt. 19 % auf 100,00 19,00 €"]
+        );
+    }
+
+    #[test]
+    fn a_reduction_over_two_rates_names_them() {
+        let paper = samples::Draft::new("de", "EUR")
+            .line("Becher", 2, 1_000, TaxCategory::S, 19)
+            .line("Buch", 1, 1_000, TaxCategory::S, 7)
+            .allowance("Rabatt TEN", 200, TaxCategory::S, 19)
+            .allowance("Rabatt TEN", 100, TaxCategory::S, 7)
+            .finish();
+        let shown = labels(&paper);
+        assert!(
+            shown[1].starts_with("Rabatt TEN (19 %)") && shown[2].starts_with("Rabatt TEN (7 %)"),
+            "{shown:?}"
         );
     }
 

@@ -1,5 +1,6 @@
 //! A checkout on its way into a page: what all pages need of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -210,8 +211,7 @@ impl View {
             reference: self.reference(),
             ends_at: checkout.expires_at.to_string(),
             seconds_left: i64::try_from(left).unwrap_or(i64::MAX),
-            lines: checkout
-                .items
+            lines: shown_items(&checkout.items, code)
                 .iter()
                 .map(|item| Line {
                     image: item.image_id.filter(|id| images.contains(id)).map(crate::images::path),
@@ -251,6 +251,18 @@ fn amount(minor: i64, currency: Currency, locale: Locale) -> String {
     format_amount(minor, currency.code(), exponent, locale)
 }
 
+/// What a customer sees of the items: a discount code is one line, however many tax rates share it.
+fn shown_items<'a>(items: &'a [items::Item], code: Option<&str>) -> Vec<Cow<'a, items::Item>> {
+    let is_of_code = |item: &items::Item| item.item_type == DISCOUNT_TYPE && code == Some(item.title());
+    let (of_code, others): (Vec<_>, Vec<_>) = items.iter().partition(|item| is_of_code(item));
+    let mut shown: Vec<_> = others.into_iter().map(Cow::Borrowed).collect();
+    if let Some(first) = of_code.first() {
+        let unit_price = of_code.iter().filter_map(|item| item.line_amount()).sum();
+        shown.push(Cow::Owned(items::Item { quantity: 1, unit_price, ..(*first).clone() }));
+    }
+    shown
+}
+
 /// `code` is the discount code, whose lines bear its name alone.
 fn line(item: &items::Item, code: Option<&str>, currency: Currency, shell: &Shell) -> Line {
     let write = |minor| amount(minor, currency, shell.locale);
@@ -287,6 +299,22 @@ mod tests {
             Some("https://shop.example.com/thanks?o=1&t=abc")
         );
         assert_eq!(shop_link("javascript:alert(1)", ""), None);
+    }
+
+    #[test]
+    fn a_code_shared_by_two_tax_rates_is_one_line() {
+        let item = |item_type: &str, name: &str, unit_price| items::Item {
+            name: Some(name.to_owned()),
+            quantity: 1,
+            unit_price,
+            item_type: item_type.to_owned(),
+            ..items::Item::default()
+        };
+        let items =
+            [item("goods", "Mug", 2380), item("discount", "TEN", -238), item("discount", "TEN", -107)];
+        let shown = shown_items(&items, Some("TEN"));
+        assert_eq!(shown.iter().map(|item| item.unit_price).collect::<Vec<_>>(), [2380, -345]);
+        assert_eq!(shown_items(&items, None).len(), 3, "a shop's own reductions stay as they are");
     }
 
     #[test]

@@ -111,16 +111,17 @@ const ALL_GONE: Habits = Habits { clients_repeat: false, provider_repeats: false
 /// | `deliver.after_claim` | the end of the lease | |
 /// | `deliver.after_mark`, `deliver.after_send` | the recovery of the lane | |
 /// | `deliver.after_save` | the end of the lease, for what else waits | poll, recovery of the lane |
-/// | `invoice.after_draft`, `number.after_save` | the poll of outboxes | |
+/// | `invoice.after_draft` | the poll of outboxes | |
+/// | `number.after_save` | the poll of outboxes | the making of files, whose write wakes the relay |
 /// | `number.after_claim`, `number.before_save` | the end of the lane's lease | |
-/// | `credit.after_decide` | the poll of outboxes | |
+/// | `credit.after_decide` | the poll of outboxes | the making of files |
 /// | `credit.after_request` | the credit found by its `Idempotency-Key` | |
 /// | `resend.after_update` | the look for forgotten lanes | the merchant's repetition |
 pub const POINTS: &[Point] = {
     use Proof::{ClientRepeats, NothingLeft, Stuck, Wrong};
     use Recovery::{
         EventSweep, ForgottenLanes, Idempotency, LaneRecovery, LeaseExpiry, OperationResume, OutboxPoll,
-        Projection, Reconciler, StartResume,
+        Projection, Reconciler, Rendering, StartResume,
     };
     use Service::{Admin, Main, Worker};
     use Step::{Capture, Create, Credit, Pay, Refund, Resend, Start};
@@ -168,8 +169,8 @@ pub const POINTS: &[Point] = {
         Point::new("invoice.after_draft", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
         Point::new("number.after_claim", Worker, Pay, Stuck(&[LeaseExpiry], REPEATS)),
         Point::new("number.before_save", Worker, Pay, Stuck(&[LeaseExpiry], REPEATS)),
-        Point::new("number.after_save", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
-        Point::new("credit.after_decide", Worker, Refund, Stuck(&[OutboxPoll], REPEATS)),
+        Point::new("number.after_save", Worker, Pay, Stuck(&[OutboxPoll, Rendering], REPEATS)),
+        Point::new("credit.after_decide", Worker, Refund, Stuck(&[OutboxPoll, Rendering], REPEATS)),
         Point::new("credit.after_request", Admin, Credit, Wrong(&[Idempotency], REPEATS)),
         Point::new("resend.after_update", Admin, Resend, Stuck(&[ForgottenLanes], MERCHANT_GONE)),
     ]

@@ -12,6 +12,7 @@ use crate::{
         InvoiceId, Tenant,
         invoice::{Invoice, Paper, RENDER_ATTEMPTS_MAX, RenderStatus, Rendering, StoredFiles},
     },
+    fault::Recovery,
     store::{Entity, StoreError},
     timing::scaled,
 };
@@ -74,6 +75,9 @@ pub enum File {
 
 /// Renders what is due; answers how many were looked at.
 pub async fn render_due(app: &App, renderer: &Arc<dyn PaperRenderer>) -> Result<usize, AppError> {
+    if !Recovery::Rendering.is_on() {
+        return Ok(0);
+    }
     let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
     let due = app.store.due_renderings(app.now(), limit).await?;
     for invoice in &due {

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::domain::{
     Currency,
-    checkout::{Address, AmountType, Checkout, Customer, items::ROUNDING_TYPE},
+    checkout::{
+        Address, AmountType, Checkout, Customer,
+        items::{DISCOUNT_TYPE, ROUNDING_TYPE},
+    },
     invoice::Split,
     provider_account::ProviderKind,
     transaction::Transaction,
@@ -77,6 +80,11 @@ pub fn of_payment(
     let wanted = settings.language.as_deref().or(checkout.locale.as_deref()).unwrap_or_default();
     let words = Words::of(wanted);
     let mut sales: Vec<Sale> = checkout.items.iter().map(Sale::of).collect();
+    let code = checkout.discount.as_ref().map(|applied| &applied.code);
+    // The lines of a discount code bear its name alone.
+    for sale in sales.iter_mut().filter(|sale| sale.item_type == DISCOUNT_TYPE && Some(&sale.name) == code) {
+        sale.name = format!("{} {}", words.discount, sale.name);
+    }
     if !sales.iter().any(|sale| sale.item_type != ROUNDING_TYPE) {
         sales.insert(0, whole_order(words, checkout));
     }
