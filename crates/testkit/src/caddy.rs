@@ -80,7 +80,8 @@ pub fn spec(root: &Path, caddy: &Caddy, state: &Path, log: PathBuf) -> Spec {
 }
 
 fn build(root: &Path) -> Result<PathBuf, String> {
-    let folder = root.join("target/caddy");
+    // Go is started in another folder: a relative path would name another place there.
+    let folder = std::path::absolute(root.join("target/caddy")).map_err(|error| error.to_string())?;
     std::fs::create_dir_all(&folder).expect("target can be written");
     // One at a time: test programs run side by side.
     let lock = File::create(folder.join("lock")).expect("target can be written");
