@@ -76,8 +76,7 @@ async fn pdf(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let tenant = whose.tenant(&state.app, uri.path(), &headers)?;
-    stored(file(&state.app, tenant, id, FileKind::Pdf).await?, "application/pdf")
+    stored(&state.app, whose.tenant(&state.app, uri.path(), &headers)?, id, FileKind::Pdf).await
 }
 
 async fn xml(
@@ -87,8 +86,7 @@ async fn xml(
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let tenant = whose.tenant(&state.app, uri.path(), &headers)?;
-    stored(file(&state.app, tenant, id, FileKind::Xml).await?, "application/xml")
+    stored(&state.app, whose.tenant(&state.app, uri.path(), &headers)?, id, FileKind::Xml).await
 }
 
 async fn preview(
@@ -102,12 +100,12 @@ async fn preview(
     let invoice = invoices::get(&state.app, tenant, id).await?;
     let paper = invoices::preview(&state.app, &invoice).await?;
     let files = state.renderer.render(&paper).await.map_err(|error| AppError::internal(error.to_string()))?;
-    Ok(bytes(files.pdf, "application/pdf"))
+    Ok(bytes(files.pdf, FileKind::Pdf.content_type()))
 }
 
-fn stored(file: File, content_type: &'static str) -> Result<Response, ApiError> {
-    match file {
-        File::Ready(content) => Ok(bytes(content, content_type)),
+async fn stored(app: &App, tenant: Tenant, id: InvoiceId, kind: FileKind) -> Result<Response, ApiError> {
+    match file(app, tenant, id, kind).await? {
+        File::Ready(content) => Ok(bytes(content, kind.content_type())),
         File::NotYet => {
             Err(ApiError::conflict("FILE_NOT_READY", "the file is being made: come back", Some(SOON)))
         }

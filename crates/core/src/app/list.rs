@@ -99,13 +99,7 @@ pub async fn checkouts(
     insert(&mut wanted, "siteId", filter.site);
     insert(&mut wanted, "externalReference", filter.external_reference.as_deref());
     insert(&mut wanted, "clientId", filter.client_id.as_deref());
-    if let Some(email) = &filter.email {
-        let (organization, email) = (tenant.organization.to_string(), normalize_email(email));
-        // Every version of the search key, since a rotation rewrites old hashes one by one.
-        let hashes = app.store.keys().search().hash_all_versions(&organization, "email", &email);
-        let hashes = bson::serialize_to_bson(&hashes).map_err(|e| AppError::internal(e.to_string()))?;
-        wanted.insert("emailHash", doc! { "$in": hashes });
-    }
+    of_email(app, tenant, &mut wanted, filter.email.as_deref())?;
     within(&mut wanted, filter.span);
     with_pairs(&mut wanted, &filter.metadata);
     Ok(app.store.for_org(tenant).page(wanted, page).await?)
@@ -177,6 +171,22 @@ pub(super) fn one_of<'a>(filter: &mut Document, field: &str, values: impl Iterat
             filter.insert(field, doc! { "$in": many });
         }
     }
+}
+
+/// Narrows a search to an e-mail address, found by its keyed hash.
+pub(super) fn of_email(
+    app: &App,
+    tenant: Tenant,
+    wanted: &mut Document,
+    email: Option<&str>,
+) -> Result<(), AppError> {
+    let Some(email) = email else { return Ok(()) };
+    let (organization, email) = (tenant.organization.to_string(), normalize_email(email));
+    // Every version of the search key, since a rotation rewrites old hashes one by one.
+    let hashes = app.store.keys().search().hash_all_versions(&organization, "email", &email);
+    let hashes = bson::serialize_to_bson(&hashes).map_err(|e| AppError::internal(e.to_string()))?;
+    wanted.insert("emailHash", doc! { "$in": hashes });
+    Ok(())
 }
 
 pub(super) fn within(filter: &mut Document, span: Span) {

@@ -19,6 +19,26 @@ macro_rules! text_serde {
 }
 use text_serde;
 
+/// What a set of words has in common: `ALL` and `as_str` are the type's own, `what` stands in the error.
+macro_rules! text_words {
+    ($name:ty, $what:literal) => {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+        impl std::str::FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                let known = Self::ALL.iter().copied().find(|word| word.as_str() == text);
+                known.ok_or_else(|| format!(concat!("`{}` is not ", $what), text))
+            }
+        }
+        crate::domain::text_serde!($name);
+    };
+}
+use text_words;
+
 pub mod api_key;
 pub mod checkout;
 pub mod custom_domain;

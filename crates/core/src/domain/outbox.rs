@@ -1,6 +1,6 @@
 //! What must be announced, kept inside the document that changed until it has been relayed.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,24 +70,7 @@ event_types! {
     EndpointDisabled => "webhook_endpoint.disabled",
 }
 
-impl fmt::Display for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for EventType {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|t| t.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not an event type"))
-    }
-}
-
-super::text_serde!(EventType);
+super::text_words!(EventType, "an event type");
 
 /// An announcement that waits to be relayed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

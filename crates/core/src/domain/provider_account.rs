@@ -1,6 +1,6 @@
 //! A merchant's own account at a payment provider.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,24 +37,7 @@ impl ProviderKind {
     }
 }
 
-impl fmt::Display for ProviderKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for ProviderKind {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not a provider type: use sandbox, stripe or gocardless"))
-    }
-}
-
-super::text_serde!(ProviderKind);
+super::text_words!(ProviderKind, "a provider type: use sandbox, stripe or gocardless");
 
 /// An account as it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]

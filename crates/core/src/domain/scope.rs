@@ -1,7 +1,5 @@
 //! What an API key may do: `resource:action`, or `*` for everything.
 
-use std::{fmt, str::FromStr};
-
 macro_rules! scopes {
     ($($variant:ident => $text:literal, $doc:literal;)*) => {
         /// A permission of an API key.
@@ -66,21 +64,4 @@ impl Scope {
     }
 }
 
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Scope {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|s| s.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not a scope"))
-    }
-}
-
-super::text_serde!(Scope);
+super::text_words!(Scope, "a scope");

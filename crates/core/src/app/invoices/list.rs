@@ -1,13 +1,12 @@
 //! Lists of documents, with the filters of the API.
 
-use mongodb::bson::{self, Document, doc};
+use mongodb::bson::{Document, doc};
 
 use crate::{
     app::{
         App, AppError,
-        list::{Span, insert, one_of, within},
+        list::{Span, insert, of_email, one_of, within},
     },
-    crypto::normalize_email,
     domain::{
         CheckoutId, Currency, InvoiceId, SeriesId, SiteId, Tenant, TransactionId,
         invoice::{Invoice, InvoiceStatus, PaperKind},
@@ -65,12 +64,7 @@ pub async fn invoices(
     insert(&mut wanted, "corrects", filter.corrects);
     insert(&mut wanted, "externalReference", filter.external_reference.as_deref());
     insert(&mut wanted, "needsReview", filter.needs_review.map(|yes| doc! { "$exists": yes }));
-    if let Some(email) = &filter.email {
-        let (organization, email) = (tenant.organization.to_string(), normalize_email(email));
-        let hashes = app.store.keys().search().hash_all_versions(&organization, "email", &email);
-        let hashes = bson::serialize_to_bson(&hashes).map_err(|e| AppError::internal(e.to_string()))?;
-        wanted.insert("emailHash", doc! { "$in": hashes });
-    }
+    of_email(app, tenant, &mut wanted, filter.email.as_deref())?;
     within(&mut wanted, filter.span);
     Ok(app.store.for_org(tenant).page(wanted, page).await?)
 }

@@ -60,6 +60,24 @@ pub enum FileKind {
     Xml,
 }
 
+impl FileKind {
+    /// Its media type.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Pdf => "application/pdf",
+            Self::Xml => "application/xml",
+        }
+    }
+
+    /// How its name ends.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Xml => "xml",
+        }
+    }
+}
+
 /// What a request for a file came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum File {

@@ -1,7 +1,5 @@
 //! The statuses of a document and the changes between them.
 
-use std::{fmt, str::FromStr};
-
 use crate::domain::outbox::EventType;
 
 /// Where a document stands.
@@ -91,21 +89,4 @@ impl InvoiceStatus {
     }
 }
 
-impl fmt::Display for InvoiceStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for InvoiceStatus {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|s| s.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not an invoice status"))
-    }
-}
-
-crate::domain::text_serde!(InvoiceStatus);
+crate::domain::text_words!(InvoiceStatus, "an invoice status");

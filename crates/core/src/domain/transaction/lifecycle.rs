@@ -1,7 +1,5 @@
 //! The statuses of a transaction and the changes between them.
 
-use std::{fmt, str::FromStr};
-
 use crate::domain::outbox::EventType;
 
 /// Where a transaction stands.
@@ -148,24 +146,7 @@ impl TransactionStatus {
     }
 }
 
-impl fmt::Display for TransactionStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for TransactionStatus {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|s| s.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not a transaction status"))
-    }
-}
-
-crate::domain::text_serde!(TransactionStatus);
+crate::domain::text_words!(TransactionStatus, "a transaction status");
 
 #[cfg(test)]
 mod tests {

@@ -2,15 +2,15 @@
 
 use axum::extract::{RawQuery, State};
 use gateway_core::{
-    app::invoices::list::{InvoiceFilter, invoices},
+    app::invoices::list::InvoiceFilter,
     domain::invoice::{InvoiceStatus, PaperKind},
 };
 use web_kit::{ApiError, Json, Page, PageQuery};
 
 use crate::{
     api::{
-        query::{Filters, page_of, page_request},
-        v1::invoices::{InvoiceBody, body},
+        query::Filters,
+        v1::invoices::{InvoiceBody, page},
     },
     authority::{ApiKey, InvoiceRead},
     state::AppState,
@@ -40,12 +40,7 @@ pub async fn list_credit_notes(
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Page<InvoiceBody>>, ApiError> {
     let filter = filter(raw.as_deref())?;
-    let found = invoices(&state.app, key.tenant(), &filter, &page_request(&query)?).await?;
-    let mut rows = Vec::with_capacity(found.rows.len());
-    for note in &found.rows {
-        rows.push(body(&state.app, note).await?);
-    }
-    Ok(Json(page_of(&query, &found, rows)))
+    Ok(Json(page(&state.app, key.tenant(), &filter, &query).await?))
 }
 
 fn filter(raw: Option<&str>) -> Result<InvoiceFilter, ApiError> {

@@ -7,6 +7,8 @@ use gateway_core::domain::invoice::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::api::v1::transactions::ReviewBody;
+
 /// An invoice, credit note or payment receipt.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -61,7 +63,8 @@ pub struct InvoiceBody {
     pub no_xml: Option<String>,
     /// Characters on it that no font has.
     pub missing_glyphs: Vec<String>,
-    /// What a person must look at.
+    /// What a person must look at: `refund_bounced`, `not_rendered`, `missing_glyphs`, `rendered_with_notes` or
+    /// `credit_failed`.
     pub needs_review: Option<ReviewBody>,
     /// `live` or `test`.
     pub mode: &'static str,
@@ -74,17 +77,6 @@ pub struct InvoiceBody {
     pub created_at: String,
     /// When it last changed.
     pub updated_at: String,
-}
-
-/// What a person must look at.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ReviewBody {
-    /// A stable word: `refund_bounced`, `not_rendered`, `missing_glyphs`, `rendered_with_notes`, `credit_failed`.
-    pub reason: String,
-    /// What was seen.
-    pub detail: String,
-    /// When.
-    pub at: String,
 }
 
 /// Part of an invoice that was taken back.
@@ -146,11 +138,7 @@ impl InvoiceBody {
             has_xml: rendering.is_some_and(|rendering| rendering.has_xml),
             no_xml: rendering.and_then(|rendering| rendering.no_xml.clone()),
             missing_glyphs: rendering.map(|r| r.missing_glyphs.clone()).unwrap_or_default(),
-            needs_review: review.map(|review| ReviewBody {
-                reason: review.reason.clone(),
-                detail: review.detail.clone(),
-                at: review.at.to_string(),
-            }),
+            needs_review: review.map(ReviewBody::from),
             mode: invoice.mode.as_str(),
             // A paper holds text, numbers and lists.
             document: serde_json::to_value(paper).unwrap_or_default(),

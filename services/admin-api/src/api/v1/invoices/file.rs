@@ -26,10 +26,6 @@ pub(super) async fn stored(
     kind: FileKind,
 ) -> Result<Response, ApiError> {
     let invoice = invoices::get(&state.app, tenant, id).await?;
-    let (content_type, extension) = match kind {
-        FileKind::Pdf => ("application/pdf", "pdf"),
-        FileKind::Xml => ("application/xml", "xml"),
-    };
     if invoice.numbered.is_none() {
         return match kind {
             FileKind::Pdf => preview(state, &invoice).await,
@@ -38,8 +34,8 @@ pub(super) async fn stored(
     }
     match file(&state.app, tenant, id, kind).await? {
         File::Ready(content) => {
-            let name = format!("{}.{extension}", invoice.number().unwrap_or_default().replace('/', "-"));
-            Ok(attachment(content, content_type, &name))
+            let number = invoice.number().unwrap_or_default().replace('/', "-");
+            Ok(attachment(content, kind.content_type(), &format!("{number}.{}", kind.extension())))
         }
         File::NotYet => {
             Err(ApiError::conflict("FILE_NOT_READY", "the file is being made: come back", Some(SOON)))
@@ -58,7 +54,7 @@ async fn preview(state: &AppState, invoice: &Invoice) -> Result<Response, ApiErr
         || ApiError::conflict("PREVIEW_UNAVAILABLE", "drafts cannot be shown at the moment", Some(SOON));
     let Some(documents) = &state.documents else { return Err(unavailable()) };
     match documents.preview(&state.app, invoice).await {
-        Ok(content) => Ok(attachment(content, "application/pdf", "draft.pdf")),
+        Ok(content) => Ok(attachment(content, FileKind::Pdf.content_type(), "draft.pdf")),
         Err(error) => Err(unavailable().with_internal(error)),
     }
 }

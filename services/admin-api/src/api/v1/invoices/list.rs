@@ -2,14 +2,14 @@
 
 use axum::extract::{RawQuery, State};
 use gateway_core::{
-    app::invoices::list::{InvoiceFilter, invoices},
+    app::invoices::list::InvoiceFilter,
     domain::invoice::{InvoiceStatus, PaperKind},
 };
 use web_kit::{ApiError, Json, Page, PageQuery};
 
-use super::{InvoiceBody, body};
+use super::{InvoiceBody, page};
 use crate::{
-    api::query::{Filters, page_of, page_request},
+    api::query::Filters,
     authority::{ApiKey, InvoiceRead},
     state::AppState,
 };
@@ -45,12 +45,7 @@ pub async fn list_invoices(
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Page<InvoiceBody>>, ApiError> {
     let filter = filter(raw.as_deref())?;
-    let found = invoices(&state.app, key.tenant(), &filter, &page_request(&query)?).await?;
-    let mut rows = Vec::with_capacity(found.rows.len());
-    for invoice in &found.rows {
-        rows.push(body(&state.app, invoice).await?);
-    }
-    Ok(Json(page_of(&query, &found, rows)))
+    Ok(Json(page(&state.app, key.tenant(), &filter, &query).await?))
 }
 
 fn filter(raw: Option<&str>) -> Result<InvoiceFilter, ApiError> {

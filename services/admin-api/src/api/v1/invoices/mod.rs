@@ -18,13 +18,21 @@ mod xml;
 
 use axum::response::{IntoResponse, Response};
 use gateway_core::{
-    app::{App, AppError, invoices},
-    domain::invoice::Invoice,
+    app::{
+        App, AppError,
+        invoices::{self, list::InvoiceFilter},
+    },
+    domain::{Tenant, invoice::Invoice},
 };
 use http::{StatusCode, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::state::AppState;
+use web_kit::{ApiError, Page, PageQuery};
+
+use crate::{
+    api::query::{page_of, page_request},
+    state::AppState,
+};
 
 pub(super) use body::InvoiceBody;
 
@@ -48,6 +56,21 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 pub(super) async fn body(app: &App, invoice: &Invoice) -> Result<InvoiceBody, AppError> {
     let paper = invoices::bare_paper(&app.store.for_org(invoice.tenant()), invoice).await?;
     Ok(InvoiceBody::of(invoice, &paper))
+}
+
+/// A page of documents that fit.
+pub(super) async fn page(
+    app: &App,
+    tenant: Tenant,
+    filter: &InvoiceFilter,
+    query: &PageQuery,
+) -> Result<Page<InvoiceBody>, ApiError> {
+    let found = invoices::list::invoices(app, tenant, filter, &page_request(query)?).await?;
+    let mut rows = Vec::with_capacity(found.rows.len());
+    for invoice in &found.rows {
+        rows.push(body(app, invoice).await?);
+    }
+    Ok(page_of(query, &found, rows))
 }
 
 /// A stored or rendered reply, as the exact bytes that a repetition gets again.

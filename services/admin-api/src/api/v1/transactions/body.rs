@@ -7,7 +7,8 @@ use gateway_core::domain::{
     RefundId,
     checkout::CaptureMethod,
     transaction::{
-        Attempt, Dispute, Failure, Operation, PaymentState, ProviderRef, Refund, StatusChange, Transaction,
+        Attempt, Dispute, Failure, Operation, PaymentState, ProviderRef, Refund, Review, StatusChange,
+        Transaction,
     },
 };
 use serde::Serialize;
@@ -234,11 +235,7 @@ impl From<&Transaction> for TransactionBody {
             disputes: t.disputes.iter().map(DisputeBody::from).collect(),
             attempts: t.attempts.iter().map(AttemptBody::from).collect(),
             operations: t.operations.iter().map(OperationBody::from).collect(),
-            needs_review: t.needs_review.as_ref().map(|review| ReviewBody {
-                reason: review.reason.clone(),
-                detail: review.detail.clone(),
-                at: review.at.to_string(),
-            }),
+            needs_review: t.needs_review.as_ref().map(ReviewBody::from),
             history: t.history.iter().map(HistoryBody::from).collect(),
             succeeded_at: t.succeeded_at.map(|at| at.to_string()),
             created_at: t.created_at.to_string(),
@@ -311,6 +308,12 @@ impl From<&Operation> for OperationBody {
             failure: operation.failure.as_ref().map(FailureBody::from),
             created_at: operation.created_at.to_string(),
         }
+    }
+}
+
+impl From<&Review> for ReviewBody {
+    fn from(review: &Review) -> Self {
+        Self { reason: review.reason.clone(), detail: review.detail.clone(), at: review.at.to_string() }
     }
 }
 
