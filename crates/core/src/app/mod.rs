@@ -16,6 +16,7 @@ pub mod invoices;
 pub mod list;
 pub mod operate;
 mod order;
+pub mod people;
 pub mod project;
 pub mod refund;
 pub mod rotate;

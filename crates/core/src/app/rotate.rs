@@ -12,10 +12,10 @@ use mongodb::bson::{Binary, Bson, Document, doc, oid::ObjectId, spec::BinarySubt
 
 use super::{App, AppError, discount_claims, start_payment};
 use crate::{
-    crypto::{FieldContext, Fingerprint, OrganizationKeys, Sealed, SearchHash, normalize_email},
+    crypto::{FieldContext, Fingerprint, OrganizationKeys, Sealed, SearchHash, TokenHash, normalize_email},
     domain::{
         DiscountClaimId, Mode, OrganizationId, Tenant, api_key::ApiKey, checkout::Checkout,
-        discount::DiscountClaim, invoice::Invoice,
+        discount::DiscountClaim, invoice::Invoice, person::Person,
     },
     store::{Entity, StoreError},
 };
@@ -92,6 +92,8 @@ const PLACES: &[Place] = &[
         of_checkout: &[],
     },
     Place { collection: "invoice_mails", versioned: true, fields: &[field("to")], of_checkout: &[] },
+    // Of the installation, which has a data key like an organization.
+    Place { collection: "people", versioned: true, fields: &[field("totp.secret")], of_checkout: &[] },
     Place { collection: "provider_events", versioned: false, fields: &[field("raw")], of_checkout: &[] },
     Place {
         collection: "deliveries",
@@ -110,6 +112,13 @@ const FINGERPRINTS: &[(&str, &str)] = &[
     ("invoices", "credits.idem.fingerprint"),
 ];
 
+/// Everything that has a data key: the organizations, and the installation with its people.
+pub async fn key_holders(app: &App) -> Result<Vec<OrganizationId>, AppError> {
+    let organizations = app.store.organizations().await?;
+    let ids = organizations.into_iter().map(|organization| organization.id);
+    Ok(std::iter::once(Tenant::INSTALLATION.organization).chain(ids).collect())
+}
+
 /// What is still on an old key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Leftovers {
@@ -124,6 +133,9 @@ pub struct Leftovers {
     /// Fingerprints of requests under an old pepper. They are needed for as long as `Idempotency-Key`s are
     /// kept.
     pub fingerprints: u64,
+    /// Recovery codes of people under an old pepper: their holders must make new ones. Sessions and links under
+    /// it end by themselves.
+    pub recovery_codes: u64,
 }
 
 impl Leftovers {
@@ -334,10 +346,11 @@ async fn rehash<E: Entity>(
 pub async fn verify(app: &App) -> Result<Leftovers, AppError> {
     let mut left =
         Leftovers { system: app.store.keys().count_on_old_system_key().await?, ..Leftovers::default() };
-    for organization in app.store.organizations().await? {
-        let keys = app.store.keys().of(organization.id).await?;
+    left.recovery_codes = count_recovery_codes(app).await?;
+    for organization in key_holders(app).await? {
+        let keys = app.store.keys().of(organization).await?;
         for mode in [Mode::Live, Mode::Test] {
-            let tenant = Tenant::new(organization.id, mode);
+            let tenant = Tenant::new(organization, mode);
             left.sealed += count_sealed(app, tenant, &keys).await?;
             left.search += count_search(app, tenant).await?;
             left.api_keys += count_api_keys(app, tenant).await?;
@@ -394,6 +407,12 @@ async fn count_fingerprints(app: &App, tenant: Tenant) -> Result<u64, AppError> 
         count += count_values(app, tenant, collection, &[path], is_old).await?;
     }
     Ok(count)
+}
+
+async fn count_recovery_codes(app: &App) -> Result<u64, AppError> {
+    let current = app.store.keys().pepper().current().0;
+    let is_old = |value: &Binary| TokenHash::from_bytes(&value.bytes).map_or(0, |h| h.version()) != current;
+    count_values(app, Person::TENANT, Person::COLLECTION, &["recovery"], is_old).await
 }
 
 async fn count_api_keys(app: &App, tenant: Tenant) -> Result<u64, AppError> {
@@ -521,6 +540,7 @@ mod tests {
             include_str!("../domain/invoice/mod.rs"),
             include_str!("../domain/invoice/settings.rs"),
             include_str!("../domain/invoice/mail.rs"),
+            include_str!("../domain/person.rs"),
         ];
         let is_field = |line: &&str| {
             let line = line.trim();

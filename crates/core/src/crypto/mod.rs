@@ -8,7 +8,7 @@
 //! | system key, versioned | `SYSTEM_ENCRYPTION_KEY` | wraps each organization's data keys ([`keys`]) |
 //! | data key, versioned per organization | random | seals single fields ([`sealed`]) |
 //! | search key, versioned | `SYSTEM_SEARCH_HASH_KEY` | blind indexes ([`search`]) |
-//! | pepper, versioned | its own variable | hashes of API keys ([`api_key`]), tokens between services ([`service_token`]) |
+//! | pepper, versioned | its own variable | hashes of API keys ([`api_key`]) and of people's tokens ([`token`]), tokens between services ([`service_token`]) |
 //!
 //! Every stored value names the version of the key that made it, so that each key rotates online: put a new
 //! version first in the list, rewrite what names an old one, then take the old one out.
@@ -26,6 +26,7 @@ pub mod search;
 mod secret;
 pub mod service_token;
 pub mod signature;
+pub mod token;
 pub mod versioned;
 
 pub use api_key::{ApiKeyParseError, ApiKeySecret, ApiKeyToken, KeyHash, KeyMode, NewApiKey, PresentedKey};
@@ -37,4 +38,5 @@ pub use search::{SearchHash, SearchKeys, normalize_email};
 pub use secret::Secret;
 pub use service_token::ServiceTokens;
 pub use signature::SignatureRejection;
+pub use token::{Token, TokenHash, TokenKeys};
 pub use versioned::{Key32, KeyListError, VersionedKeys};

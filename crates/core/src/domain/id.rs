@@ -111,6 +111,12 @@ entity_id! {
     MailId;
     /// A merchant's own host name for checkout pages.
     DomainId;
+    /// Somebody who signs in.
+    PersonId;
+    /// A passkey of a person.
+    PasskeyId;
+    /// An invitation into an organization.
+    InvitationId;
 }
 
 /// An id that follows from its parts, so that doing the same thing twice names the same document.

@@ -60,6 +60,10 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// The installation itself: whose people are. No organization has this id, and its data key is kept beside
+    /// theirs, so that what people keep secret is sealed, rotated and proven like all else.
+    pub const INSTALLATION: Self = Self::new(OrganizationId::from_bytes([0; 12]), Mode::Live);
+
     /// Names a tenant.
     pub const fn new(organization: OrganizationId, mode: Mode) -> Self {
         Self { organization, mode }

@@ -55,6 +55,10 @@ scopes! {
     DomainRead => "domain:read", "List and read custom checkout domains.";
     DomainWrite => "domain:write", "Register, check and delete custom checkout domains.";
     OrganizationRead => "organization:read", "Read the organization.";
+    OrganizationWrite => "organization:write", "Change the organization.";
+    PersonRead => "person:read", "List and read the organization's people and invitations.";
+    PersonWrite => "person:write", "Invite and remove people, and change their roles.";
+    AuditRead => "audit:read", "Read the audit log.";
 }
 
 impl Scope {

@@ -65,6 +65,9 @@ id_codec!(
     LookId,
     MailId,
     DomainId,
+    PersonId,
+    PasskeyId,
+    InvitationId,
 );
 
 /// An id as the driver wants it.

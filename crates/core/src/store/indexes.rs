@@ -1,5 +1,7 @@
 //! Indexes and validators: made at start, the same on every start.
 
+use std::time::Duration;
+
 use mongodb::{
     Database, IndexModel,
     bson::{Document, doc},
@@ -25,6 +27,12 @@ fn partial(name: &str, keys: Document, filter: Document, is_unique: bool) -> Ind
         .partial_filter_expression(filter)
         .build();
     IndexModel::builder().keys(keys).options(options).build()
+}
+
+/// Takes documents away once `expiresAt` is past.
+fn expiry() -> IndexModel {
+    let options = IndexOptions::builder().name("expiry".to_owned()).expire_after(Duration::ZERO).build();
+    IndexModel::builder().keys(doc! { "expiresAt": 1 }).options(options).build()
 }
 
 fn tenant_id() -> IndexModel {
@@ -147,6 +155,15 @@ fn deliveries() -> Vec<IndexModel> {
     ]
 }
 
+fn people() -> Vec<IndexModel> {
+    vec![
+        tenant_id(),
+        unique("email", doc! { "email": 1 }),
+        partial("passkey", doc! { "passkeys.credentialId": 1 }, exists("passkeys.credentialId"), true),
+        partial("member", doc! { "memberships.org": 1, "_id": -1 }, exists("memberships.org"), false),
+    ]
+}
+
 /// What is due some time, found without looking at the rest.
 fn due() -> IndexModel {
     partial("due", doc! { "due": 1 }, exists("due"), false)
@@ -190,6 +207,8 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
                 partial("verified_host", doc! { "host": 1 }, doc! { "state": "verified" }, true),
             ],
         ),
+        ("people", people()),
+        ("sessions", vec![index("person", doc! { "person": 1, "createdAt": -1 }), expiry()]),
         ("sandbox_payments", vec![unique("transaction", doc! { "transactionId": 1 }), due()]),
     ]
 }

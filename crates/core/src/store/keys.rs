@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{StoreError, codec::oid};
 use crate::{
     crypto::{
-        KeyWrapper, OrganizationKeys, SearchKeys, ServiceTokens, SystemKeyWrapper, VersionedKeys,
+        KeyWrapper, OrganizationKeys, SearchKeys, ServiceTokens, SystemKeyWrapper, TokenKeys, VersionedKeys,
         WrappedDataKey,
     },
     domain::OrganizationId,
@@ -49,6 +49,7 @@ pub struct KeyService {
     pepper: Arc<VersionedKeys>,
     fingerprint: Arc<VersionedKeys>,
     service_tokens: Arc<ServiceTokens>,
+    tokens: Arc<TokenKeys>,
 }
 
 impl std::fmt::Debug for KeyService {
@@ -72,6 +73,7 @@ impl KeyService {
             search: Arc::new(SearchKeys::new(config.search)),
             fingerprint: Arc::new(config.pepper.derive("idempotency fingerprint")),
             service_tokens: Arc::new(ServiceTokens::new(&config.pepper)),
+            tokens: Arc::new(TokenKeys::new(&config.pepper)),
             pepper: Arc::new(config.pepper),
         }
     }
@@ -174,6 +176,11 @@ impl KeyService {
     /// Tokens between services.
     pub fn service_tokens(&self) -> &ServiceTokens {
         &self.service_tokens
+    }
+
+    /// Hashes of people's tokens.
+    pub fn tokens(&self) -> &TokenKeys {
+        &self.tokens
     }
 
     /// The key of idempotency fingerprints.

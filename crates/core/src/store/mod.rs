@@ -41,6 +41,7 @@ use crate::{
         endpoint::WebhookEndpoint,
         image::ProductImage,
         invoice::{DocumentMail, Invoice, InvoiceSettings, StoredFiles, StoredLook},
+        person::Person,
         product::Product,
         provider_account::ProviderAccount,
         provider_event::ProviderEvent,
@@ -155,6 +156,7 @@ entities! {
     DiscountClaim(DiscountClaimId) in "discount_claims";
     ProductImage(ImageId) in "product_images";
     CustomDomain(DomainId) in "domains", Versioned;
+    Person(PersonId) in "people", Versioned;
 }
 
 /// How to reach MongoDB.

@@ -2,23 +2,32 @@
 
 use futures::TryStreamExt;
 use mongodb::{
-    bson::{Document, doc},
+    Collection,
+    bson::{Binary, Document, doc},
     options::{Hint, ReturnDocument},
 };
 
-use super::{Store, StoreError, codec::oid};
-use crate::domain::{
-    ApiKeyId, ImageId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId,
-    api_key::ApiKey,
-    checkout::Checkout,
-    custom_domain::CustomDomain,
-    discount::DiscountClaim,
-    image::ProductImage,
-    invoice::{DocumentMail, Invoice},
-    organization::Organization,
-    provider_account::ProviderAccount,
-    provider_event::ProviderEvent,
-    transaction::Transaction,
+use super::{
+    Store, StoreError,
+    codec::{binary, oid},
+};
+use crate::{
+    crypto::TokenHash,
+    domain::{
+        ApiKeyId, ImageId, Mode, OrganizationId, PersonId, ProviderEventId, ProviderId, SiteId, Timestamp,
+        TransactionId,
+        api_key::ApiKey,
+        checkout::Checkout,
+        custom_domain::CustomDomain,
+        discount::DiscountClaim,
+        image::ProductImage,
+        invoice::{DocumentMail, Invoice},
+        organization::Organization,
+        provider_account::ProviderAccount,
+        provider_event::ProviderEvent,
+        session::Session,
+        transaction::Transaction,
+    },
 };
 
 impl Store {
@@ -53,7 +62,7 @@ impl Store {
 
     /// The checkout that holds an idempotency slot, as a majority has it.
     pub async fn lookup_checkout_by_slot(&self, slot: &[u8; 16]) -> Result<Option<Checkout>, StoreError> {
-        let filter = doc! { "idem.slot": super::codec::binary::to_bson(slot) };
+        let filter = doc! { "idem.slot": binary::to_bson(slot) };
         Ok(self.collection::<Checkout>().find_one(filter).read_concern(super::majority()).await?)
     }
 
@@ -277,5 +286,79 @@ impl Store {
         let filter = doc! { "org": organization, "type": kind.as_str() };
         let collection = self.collection::<ProviderAccount>();
         Ok(collection.find(filter).sort(doc! { "_id": 1 }).limit(10).await?.try_collect().await?)
+    }
+}
+
+/// The collection of browsers' sessions.
+const SESSIONS: &str = "sessions";
+
+/// A hash of a token as a filter holds it.
+fn hashed(hash: &TokenHash) -> Binary {
+    binary::to_bson(&hash.to_bytes())
+}
+
+/// Sessions: a token names its person, and the person their organizations.
+impl Store {
+    fn sessions(&self) -> Collection<Session> {
+        self.database().collection(SESSIONS)
+    }
+
+    /// Makes a session.
+    pub(crate) async fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
+        self.sessions().insert_one(session).await?;
+        Ok(())
+    }
+
+    /// The session of a token, hashed under every loaded key. From a majority: what a log-out took away must not
+    /// come back.
+    pub(crate) async fn lookup_session(&self, hashes: &[TokenHash]) -> Result<Option<Session>, StoreError> {
+        let hashes: Vec<Binary> = hashes.iter().map(hashed).collect();
+        let found = self.sessions().find_one(doc! { "_id": { "$in": hashes } });
+        Ok(found.read_concern(super::majority()).await?)
+    }
+
+    /// Writes down that a session is used.
+    pub(crate) async fn touch_session(&self, session: &Session) -> Result<(), StoreError> {
+        let seen = doc! { "lastSeenAt": session.last_seen_at, "expiresAt": session.expires_at };
+        self.sessions().update_one(doc! { "_id": hashed(&session.id) }, doc! { "$set": seen }).await?;
+        Ok(())
+    }
+
+    /// Shows another organization or mode.
+    pub(crate) async fn switch_session(
+        &self,
+        session: &TokenHash,
+        organization: OrganizationId,
+        mode: Mode,
+    ) -> Result<(), StoreError> {
+        let shown = doc! { "org": organization, "mode": mode };
+        self.sessions().update_one(doc! { "_id": hashed(session) }, doc! { "$set": shown }).await?;
+        Ok(())
+    }
+
+    /// A person's sessions, the newest first.
+    pub(crate) async fn sessions_of(&self, person: PersonId) -> Result<Vec<Session>, StoreError> {
+        let found = self.sessions().find(doc! { "person": person });
+        Ok(found.sort(doc! { "createdAt": -1 }).await?.try_collect().await?)
+    }
+
+    /// Takes a session away.
+    pub(crate) async fn delete_session(&self, session: &TokenHash) -> Result<(), StoreError> {
+        self.sessions().delete_one(doc! { "_id": hashed(session) }).await?;
+        Ok(())
+    }
+
+    /// Takes a person's sessions away, all but one.
+    pub(crate) async fn delete_sessions_of(
+        &self,
+        person: PersonId,
+        kept: Option<&TokenHash>,
+    ) -> Result<(), StoreError> {
+        let mut filter = doc! { "person": person };
+        if let Some(kept) = kept {
+            filter.insert("_id", doc! { "$ne": hashed(kept) });
+        }
+        self.sessions().delete_many(filter).await?;
+        Ok(())
     }
 }

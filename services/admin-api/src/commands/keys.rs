@@ -55,7 +55,8 @@ pub(crate) fn generate() -> ExitCode {
 }
 
 async fn rotate_data(app: &App, organization: OrganizationId) -> Result<ExitCode, Failure> {
-    if app.store.lookup_organization(organization).await?.is_none() {
+    let is_known = rotate::key_holders(app).await?.contains(&organization);
+    if !is_known {
         return Err(format!("there is no organization {organization}").into());
     }
     let version = app.store.keys().rotate_data_key(organization).await?;
@@ -66,7 +67,7 @@ async fn rotate_data(app: &App, organization: OrganizationId) -> Result<ExitCode
 async fn reseal(app: &App, only: Option<OrganizationId>, drop_old: bool) -> Result<ExitCode, Failure> {
     let organizations: Vec<OrganizationId> = match only {
         Some(organization) => vec![organization],
-        None => app.store.organizations().await?.into_iter().map(|organization| organization.id).collect(),
+        None => rotate::key_holders(app).await?,
     };
     let mut rewritten = 0;
     for organization in &organizations {
@@ -98,6 +99,10 @@ async fn verify(app: &App) -> Result<ExitCode, Failure> {
     println!("blind indexes under an old search key    {}", left.search);
     println!("API keys that wait for their next use    {}", left.api_keys);
     println!("idempotency records under an old pepper  {} (gone after 30 days)", left.fingerprints);
+    println!(
+        "recovery codes under an old pepper       {} (their holders make new ones)",
+        left.recovery_codes
+    );
     if left.is_none() {
         println!("nothing is left on an old key: old keys can be taken out");
         return Ok(ExitCode::SUCCESS);
