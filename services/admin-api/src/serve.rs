@@ -28,13 +28,14 @@ pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
     let documents = config.worker.clone().map(Documents::new).transpose()?;
     let checked = app.clone();
     let deep = move || mongodb_health(checked.clone());
-    let routes = api::router(AppState { app: app.clone(), limits, documents });
+    let state = AppState { app: app.clone(), limits, documents };
+    let routes = api::router(state.clone());
     let urls = &config.common.urls;
     let api = stack::api(
         routes.clone().route("/health", get(health::live)),
         &stack_config(&config, urls.admin_backend.scheme()),
     );
-    let panel = panel::router(routes, &stack_config(&config, urls.admin_frontend.scheme()));
+    let panel = panel::router(routes, state, &stack_config(&config, urls.admin_frontend.scheme()));
     let listeners = [
         (bind("ADMIN_API_LISTEN", config.api).await?, api),
         (bind("ADMIN_PANEL_LISTEN", config.panel).await?, panel),

@@ -23,6 +23,9 @@ use crate::{
 /// exact. The index by id narrows the search, with this much to spare.
 const ID_CLOCK_SLACK: Duration = Duration::from_mins(5);
 
+/// How many checkouts of a customer a search for their transactions looks at.
+pub const CHECKOUTS_MAX: i64 = 1000;
+
 /// A time span: from (inclusive) to (exclusive).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Span {
@@ -66,6 +69,8 @@ pub struct TransactionFilter {
     pub client_id: Option<String>,
     /// With this reference.
     pub external_reference: Option<String>,
+    /// Of checkouts of this customer, found by a keyed hash; their newest [`CHECKOUTS_MAX`].
+    pub email: Option<String>,
     /// Of this checkout.
     pub checkout: Option<CheckoutId>,
     /// Whether a person must look at it.
@@ -120,10 +125,27 @@ pub async fn transactions(
     insert(&mut wanted, "clientId", filter.client_id.as_deref());
     insert(&mut wanted, "externalReference", filter.external_reference.as_deref());
     insert(&mut wanted, "checkoutId", filter.checkout);
+    if let Some(email) = &filter.email {
+        of_customer(app, tenant, &mut wanted, email).await?;
+    }
     insert(&mut wanted, "needsReview", filter.needs_review.map(|yes| doc! { "$exists": yes }));
     within(&mut wanted, filter.span);
     with_pairs(&mut wanted, &filter.metadata);
     Ok(app.store.for_org(tenant).page(wanted, page).await?)
+}
+
+/// Narrows a search to a customer's checkouts: transactions hold no address.
+async fn of_customer(app: &App, tenant: Tenant, wanted: &mut Document, email: &str) -> Result<(), AppError> {
+    let mut of = Document::new();
+    of_email(app, tenant, &mut of, Some(email))?;
+    let store = app.store.for_org(tenant);
+    let checkouts: Vec<Checkout> = store.find(of, doc! { "_id": -1 }, CHECKOUTS_MAX).await?;
+    let ids: Vec<Bson> = checkouts.iter().map(|checkout| checkout.id.into()).collect();
+    wanted.entry("$and".to_owned()).or_insert_with(|| Bson::Array(Vec::new()));
+    if let Ok(all) = wanted.get_array_mut("$and") {
+        all.push(doc! { "checkoutId": { "$in": ids } }.into());
+    }
+    Ok(())
 }
 
 /// A page of providers' events, newest first.
@@ -217,8 +239,11 @@ fn with_pairs(filter: &mut Document, pairs: &[(String, String)]) {
     if pairs.is_empty() {
         return;
     }
-    let each = |(k, v): &(String, String)| doc! { "m": { "$elemMatch": { "k": k, "v": v } } };
-    filter.insert("$and", pairs.iter().map(each).collect::<Vec<_>>());
+    let each = |(k, v): &(String, String)| Bson::from(doc! { "m": { "$elemMatch": { "k": k, "v": v } } });
+    filter.entry("$and".to_owned()).or_insert_with(|| Bson::Array(Vec::new()));
+    if let Ok(all) = filter.get_array_mut("$and") {
+        all.extend(pairs.iter().map(each));
+    }
 }
 
 #[cfg(test)]

@@ -34,11 +34,12 @@ pub use error::{AppError, Problem};
 use crate::{
     config::{CommonConfig, PublicUrls, SingleTenant},
     domain::{
-        ApiKeyId, Clock, ProviderId, SiteId, Tenant, Timestamp,
+        ApiKeyId, Clock, OrganizationId, ProviderId, SiteId, Tenant, Timestamp,
         api_key::ApiKey,
         custom_domain::CustomDomain,
         endpoint::WebhookEndpoint,
         invoice::InvoiceSettings,
+        organization::Organization,
         provider_account::{Credentials, ProviderAccount, ProviderKind},
         site::Site,
     },
@@ -88,6 +89,7 @@ struct Caches {
     accounts: Cache<(ProviderId, i64), Arc<Account>>,
     invoicing: Cache<Tenant, Option<Arc<InvoiceSettings>>>,
     domains: Cache<String, Option<Arc<CustomDomain>>>,
+    organizations: Cache<OrganizationId, Option<Arc<Organization>>>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -129,6 +131,7 @@ impl App {
                 accounts: cache(),
                 invoicing: cache(),
                 domains: cache(),
+                organizations: cache(),
             },
         })
     }
@@ -149,6 +152,12 @@ impl App {
         let load =
             async { Ok::<_, StoreError>(self.store.for_org(tenant).get::<Site>(id).await?.map(Arc::new)) };
         Ok(self.caches.sites.try_get_with((tenant, id), load).await?)
+    }
+
+    /// An organization, at most [`SETTINGS_CACHE`] old.
+    pub async fn organization(&self, id: OrganizationId) -> Result<Option<Arc<Organization>>, AppError> {
+        let load = async { Ok::<_, StoreError>(self.store.lookup_organization(id).await?.map(Arc::new)) };
+        Ok(self.caches.organizations.try_get_with(id, load).await?)
     }
 
     /// A provider account, at most [`SETTINGS_CACHE`] old.
@@ -202,6 +211,7 @@ impl App {
         self.caches.providers.invalidate_all();
         self.caches.keys.invalidate_all();
         self.caches.domains.invalidate_all();
+        self.caches.organizations.invalidate(&tenant.organization).await;
     }
 
     /// The adapter of a kind.

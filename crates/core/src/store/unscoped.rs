@@ -313,7 +313,8 @@ impl Store {
     /// come back.
     pub(crate) async fn lookup_session(&self, hashes: &[TokenHash]) -> Result<Option<Session>, StoreError> {
         let hashes: Vec<Binary> = hashes.iter().map(hashed).collect();
-        let found = self.sessions().find_one(doc! { "_id": { "$in": hashes } });
+        let sessions = self.sessions();
+        let found = sessions.find_one(doc! { "_id": { "$in": hashes } });
         Ok(found.read_concern(super::majority()).await?)
     }
 
@@ -338,7 +339,8 @@ impl Store {
 
     /// A person's sessions, the newest first.
     pub(crate) async fn sessions_of(&self, person: PersonId) -> Result<Vec<Session>, StoreError> {
-        let found = self.sessions().find(doc! { "person": person });
+        let sessions = self.sessions();
+        let found = sessions.find(doc! { "person": person });
         Ok(found.sort(doc! { "createdAt": -1 }).await?.try_collect().await?)
     }
 

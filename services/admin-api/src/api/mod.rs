@@ -5,7 +5,7 @@ mod docs;
 mod document;
 mod idempotency;
 mod number;
-mod query;
+pub(crate) mod query;
 pub mod v1;
 
 use axum::{

@@ -1,0 +1,51 @@
+//! What a form has done, said on the page that follows it. The address carries a word of this list and never
+//! the text itself, so that nobody can put their words on our page.
+
+/// The words and what they say.
+const DONE: &[(&str, &str)] = &[
+    ("created", "Created."),
+    ("saved", "Saved."),
+    ("deleted", "Deleted."),
+    ("archived", "Archived."),
+    ("refunded", "The refund was sent to the provider."),
+    ("captured", "The capture was sent to the provider."),
+    ("cancelled", "Cancelled."),
+    ("confirmed", "Confirmed with the provider."),
+    ("resolved", "Marked as looked at."),
+    ("resent", "It is sent again."),
+    ("recovering", "Everything that did not arrive since then is sent again."),
+    ("tested", "The test was sent."),
+    ("rotated", "Rotated."),
+    ("revoked", "Revoked."),
+    ("enabled", "Enabled."),
+    ("disabled", "Disabled."),
+    ("replayed", "The event is applied again."),
+    ("checked", "Checked."),
+    ("issued", "It gets its number now."),
+    ("voided", "Voided."),
+    ("sent", "The mail is on its way."),
+    ("credited", "The credit note is made."),
+    ("recorded", "The payment is recorded."),
+    ("rendered", "The file is made again."),
+    ("invited", "The invitation is on its way."),
+    ("removed", "Removed."),
+    ("signed-out", "Signed out there."),
+];
+
+/// The text of a query's `done`.
+pub(super) fn of_query(query: &str) -> Option<&'static str> {
+    let (_, word) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done")?;
+    DONE.iter().find(|(known, _)| *known == word).map(|(_, text)| *text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_words_say_something() {
+        assert_eq!(of_query("a=1&done=saved"), Some("Saved."));
+        assert_eq!(of_query("done=%3Cb%3Ehi"), None);
+        assert_eq!(of_query(""), None);
+    }
+}

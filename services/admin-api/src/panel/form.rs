@@ -1,0 +1,214 @@
+//! Posted forms: read once by the guard, shown again with what was wrong beside each field.
+
+use std::str::FromStr;
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::FromRequestParts,
+};
+use gateway_core::domain::{Currency, money::AMOUNT_MAX};
+use http::{HeaderMap, header, request};
+use subtle::ConstantTimeEq;
+use web_kit::{ApiError, FieldProblem};
+
+/// Largest form, in bytes: templates and notes of people, no files.
+const FORM_BYTES_MAX: usize = 256 * 1024;
+
+/// The name of the field that holds the session's token.
+pub(crate) const CSRF_FIELD: &str = "csrf";
+
+/// A form's fields as they were sent, and what is wrong with them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FormData {
+    pairs: Vec<(String, String)>,
+    problems: Vec<FieldProblem>,
+}
+
+impl FormData {
+    /// A form with these fields: one that shows what is stored.
+    pub(crate) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { pairs, problems: Vec::new() }
+    }
+
+    /// The fields of a query: the search form of a list.
+    pub(crate) fn of_query(query: &str) -> Self {
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        Self { pairs: pairs.map(|(k, v)| (k.into_owned(), v.into_owned())).collect(), problems: Vec::new() }
+    }
+
+    /// Every field, in the order in which they were sent.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Self, ApiError> {
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = kind.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(ApiError::bad_field("form", "must be sent as application/x-www-form-urlencoded"));
+        }
+        let bytes = to_bytes(body, FORM_BYTES_MAX).await;
+        let bytes = bytes.map_err(|_| ApiError::bad_field("form", "is too large"))?;
+        let pairs = url::form_urlencoded::parse(&bytes);
+        // What browsers send between the lines of a text area becomes what everybody else writes.
+        let pairs = pairs.map(|(k, v)| (k.into_owned(), v.replace("\r\n", "\n"))).collect();
+        Ok(Self { pairs, problems: Vec::new() })
+    }
+
+    /// Refuses a form without the session's token.
+    pub(super) fn must_carry(&self, token: &str) -> Result<(), ApiError> {
+        let given = self.value(CSRF_FIELD);
+        if bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
+            return Ok(());
+        }
+        Err(ApiError::forbidden("This form is from another log-in. Go back, load the page anew and send it again."))
+    }
+
+    /// What a field holds; empty where it is absent.
+    pub(crate) fn value(&self, name: &str) -> &str {
+        self.pairs.iter().rev().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Every value of a field that can be there several times, such as check boxes.
+    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a check box or choice is set.
+    pub(crate) fn is(&self, name: &str, value: &str) -> bool {
+        self.values(name).any(|one| one == value)
+    }
+
+    /// A field's text without blanks around it; `None` where it is empty.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        let text = self.value(name).trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// A field's text, which must be there.
+    pub(crate) fn required(&mut self, name: &str) -> String {
+        self.text(name).unwrap_or_else(|| {
+            self.problem(name, "is required");
+            String::new()
+        })
+    }
+
+    /// A field of a type; `None` where it is empty or wrong.
+    pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        match self.text(name)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problem(name, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// An amount as people write it (`12.50`, `12,50`, `1200`), in minor units; `None` where it is empty or wrong.
+    pub(crate) fn amount(&mut self, name: &str, currency: Currency) -> Option<i64> {
+        let text = self.text(name)?;
+        let minor = minor_units(&text, currency);
+        if minor.is_none() {
+            let digits = match currency.exponent() {
+                0 => "such as 12".to_owned(),
+                digits => format!("with at most {digits} decimals, such as 12.{:0>1$}", 5, digits as usize),
+            };
+            self.problem(name, format!("must be an amount in {}, {digits}", currency.code()));
+        }
+        minor
+    }
+
+    /// Notes what is wrong with a field.
+    pub(crate) fn problem(&mut self, name: &str, problem: impl Into<String>) {
+        self.problems.push(FieldProblem::new(name, problem.into()));
+    }
+
+    /// Takes over what a use case found wrong. `false` where the error is of another kind.
+    pub(crate) fn take(&mut self, error: &ApiError) -> bool {
+        self.problems.extend(error.details.iter().cloned());
+        !error.details.is_empty()
+    }
+
+    /// Whether nothing was wrong so far.
+    pub(crate) fn is_good(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// What is wrong with a field, for the line below it.
+    pub(crate) fn error(&self, name: &str) -> Option<&str> {
+        self.problems.iter().find(|problem| problem.field == name).map(|problem| problem.problem.as_str())
+    }
+
+    /// What is wrong in all, for the summary on top.
+    pub(crate) fn problems(&self) -> &[FieldProblem] {
+        &self.problems
+    }
+}
+
+/// No grouping: `1.200` would be read as one and a fifth here and as twelve hundred there.
+fn minor_units(text: &str, currency: Currency) -> Option<i64> {
+    let text = text.replace(',', ".");
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let exponent = usize::try_from(currency.exponent()).ok()?;
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > exponent {
+        return None;
+    }
+    let minor: i64 = format!("{whole}{fraction:0<exponent$}").parse().ok()?;
+    (minor <= AMOUNT_MAX).then_some(minor)
+}
+
+/// Minor units as a field of a form shows them: `12.50`.
+pub(crate) fn major_units(minor: i64, currency: Currency) -> String {
+    let exponent = usize::try_from(currency.exponent()).unwrap_or(2);
+    let digits = format!("{:0>width$}", minor.unsigned_abs(), width = exponent + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - exponent);
+    let (sign, point) = (if minor < 0 { "-" } else { "" }, if exponent > 0 { "." } else { "" });
+    format!("{sign}{whole}{point}{fraction}")
+}
+
+impl<S: Sync> FromRequestParts<S> for FormData {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.remove::<Self>().ok_or_else(|| ApiError::internal("a form's handler without its guard"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_as_people_write_them() {
+        let of = |text: &str, code: &str| minor_units(text, code.parse().unwrap());
+        assert_eq!(of("12.50", "EUR"), Some(1250));
+        assert_eq!(of("12,5", "EUR"), Some(1250));
+        assert_eq!(of("12", "JPY"), Some(12));
+        assert_eq!(of("0.005", "KWD"), Some(5));
+        for (wrong, code) in
+            [("12.505", "EUR"), ("12.5", "JPY"), ("-1", "EUR"), ("1.200,00", "EUR"), (".5", "EUR"), ("x", "EUR")]
+        {
+            assert_eq!(of(wrong, code), None, "{wrong} {code}");
+        }
+        for (minor, code, text) in [(1250, "EUR", "12.50"), (5, "KWD", "0.005"), (12, "JPY", "12")] {
+            let currency = code.parse().unwrap();
+            assert_eq!(major_units(minor, currency), text);
+            assert_eq!(minor_units(text, currency), Some(minor));
+        }
+    }
+
+    #[test]
+    fn fields_are_read_and_what_is_wrong_stands_beside_them() {
+        let mut form = FormData::of([("name", " Shop ".to_owned()), ("amount", "x".to_owned())]);
+        assert_eq!(form.text("name").as_deref(), Some("Shop"));
+        assert_eq!(form.parsed::<i64>("amount"), None);
+        assert_eq!(form.required("email"), "");
+        assert!(form.error("amount").is_some());
+        assert_eq!(form.error("email"), Some("is required"));
+        assert!(!form.is_good());
+        assert!(form.must_carry("t").is_err());
+        assert!(FormData::of([(CSRF_FIELD, "t".to_owned())]).must_carry("t").is_ok());
+    }
+}

@@ -1,0 +1,78 @@
+//! Lists: filters that live in the address, and pages of rows.
+
+use gateway_core::store::{Entity, list};
+use web_kit::{ApiError, PageQuery};
+
+use super::{form::FormData, shell::Ctx};
+use crate::api::query::page_request;
+
+/// Rows on a screen.
+const ROWS: u32 = 50;
+
+/// What the address asks of a list.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// The filters, as fields of the search form.
+    pub(crate) filters: FormData,
+    query: PageQuery,
+}
+
+impl Asked {
+    /// Reads the page's query.
+    pub(crate) fn of(ctx: &Ctx) -> Result<Self, ApiError> {
+        let query = PageQuery { limit: ROWS, ..PageQuery::parse(ctx.query())? };
+        Ok(Self { filters: FormData::of_query(ctx.query()), query })
+    }
+
+    /// The page, as the store takes it.
+    pub(crate) fn page(&self) -> Result<list::PageRequest, ApiError> {
+        page_request(&self.query)
+    }
+
+    /// Whether anything but the page is asked for.
+    pub(crate) fn is_filtered(&self) -> bool {
+        self.filters.pairs().any(|(name, value)| !PAGE_FIELDS.contains(&name) && !value.is_empty())
+    }
+
+    /// The filters alone, as a query.
+    pub(crate) fn filter_query(&self) -> String {
+        let mut out = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.filters.pairs() {
+            if !PAGE_FIELDS.contains(&name) && !value.is_empty() {
+                out.append_pair(name, value);
+            }
+        }
+        out.finish()
+    }
+
+    /// The ways to the pages before and after.
+    pub(crate) fn pager<E: Entity>(&self, ctx: &Ctx, path: &str, found: &list::Page<E>) -> Pager {
+        let filters = self.filter_query();
+        let joint = if filters.is_empty() { "" } else { "&" };
+        let at = |page: String| ctx.url(&format!("{path}?{filters}{joint}{page}"));
+        let (number, by_number) = (u64::from(self.query.page), self.query.after.is_none());
+        let reach = (number + 1) * u64::from(ROWS) <= web_kit::pagination::TOTAL_CAP;
+        let older = found.next_cursor.as_ref().filter(|_| found.has_more).map(|cursor| {
+            at(if by_number && reach { format!("page={}", number + 1) } else { format!("after={cursor}") })
+        });
+        let newer = if !by_number {
+            Some(at("page=1".to_owned()))
+        } else {
+            (number > 1).then(|| at(format!("page={}", number - 1)))
+        };
+        let more = if found.total_is_capped { "more than " } else { "" };
+        let noun = if found.total == 1 { "entry" } else { "entries" };
+        Pager { summary: format!("{more}{} {noun}", found.total), newer, older }
+    }
+}
+
+/// Fields of a query that are no filters.
+const PAGE_FIELDS: &[&str] = &["page", "limit", "after", "done"];
+
+/// The foot of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Pager {
+    pub(crate) summary: String,
+    pub(crate) newer: Option<String>,
+    pub(crate) older: Option<String>,
+}

@@ -1,0 +1,108 @@
+//! The panel's listener: the API for scripts of the same host, and pages for people.
+//!
+//! Pages are plain HTML with forms; `static/panel.js` adds comfort only. Each screen has a file with a struct
+//! per page, which its template prints, and calls the use cases that the API calls. [`screens`] lists every
+//! route with what it asks of its caller.
+
+mod done;
+mod form;
+mod list;
+mod member;
+pub mod screens;
+mod shell;
+mod transactions;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{Router, extract::Request, response::IntoResponse};
+use tower::ServiceExt;
+use web_kit::{
+    headers::Nonce,
+    stack::{self, PageError, StackConfig},
+};
+
+use crate::state::AppState;
+use screens::{Screen, Screens};
+
+/// What the panel's handlers work with.
+#[derive(Debug, Clone)]
+pub(crate) struct Panel(Arc<Inner>);
+
+/// See [`Panel`].
+#[derive(Debug)]
+pub(crate) struct Inner {
+    /// The use cases.
+    pub(crate) state: AppState,
+    /// The panel's own origin: where its forms come from.
+    pub(crate) origin: String,
+    /// Whether it is reached by https.
+    pub(crate) https: bool,
+}
+
+impl std::ops::Deref for Panel {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Panel {
+    fn new(state: AppState) -> Self {
+        let url = &state.app.urls.admin_frontend;
+        let (origin, https) = (url.origin().ascii_serialization(), url.scheme() == "https");
+        Self(Arc::new(Inner { state, origin, https }))
+    }
+
+    fn cookie_name(&self) -> &'static str {
+        if self.https { "__Host-tollgate" } else { "tollgate" }
+    }
+}
+
+/// Every screen.
+fn all(panel: Panel) -> Screens {
+    Screens::new(panel).and(transactions::screens)
+}
+
+/// What every screen asks of its caller, for the authorization test.
+pub fn table(state: AppState) -> Vec<Screen> {
+    all(Panel::new(state)).finish().1
+}
+
+/// `/api/*` and `/v1/*` as on the API's listener, all else a page.
+pub(crate) fn router(api: Router, state: AppState, config: &StackConfig) -> Router {
+    let api = stack::api(api, config);
+    let (screens, _) = all(Panel::new(state)).finish();
+    let pages = stack::pages(screens.merge(shell::static_files().router()), config, error_page);
+    Router::new().fallback(async move |request: Request| {
+        let path = request.uri().path();
+        let is_api = ["/api/", "/v1/"].iter().any(|prefix| path.starts_with(prefix));
+        let chosen = if is_api { api } else { pages };
+        chosen.oneshot(request).await.into_response()
+    })
+}
+
+/// A page for what went wrong, with a way on.
+#[derive(Template)]
+#[template(path = "panel/error.html")]
+struct ErrorPage<'a> {
+    title: &'static str,
+    message: &'a str,
+    request_id: &'a str,
+    nonce: &'a Nonce,
+    style_url: &'static str,
+}
+
+fn error_page(error: &PageError<'_>) -> String {
+    let title = match error.status.as_u16() {
+        404 => "There is no such page",
+        403 => "That is not yours to do",
+        429 => "That was a little fast",
+        500.. => "Something went wrong on our side",
+        _ => "That did not work",
+    };
+    let (message, request_id) = (error.body.message.as_str(), error.body.request_id.as_str());
+    let style_url = shell::static_files().url("panel.css");
+    let page = ErrorPage { title, message, request_id, nonce: error.nonce, style_url };
+    page.render().unwrap_or_else(|_| format!("<!doctype html><title>{title}</title>"))
+}

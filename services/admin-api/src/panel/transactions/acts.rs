@@ -1,0 +1,123 @@
+//! What may be done with a transaction. Each is a form on its page, and leads back there.
+
+use axum::response::Response;
+use gateway_core::{
+    app::{
+        AppError, apply, deliveries, edit,
+        create_checkout::IdempotencyKey,
+        operate::{self, NewOperation},
+        refund::{self as refunds, NewRefund},
+    },
+    crypto::RequestDigest,
+    domain::{Currency, DeliveryId, TransactionId, transaction::Transaction},
+};
+use serde::Deserialize;
+use web_kit::{ApiError, Path};
+
+use super::{PATH, show};
+use crate::panel::{form::FormData, shell::Ctx};
+
+/// Names the slot of a form's key: sent twice, by a second click or a reload, a form does its work once.
+const ROUTE: &str = "POST panel/transactions/{id}";
+
+#[derive(Deserialize)]
+pub(super) struct One {
+    id: TransactionId,
+}
+
+pub(super) async fn refund(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
+    let (currency, key) = prepare(&ctx, one.id, &mut form).await?;
+    let amount = form.amount("amount", currency);
+    let new = NewRefund { amount, reason: form.text("reason") };
+    if !form.is_good() {
+        return show::again(&ctx, one.id, form, None).await;
+    }
+    let done = refunds::refund(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &|_, id| id.to_string());
+    after(&ctx, one.id, form, done.await.map(drop), "refunded").await
+}
+
+pub(super) async fn capture(
+    ctx: Ctx,
+    Path(one): Path<One>,
+    mut form: FormData,
+) -> Result<Response, ApiError> {
+    let (currency, key) = prepare(&ctx, one.id, &mut form).await?;
+    let new = NewOperation::Capture(form.amount("amount", currency));
+    if !form.is_good() {
+        return show::again(&ctx, one.id, form, None).await;
+    }
+    let done = operate::operate(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &|_, id| id.to_string());
+    after(&ctx, one.id, form, done.await.map(drop), "captured").await
+}
+
+pub(super) async fn cancel(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
+    let (_, key) = prepare(&ctx, one.id, &mut form).await?;
+    let new = NewOperation::Cancel;
+    let done = operate::operate(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &|_, id| id.to_string());
+    after(&ctx, one.id, form, done.await.map(drop), "cancelled").await
+}
+
+/// Asks the provider now, instead of waiting for the reconciler.
+pub(super) async fn confirm(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {
+    let transaction = show::load(&ctx, one.id).await?;
+    let done = apply::confirm(ctx.app(), &transaction).await.map(drop);
+    after(&ctx, one.id, form, done, "confirmed").await
+}
+
+pub(super) async fn resolve(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {
+    let done = edit::resolve_review(ctx.app(), ctx.tenant(), one.id).await.map(drop);
+    after(&ctx, one.id, form, done, "resolved").await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Notification {
+    id: TransactionId,
+    delivery: DeliveryId,
+}
+
+pub(super) async fn resend(
+    ctx: Ctx,
+    Path(one): Path<Notification>,
+    form: FormData,
+) -> Result<Response, ApiError> {
+    let found = deliveries::get(ctx.app(), ctx.tenant(), one.delivery).await?;
+    if found.transaction_id != Some(one.id) {
+        return Err(AppError::NotFound("notification").into());
+    }
+    let done = deliveries::resend(ctx.app(), ctx.tenant(), one.delivery).await.map(drop);
+    after(&ctx, one.id, form, done, "resent").await
+}
+
+/// The currency that amounts are read in, and the form's key.
+async fn prepare(
+    ctx: &Ctx,
+    id: TransactionId,
+    form: &mut FormData,
+) -> Result<(Currency, IdempotencyKey), ApiError> {
+    let transaction: Transaction = show::load(ctx, id).await?;
+    let key = form.text("key").filter(|key| key.len() <= 64);
+    let key = key.ok_or_else(|| ApiError::bad_field("key", "is missing: load the page anew"))?;
+    // The key alone tells forms apart. Another content under the same key is a form that was changed after it had
+    // been sent; it is refused like an API call of that kind.
+    let content: String =
+        form.pairs().filter(|(name, _)| *name != "csrf").flat_map(|(k, v)| [k, "=", v, "&"]).collect();
+    let digest = RequestDigest::of("POST", &format!("{PATH}/{id}"), content.as_bytes());
+    Ok((transaction.currency, IdempotencyKey { route: ROUTE, key, digest }))
+}
+
+/// Back to the page: with a line that says what was done, or what stood against it.
+async fn after(
+    ctx: &Ctx,
+    id: TransactionId,
+    mut form: FormData,
+    done: Result<(), AppError>,
+    what: &'static str,
+) -> Result<Response, ApiError> {
+    let Err(error) = done else { return Ok(ctx.see(&format!("{PATH}/{id}"), what)) };
+    let error = ApiError::from(error);
+    if error.status.is_server_error() || error.status == 404 {
+        return Err(error);
+    }
+    let alert = if form.take(&error) { None } else { Some(error.message.into_owned()) };
+    show::again(ctx, id, form, alert).await
+}
