@@ -18,6 +18,7 @@ mod hooks;
 mod in_process;
 mod invoices;
 mod kill;
+mod panel;
 mod permutations;
 mod products;
 mod providers_sim;

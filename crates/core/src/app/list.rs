@@ -24,7 +24,7 @@ use crate::{
 const ID_CLOCK_SLACK: Duration = Duration::from_mins(5);
 
 /// How many checkouts of a customer a search for their transactions looks at.
-pub const CHECKOUTS_MAX: i64 = 1000;
+pub const CHECKOUTS_MAX: usize = 1000;
 
 /// A time span: from (inclusive) to (exclusive).
 #[derive(Debug, Clone, Copy, Default)]
@@ -138,9 +138,10 @@ pub async fn transactions(
 async fn of_customer(app: &App, tenant: Tenant, wanted: &mut Document, email: &str) -> Result<(), AppError> {
     let mut of = Document::new();
     of_email(app, tenant, &mut of, Some(email))?;
-    let store = app.store.for_org(tenant);
-    let checkouts: Vec<Checkout> = store.find(of, doc! { "_id": -1 }, CHECKOUTS_MAX).await?;
-    let ids: Vec<Bson> = checkouts.iter().map(|checkout| checkout.id.into()).collect();
+    let found = app.store.for_org(tenant).ids::<Checkout>(of).await?;
+    // Ids rise with time: the newest are the last.
+    let newest = found.iter().rev().take(CHECKOUTS_MAX);
+    let ids: Vec<Bson> = newest.map(|id| (*id).into()).collect();
     wanted.entry("$and".to_owned()).or_insert_with(|| Bson::Array(Vec::new()));
     if let Ok(all) = wanted.get_array_mut("$and") {
         all.push(doc! { "checkoutId": { "$in": ids } }.into());

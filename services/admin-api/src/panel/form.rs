@@ -62,7 +62,9 @@ impl FormData {
         if bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
             return Ok(());
         }
-        Err(ApiError::forbidden("This form is from another log-in. Go back, load the page anew and send it again."))
+        Err(ApiError::forbidden(
+            "This form is from another log-in. Go back, load the page anew and send it again.",
+        ))
     }
 
     /// What a field holds; empty where it is absent.
@@ -172,7 +174,10 @@ impl<S: Sync> FromRequestParts<S> for FormData {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, ApiError> {
-        parts.extensions.remove::<Self>().ok_or_else(|| ApiError::internal("a form's handler without its guard"))
+        parts
+            .extensions
+            .remove::<Self>()
+            .ok_or_else(|| ApiError::internal("a form's handler without its guard"))
     }
 }
 
@@ -187,9 +192,14 @@ mod tests {
         assert_eq!(of("12,5", "EUR"), Some(1250));
         assert_eq!(of("12", "JPY"), Some(12));
         assert_eq!(of("0.005", "KWD"), Some(5));
-        for (wrong, code) in
-            [("12.505", "EUR"), ("12.5", "JPY"), ("-1", "EUR"), ("1.200,00", "EUR"), (".5", "EUR"), ("x", "EUR")]
-        {
+        for (wrong, code) in [
+            ("12.505", "EUR"),
+            ("12.5", "JPY"),
+            ("-1", "EUR"),
+            ("1.200,00", "EUR"),
+            (".5", "EUR"),
+            ("x", "EUR"),
+        ] {
             assert_eq!(of(wrong, code), None, "{wrong} {code}");
         }
         for (minor, code, text) in [(1250, "EUR", "12.50"), (5, "KWD", "0.005"), (12, "JPY", "12")] {

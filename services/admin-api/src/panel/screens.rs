@@ -184,6 +184,7 @@ fn log_in_first(request: &Request, is_post: bool) -> Response {
     if is_post || back == "/" {
         return Redirect::to("/login").into_response();
     }
-    let query: String = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", back).finish();
+    let query: String =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("next", back).finish();
     Redirect::to(&format!("/login?{query}")).into_response()
 }

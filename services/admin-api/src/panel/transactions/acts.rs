@@ -3,8 +3,9 @@
 use axum::response::Response;
 use gateway_core::{
     app::{
-        AppError, apply, deliveries, edit,
+        AppError, apply,
         create_checkout::IdempotencyKey,
+        deliveries, edit,
         operate::{self, NewOperation},
         refund::{self as refunds, NewRefund},
     },

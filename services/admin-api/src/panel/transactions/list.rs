@@ -7,7 +7,10 @@ use axum::response::Response;
 use gateway_core::{
     app::list::{self, TransactionFilter},
     domain::{
-        ProviderId, SiteId, Timestamp, provider_account::ProviderAccount, scope::Scope, site::Site,
+        ProviderId, SiteId, Timestamp,
+        provider_account::ProviderAccount,
+        scope::Scope,
+        site::Site,
         transaction::{Transaction, TransactionStatus},
     },
     store::list::PageRequest,

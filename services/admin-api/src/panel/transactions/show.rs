@@ -169,7 +169,10 @@ fn pairs(one: &Transaction) -> Vec<(String, String)> {
 fn facts(ctx: &Ctx, names: &Names, one: &Transaction) -> Vec<(&'static str, Fact)> {
     let text = |text: String| Fact { text, url: None };
     let mut facts = vec![
-        ("Site", Fact { text: names.site(one.site_id), url: Some(ctx.url(&format!("/sites/{}", one.site_id))) }),
+        (
+            "Site",
+            Fact { text: names.site(one.site_id), url: Some(ctx.url(&format!("/sites/{}", one.site_id))) },
+        ),
         (
             "Checkout",
             Fact {
@@ -271,7 +274,9 @@ fn notification(ctx: &Ctx, delivery: &Delivery) -> Notification {
     Notification {
         at: moment(delivery.created_at),
         event: match delivery.kind {
-            DeliveryKind::Ipn => delivery.ipn_status.map_or("IPN".to_owned(), |status| format!("IPN, status {status}")),
+            DeliveryKind::Ipn => {
+                delivery.ipn_status.map_or("IPN".to_owned(), |status| format!("IPN, status {status}"))
+            }
             DeliveryKind::Webhook => delivery.event.clone(),
         },
         state: delivery_pill(delivery.state),

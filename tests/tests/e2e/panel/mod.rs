@@ -1,0 +1,115 @@
+//! The Admin Panel over HTTP, as a browser without scripts would see it.
+
+mod guard;
+mod transactions;
+
+use gateway_core::{
+    app::people::{Client, session},
+    domain::{PersonId, person::Person, role::Role},
+};
+use reqwest::Method;
+
+use crate::admin::door::{Answer, Door, Shop};
+
+/// Somebody who is signed in.
+pub struct Operator<'a> {
+    pub door: &'a Door,
+    pub shop: &'a Shop,
+    pub person: Person,
+    pub cookie: String,
+    pub csrf: String,
+    client: reqwest::Client,
+}
+
+/// A person of their own with these memberships.
+pub async fn person(door: &Door, memberships: &[(&Shop, Role)]) -> Person {
+    let id = PersonId::generate();
+    let mut person = Person {
+        id,
+        org: Person::TENANT.organization,
+        mode: Person::TENANT.mode,
+        email: format!("{id}@example.com"),
+        name: "Example Person".to_owned(),
+        language: "en".to_owned(),
+        password: None,
+        totp: None,
+        recovery: Vec::new(),
+        passkeys: Vec::new(),
+        system_admin: false,
+        memberships: Vec::new(),
+        disabled_at: None,
+        created_at: door.app.now(),
+        version: 1,
+    };
+    for (shop, role) in memberships {
+        person.put_membership(shop.tenant.organization, *role, door.app.now());
+    }
+    door.app.store.for_org(Person::TENANT).insert(&person).await.unwrap();
+    person
+}
+
+impl<'a> Operator<'a> {
+    /// A new person with a role in a shop, signed in.
+    pub async fn of(door: &'a Door, shop: &'a Shop, role: Role) -> Self {
+        let person = person(door, &[(shop, role)]).await;
+        let (token, session) = session::open(&door.app, &person, &Client::default()).await.unwrap();
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        Self {
+            door,
+            shop,
+            person,
+            cookie: format!("tollgate={}", token.expose()),
+            csrf: session.csrf,
+            client: client.build().unwrap(),
+        }
+    }
+
+    /// The address of a screen of the shop.
+    pub fn path(&self, path: &str) -> String {
+        let tenant = self.shop.tenant;
+        format!("/o/{}/{}{path}", tenant.organization, tenant.mode.as_str())
+    }
+
+    /// A request to the panel, by its whole path, with the session's cookie.
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.door.panel)).header("cookie", &self.cookie)
+    }
+
+    /// A screen of the shop.
+    pub async fn see(&self, path: &str) -> Answer {
+        self.door.send(self.request(Method::GET, &self.path(path))).await
+    }
+
+    /// The same, which must be there; answers its HTML.
+    #[track_caller]
+    pub fn page(&self, path: &str) -> impl Future<Output = String> {
+        let at = std::panic::Location::caller();
+        async move {
+            let answer = self.see(path).await;
+            assert_eq!(answer.status, 200, "{path} from {at}: {}", answer.text);
+            answer.text
+        }
+    }
+
+    /// Sends a form of the shop's screens, with the session's token.
+    pub async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let mut all = vec![("csrf", self.csrf.as_str())];
+        all.extend_from_slice(fields);
+        self.door.send(self.request(Method::POST, &self.path(path)).form(&all)).await
+    }
+
+    /// Sends a form that must work; answers where it leads, inside the shop's screens.
+    pub async fn done(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        let answer = self.send(path, fields).await;
+        assert_eq!(answer.status, 303, "{path}: {}", answer.text);
+        let to = answer.headers["location"].to_str().unwrap();
+        to.strip_prefix(&self.path("")).unwrap_or(to).to_owned()
+    }
+}
+
+/// The value of the hidden field of a name, the first on a page.
+pub fn hidden<'a>(html: &'a str, name: &str) -> &'a str {
+    let marker = format!("name=\"{name}\" value=\"");
+    let (_, rest) = html.split_once(&marker).unwrap_or_else(|| panic!("no field {name}: {html}"));
+    rest.split('"').next().unwrap()
+}
