@@ -34,11 +34,12 @@ pub use error::{AppError, Problem};
 use crate::{
     config::{CommonConfig, PublicUrls, SingleTenant},
     domain::{
-        ApiKeyId, Clock, ProviderId, SiteId, Tenant, Timestamp,
+        ApiKeyId, Clock, PersonId, ProviderId, SiteId, Tenant, Timestamp,
         api_key::ApiKey,
         custom_domain::CustomDomain,
         endpoint::WebhookEndpoint,
         invoice::InvoiceSettings,
+        person::Person,
         provider_account::{Credentials, ProviderAccount, ProviderKind},
         site::Site,
     },
@@ -73,6 +74,8 @@ pub struct App {
     pub targets: TargetPolicy,
     /// The provider `_`.
     pub single_tenant: Option<SingleTenant>,
+    passwords: people::Passwords,
+    passkeys: people::Passkeys,
     caches: Caches,
     superseder: supersede::Superseder,
 }
@@ -88,6 +91,7 @@ struct Caches {
     accounts: Cache<(ProviderId, i64), Arc<Account>>,
     invoicing: Cache<Tenant, Option<Arc<InvoiceSettings>>>,
     domains: Cache<String, Option<Arc<CustomDomain>>>,
+    people: Cache<(PersonId, String), Option<Arc<Person>>>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -114,6 +118,8 @@ impl App {
         let superseder = supersede::Superseder::start(store.clone(), Arc::clone(&clock));
         Ok(Self {
             superseder,
+            passwords: people::Passwords::start(),
+            passkeys: people::Passkeys::at(&config.urls.admin_frontend),
             store,
             providers,
             clock,
@@ -129,6 +135,7 @@ impl App {
                 accounts: cache(),
                 invoicing: cache(),
                 domains: cache(),
+                people: cache(),
             },
         })
     }
