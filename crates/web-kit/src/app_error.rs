@@ -26,6 +26,8 @@ impl From<AppError> for ApiError {
                 plain(StatusCode::UNPROCESSABLE_ENTITY).with_details(vec![named(problem)])
             }
             AppError::Unauthorized(_) => Self::unauthorized(),
+            AppError::NotProven { .. } => plain(StatusCode::UNAUTHORIZED),
+            AppError::TooMany { wait } => Self::too_many_requests(wait),
             AppError::MissingScope(scope) => Self::forbidden_scope(scope.as_str()),
             AppError::Forbidden { .. } => plain(StatusCode::FORBIDDEN),
             AppError::StillRunning => Self { retry_after: Some(BUSY_RETRY), ..plain(StatusCode::CONFLICT) },

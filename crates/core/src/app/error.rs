@@ -33,6 +33,20 @@ pub enum AppError {
     /// No or bad credentials.
     #[error("{0}")]
     Unauthorized(&'static str),
+    /// Somebody did not prove who they are. The same text whatever was wrong.
+    #[error("{message}")]
+    NotProven {
+        /// Stable.
+        code: &'static str,
+        /// For people.
+        message: &'static str,
+    },
+    /// Too often: come back after the time given.
+    #[error("too many attempts: try again later")]
+    TooMany {
+        /// How long to wait.
+        wait: std::time::Duration,
+    },
     /// The key lacks a scope.
     #[error("this API key lacks the scope {0}")]
     MissingScope(crate::domain::scope::Scope),
@@ -124,7 +138,9 @@ impl AppError {
             Self::NotFound(_) | Self::NoSuch(_) => "NOT_FOUND",
             Self::Unauthorized(_) => "UNAUTHORIZED",
             Self::MissingScope(_) => "MISSING_SCOPE",
-            Self::Forbidden { code, .. }
+            Self::TooMany { .. } => "RATE_LIMITED",
+            Self::NotProven { code, .. }
+            | Self::Forbidden { code, .. }
             | Self::Conflict { code, .. }
             | Self::Unprocessable { code, .. }
             | Self::Unusable { code, .. }

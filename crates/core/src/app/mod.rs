@@ -34,12 +34,13 @@ pub use error::{AppError, Problem};
 use crate::{
     config::{CommonConfig, PublicUrls, SingleTenant},
     domain::{
-        ApiKeyId, Clock, OrganizationId, ProviderId, SiteId, Tenant, Timestamp,
+        ApiKeyId, Clock, OrganizationId, PersonId, ProviderId, SiteId, Tenant, Timestamp,
         api_key::ApiKey,
         custom_domain::CustomDomain,
         endpoint::WebhookEndpoint,
         invoice::InvoiceSettings,
         organization::Organization,
+        person::Person,
         provider_account::{Credentials, ProviderAccount, ProviderKind},
         site::Site,
     },
@@ -74,6 +75,8 @@ pub struct App {
     pub targets: TargetPolicy,
     /// The provider `_`.
     pub single_tenant: Option<SingleTenant>,
+    passwords: people::Passwords,
+    passkeys: people::Passkeys,
     caches: Caches,
     superseder: supersede::Superseder,
 }
@@ -90,6 +93,7 @@ struct Caches {
     invoicing: Cache<Tenant, Option<Arc<InvoiceSettings>>>,
     domains: Cache<String, Option<Arc<CustomDomain>>>,
     organizations: Cache<OrganizationId, Option<Arc<Organization>>>,
+    people: Cache<(PersonId, String), Option<Arc<Person>>>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -116,6 +120,8 @@ impl App {
         let superseder = supersede::Superseder::start(store.clone(), Arc::clone(&clock));
         Ok(Self {
             superseder,
+            passwords: people::Passwords::start(),
+            passkeys: people::Passkeys::at(&config.urls.admin_frontend),
             store,
             providers,
             clock,
@@ -132,6 +138,7 @@ impl App {
                 invoicing: cache(),
                 domains: cache(),
                 organizations: cache(),
+                people: cache(),
             },
         })
     }

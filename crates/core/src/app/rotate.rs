@@ -92,6 +92,7 @@ const PLACES: &[Place] = &[
         of_checkout: &[],
     },
     Place { collection: "invoice_mails", versioned: true, fields: &[field("to")], of_checkout: &[] },
+    Place { collection: "invitations", versioned: true, fields: &[field("mail.token")], of_checkout: &[] },
     // Of the installation, which has a data key like an organization.
     Place { collection: "people", versioned: true, fields: &[field("totp.secret")], of_checkout: &[] },
     Place { collection: "provider_events", versioned: false, fields: &[field("raw")], of_checkout: &[] },
@@ -541,6 +542,7 @@ mod tests {
             include_str!("../domain/invoice/settings.rs"),
             include_str!("../domain/invoice/mail.rs"),
             include_str!("../domain/person.rs"),
+            include_str!("../domain/invitation.rs"),
         ];
         let is_field = |line: &&str| {
             let line = line.trim();

@@ -9,6 +9,7 @@
 //! | data key, versioned per organization | random | seals single fields ([`sealed`]) |
 //! | search key, versioned | `SYSTEM_SEARCH_HASH_KEY` | blind indexes ([`search`]) |
 //! | pepper, versioned | its own variable | hashes of API keys ([`api_key`]) and of people's tokens ([`token`]), tokens between services ([`service_token`]) |
+//! | JWT key, versioned | `JWT_KEY` | signs people's access tokens ([`jwt`]) |
 //!
 //! Every stored value names the version of the key that made it, so that each key rotates online: put a new
 //! version first in the list, rewrite what names an old one, then take the old one out.
@@ -18,8 +19,10 @@ mod base32;
 mod binary;
 mod error;
 pub mod fingerprint;
+pub mod jwt;
 pub mod keys;
 mod mac;
+pub mod password;
 pub mod random;
 pub mod sealed;
 pub mod search;
@@ -27,6 +30,7 @@ mod secret;
 pub mod service_token;
 pub mod signature;
 pub mod token;
+pub mod totp;
 pub mod versioned;
 
 pub use api_key::{ApiKeyParseError, ApiKeySecret, ApiKeyToken, KeyHash, KeyMode, NewApiKey, PresentedKey};

@@ -39,6 +39,7 @@ macro_rules! text_words {
 }
 use text_words;
 
+pub mod actor;
 pub mod api_key;
 pub mod checkout;
 pub mod custom_domain;
@@ -47,14 +48,17 @@ pub mod discount;
 pub mod endpoint;
 pub mod id;
 pub mod image;
+pub mod invitation;
 pub mod invoice;
 pub mod ipn;
 pub mod lane;
+pub mod link;
 pub mod metadata;
 pub mod mode;
 pub mod money;
 pub mod organization;
 pub mod outbox;
+pub mod password;
 pub mod person;
 pub mod product;
 pub mod provider_account;

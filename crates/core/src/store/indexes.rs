@@ -155,6 +155,20 @@ fn deliveries() -> Vec<IndexModel> {
     ]
 }
 
+fn of_person() -> IndexModel {
+    index("person", doc! { "person": 1, "createdAt": -1 })
+}
+
+fn invitations() -> Vec<IndexModel> {
+    vec![
+        tenant_id(),
+        unique("token", doc! { "token": 1 }),
+        // One open invitation of an address into an organization.
+        partial("open", doc! { "org": 1, "email": 1 }, doc! { "state": "open" }, true),
+        partial("mail_due", doc! { "mail.due": 1 }, exists("mail.due"), false),
+    ]
+}
+
 fn people() -> Vec<IndexModel> {
     vec![
         tenant_id(),
@@ -208,7 +222,12 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
             ],
         ),
         ("people", people()),
-        ("sessions", vec![index("person", doc! { "person": 1, "createdAt": -1 }), expiry()]),
+        ("sessions", vec![of_person(), expiry()]),
+        ("links", vec![of_person(), expiry()]),
+        ("passkey_challenges", vec![expiry()]),
+        ("refresh_tokens", vec![of_person(), index("family", doc! { "family": 1 }), expiry()]),
+        ("sign_in_tries", vec![expiry()]),
+        ("invitations", invitations()),
         ("sandbox_payments", vec![unique("transaction", doc! { "transactionId": 1 }), due()]),
     ]
 }

@@ -40,6 +40,7 @@ use crate::{
         discount::{Discount, DiscountClaim},
         endpoint::WebhookEndpoint,
         image::ProductImage,
+        invitation::Invitation,
         invoice::{DocumentMail, Invoice, InvoiceSettings, StoredFiles, StoredLook},
         person::Person,
         product::Product,
@@ -157,6 +158,7 @@ entities! {
     ProductImage(ImageId) in "product_images";
     CustomDomain(DomainId) in "domains", Versioned;
     Person(PersonId) in "people", Versioned;
+    Invitation(InvitationId) in "invitations", Versioned;
 }
 
 /// How to reach MongoDB.

@@ -1,11 +1,15 @@
 //! The look-ups that have no tenant yet. They stand here and nowhere else.
 
+use std::time::Duration;
+
 use futures::TryStreamExt;
 use mongodb::{
     Collection,
     bson::{Binary, Document, doc},
+    error::TRANSIENT_TRANSACTION_ERROR,
     options::{Hint, ReturnDocument},
 };
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Store, StoreError,
@@ -14,17 +18,20 @@ use super::{
 use crate::{
     crypto::TokenHash,
     domain::{
-        ApiKeyId, ImageId, Mode, OrganizationId, PersonId, ProviderEventId, ProviderId, SiteId, Timestamp,
-        TransactionId,
+        ApiKeyId, ImageId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId,
         api_key::ApiKey,
         checkout::Checkout,
         custom_domain::CustomDomain,
         discount::DiscountClaim,
         image::ProductImage,
+        invitation::Invitation,
         invoice::{DocumentMail, Invoice},
+        link::{Challenge, Link, RefreshToken},
         organization::Organization,
+        person::Person,
         provider_account::ProviderAccount,
         provider_event::ProviderEvent,
+        role::Role,
         session::Session,
         transaction::Transaction,
     },
@@ -289,78 +296,209 @@ impl Store {
     }
 }
 
-/// The collection of browsers' sessions.
-const SESSIONS: &str = "sessions";
-
-/// A hash of a token as a filter holds it.
-fn hashed(hash: &TokenHash) -> Binary {
-    binary::to_bson(&hash.to_bytes())
+/// What somebody holds a token of: found by the token's hash, gone at `expiresAt`. A token names its person, and
+/// the person their organizations, so these have no tenant.
+pub trait Held: Serialize + DeserializeOwned + Send + Sync + Unpin + 'static {
+    /// Its collection.
+    const COLLECTION: &'static str;
 }
 
-/// Sessions: a token names its person, and the person their organizations.
+impl Held for Session {
+    const COLLECTION: &'static str = "sessions";
+}
+
+impl Held for Link {
+    const COLLECTION: &'static str = "links";
+}
+
+impl Held for Challenge {
+    const COLLECTION: &'static str = "passkey_challenges";
+}
+
+impl Held for RefreshToken {
+    const COLLECTION: &'static str = "refresh_tokens";
+}
+
+fn by_hash(hashes: &[TokenHash]) -> Document {
+    let hashes: Vec<Binary> = hashes.iter().map(|hash| binary::to_bson(&hash.to_bytes())).collect();
+    doc! { "_id": { "$in": hashes } }
+}
+
+/// Documents by their tokens.
 impl Store {
-    fn sessions(&self) -> Collection<Session> {
-        self.database().collection(SESSIONS)
+    fn held<T: Held>(&self) -> Collection<T> {
+        self.database().collection(T::COLLECTION)
     }
 
-    /// Makes a session.
-    pub(crate) async fn insert_session(&self, session: &Session) -> Result<(), StoreError> {
-        self.sessions().insert_one(session).await?;
+    /// Keeps what a new token stands for.
+    pub(crate) async fn hold<T: Held>(&self, document: &T) -> Result<(), StoreError> {
+        self.held::<T>().insert_one(document).await?;
         Ok(())
     }
 
-    /// The session of a token, hashed under every loaded key. From a majority: what a log-out took away must not
+    /// What a token stands for, hashed under every loaded key. From a majority: what a log-out took away must not
     /// come back.
-    pub(crate) async fn lookup_session(&self, hashes: &[TokenHash]) -> Result<Option<Session>, StoreError> {
-        let hashes: Vec<Binary> = hashes.iter().map(hashed).collect();
-        let sessions = self.sessions();
-        let found = sessions.find_one(doc! { "_id": { "$in": hashes } });
+    pub(crate) async fn lookup_held<T: Held>(&self, hashes: &[TokenHash]) -> Result<Option<T>, StoreError> {
+        Ok(self.held::<T>().find_one(by_hash(hashes)).read_concern(super::majority()).await?)
+    }
+
+    /// The same, taken away: of many who come with one token, one gets it.
+    pub(crate) async fn take_held<T: Held>(&self, hashes: &[TokenHash]) -> Result<Option<T>, StoreError> {
+        Ok(self.held::<T>().find_one_and_delete(by_hash(hashes)).await?)
+    }
+
+    /// Changes what a token stands for; false when it is not there or does not fit `filter`.
+    pub(crate) async fn change_held<T: Held>(
+        &self,
+        hash: &TokenHash,
+        filter: Document,
+        update: Document,
+    ) -> Result<bool, StoreError> {
+        let mut wanted = by_hash(std::slice::from_ref(hash));
+        wanted.extend(filter);
+        Ok(self.held::<T>().update_one(wanted, update).await?.matched_count == 1)
+    }
+
+    /// All that fit, the newest first.
+    pub(crate) async fn list_held<T: Held>(&self, filter: Document) -> Result<Vec<T>, StoreError> {
+        let collection = self.held::<T>();
+        Ok(collection.find(filter).sort(doc! { "createdAt": -1 }).await?.try_collect().await?)
+    }
+
+    /// Takes away all that fit; answers how many.
+    pub(crate) async fn drop_held<T: Held>(&self, filter: Document) -> Result<u64, StoreError> {
+        Ok(self.held::<T>().delete_many(filter).await?.deleted_count)
+    }
+
+    /// Takes away what one token stands for.
+    pub(crate) async fn drop_one_held<T: Held>(&self, hash: &TokenHash) -> Result<(), StoreError> {
+        self.held::<T>().delete_one(by_hash(std::slice::from_ref(hash))).await?;
+        Ok(())
+    }
+
+    /// Whether anybody can sign in here at all.
+    pub async fn has_people(&self) -> Result<bool, StoreError> {
+        let collection = self.collection::<Person>();
+        let found = collection.find_one(doc! {});
+        Ok(found.read_concern(super::majority()).await?.is_some())
+    }
+
+    /// Invitations whose mail is to be sent, as a majority has them.
+    pub async fn due_invitations(&self, now: Timestamp, limit: i64) -> Result<Vec<Invitation>, StoreError> {
+        let collection = self.collection::<Invitation>();
+        let found = collection.find(doc! { "mail.due": { "$lte": now } });
+        let found = found.read_concern(super::majority());
+        Ok(found.sort(doc! { "mail.due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// Replaces a person who ceases to be an Admin of an organization, unless nobody else is one. Every such change
+    /// writes to the organization, so that of two Admins who demote each other one is told to look again.
+    pub(crate) async fn save_unless_last_admin(
+        &self,
+        organization: OrganizationId,
+        person: &mut Person,
+    ) -> Result<bool, StoreError> {
+        let mut session = self.client().start_session().await?;
+        session.start_transaction().await.map_err(transient)?;
+        let organizations = self.database().collection::<Document>(ORGANIZATIONS);
+        let touch = doc! { "$inc": { "adminChanges": 1_i64 } };
+        let touched = organizations.update_one(doc! { "_id": oid(organization) }, touch);
+        touched.session(&mut session).await.map_err(transient)?;
+        let people = self.collection::<Person>();
+        let admin = doc! { "$elemMatch": { "org": organization, "role": Role::Admin.as_str() } };
+        let others = doc! {
+            "_id": { "$ne": person.id }, "memberships": admin, "disabledAt": { "$exists": false },
+        };
+        let others = people.find_one(others).session(&mut session).await.map_err(transient)?;
+        if others.is_none() {
+            session.abort_transaction().await.map_err(transient)?;
+            return Ok(false);
+        }
+        let read = doc! { "_id": person.id, "version": person.version };
+        person.version += 1;
+        let replaced = people.replace_one(read, &*person).session(&mut session).await.map_err(transient)?;
+        if replaced.matched_count != 1 {
+            session.abort_transaction().await.map_err(transient)?;
+            return Err(StoreError::Conflict);
+        }
+        session.commit_transaction().await.map_err(transient)?;
+        Ok(true)
+    }
+
+    /// An invitation by its token, hashed under every loaded key.
+    pub(crate) async fn lookup_invitation(
+        &self,
+        hashes: &[TokenHash],
+    ) -> Result<Option<Invitation>, StoreError> {
+        let hashes: Vec<Binary> = hashes.iter().map(|hash| binary::to_bson(&hash.to_bytes())).collect();
+        let collection = self.collection::<Invitation>();
+        let found = collection.find_one(doc! { "token": { "$in": hashes } });
         Ok(found.read_concern(super::majority()).await?)
     }
+}
 
-    /// Writes down that a session is used.
-    pub(crate) async fn touch_session(&self, session: &Session) -> Result<(), StoreError> {
-        let seen = doc! { "lastSeenAt": session.last_seen_at, "expiresAt": session.expires_at };
-        self.sessions().update_one(doc! { "_id": hashed(&session.id) }, doc! { "$set": seen }).await?;
-        Ok(())
-    }
+/// A transaction that met another is tried again from its start.
+fn transient(error: mongodb::error::Error) -> StoreError {
+    if error.contains_label(TRANSIENT_TRANSACTION_ERROR) { StoreError::Conflict } else { error.into() }
+}
 
-    /// Shows another organization or mode.
-    pub(crate) async fn switch_session(
+/// The collection of tries to sign in.
+const TRIES: &str = "sign_in_tries";
+
+/// Tries to sign in, counted before they are judged, so that many at once are counted as many.
+impl Store {
+    /// Counts a try of `slot` and puts the next one off; answers until when a try has to wait instead, where it
+    /// does. The first `free` tries wait for nothing, each later one twice as long as the one before it.
+    pub(crate) async fn count_try(
         &self,
-        session: &TokenHash,
-        organization: OrganizationId,
-        mode: Mode,
-    ) -> Result<(), StoreError> {
-        let shown = doc! { "org": organization, "mode": mode };
-        self.sessions().update_one(doc! { "_id": hashed(session) }, doc! { "$set": shown }).await?;
-        Ok(())
-    }
-
-    /// A person's sessions, the newest first.
-    pub(crate) async fn sessions_of(&self, person: PersonId) -> Result<Vec<Session>, StoreError> {
-        let sessions = self.sessions();
-        let found = sessions.find(doc! { "person": person });
-        Ok(found.sort(doc! { "createdAt": -1 }).await?.try_collect().await?)
-    }
-
-    /// Takes a session away.
-    pub(crate) async fn delete_session(&self, session: &TokenHash) -> Result<(), StoreError> {
-        self.sessions().delete_one(doc! { "_id": hashed(session) }).await?;
-        Ok(())
-    }
-
-    /// Takes a person's sessions away, all but one.
-    pub(crate) async fn delete_sessions_of(
-        &self,
-        person: PersonId,
-        kept: Option<&TokenHash>,
-    ) -> Result<(), StoreError> {
-        let mut filter = doc! { "person": person };
-        if let Some(kept) = kept {
-            filter.insert("_id", doc! { "$ne": hashed(kept) });
+        slot: &TokenHash,
+        free: i64,
+        now: Timestamp,
+        limits: (Duration, Duration),
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let tries = self.database().collection::<Document>(TRIES);
+        let id = binary::to_bson(&slot.to_bytes());
+        let (wait_max, forget) = limits;
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let over = doc! { "$subtract": ["$tries", free] };
+        let doubled =
+            doc! { "$multiply": [1000_i64, { "$pow": [2_i64, { "$min": [over.clone(), 20_i64] }] }] };
+        let wait = doc! { "$cond": [
+            { "$lt": [over, 0_i64] }, 0_i64, { "$min": [doubled, millis(wait_max)] },
+        ] };
+        let update = vec![
+            doc! { "$set": { "tries": { "$add": [{ "$ifNull": ["$tries", 0_i64] }, 1_i64] } } },
+            doc! { "$set": {
+                "waitUntil": { "$add": [now, wait] },
+                "expiresAt": { "$add": [now, millis(forget)] },
+            } },
+        ];
+        let filter = doc! { "_id": &id, "waitUntil": { "$lte": now } };
+        let counted = tries.update_one(filter, update).upsert(true).await.map_err(StoreError::from);
+        match counted {
+            Ok(_) => Ok(None),
+            // It is there and has to wait: the upsert met its id.
+            Err(StoreError::Duplicate) => {
+                let found = tries.find_one(doc! { "_id": &id }).await?;
+                let until = found.and_then(|row| row.get_datetime("waitUntil").ok().copied());
+                Ok(Some(until.map_or(now, |at| Timestamp::from_millis(at.timestamp_millis()))))
+            }
+            Err(error) => Err(error),
         }
-        self.sessions().delete_many(filter).await?;
+    }
+
+    /// Takes a counted try back.
+    pub(crate) async fn uncount_try(&self, slot: &TokenHash) -> Result<(), StoreError> {
+        let tries = self.database().collection::<Document>(TRIES);
+        let filter = doc! { "_id": binary::to_bson(&slot.to_bytes()), "tries": { "$gt": 0_i64 } };
+        tries.update_one(filter, doc! { "$inc": { "tries": -1_i64 } }).await?;
+        Ok(())
+    }
+
+    /// Forgets the tries of a slot.
+    pub(crate) async fn forget_tries(&self, slot: &TokenHash) -> Result<(), StoreError> {
+        let tries = self.database().collection::<Document>(TRIES);
+        tries.delete_one(doc! { "_id": binary::to_bson(&slot.to_bytes()) }).await?;
         Ok(())
     }
 }

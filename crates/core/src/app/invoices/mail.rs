@@ -11,7 +11,7 @@ use mongodb::bson::doc;
 
 use super::{get, open_paper, settings_or_initial};
 use crate::{
-    app::{App, AppError, create_checkout::IdempotencyKey},
+    app::{App, AppError, create_checkout::IdempotencyKey, people::invitations::OutgoingInvitation},
     crypto::random,
     domain::{
         InvoiceId, MailId, Tenant,
@@ -60,6 +60,9 @@ pub struct MailError {
 pub trait Mailer: Send + Sync + std::fmt::Debug {
     /// Hands one over.
     async fn send(&self, mail: &OutgoingMail) -> Result<(), MailError>;
+
+    /// Hands an invitation over.
+    async fn send_invitation(&self, mail: &OutgoingInvitation) -> Result<(), MailError>;
 }
 
 /// Lets a document go to its buyer where the organization has switched that on. Harmless to repeat.
@@ -198,6 +201,6 @@ async fn outgoing(app: &App, mail: &DocumentMail, invoice: &Invoice) -> Result<O
 }
 
 /// 10 s, 40 s, 3 min … about a day in all.
-fn backoff(tries: i64) -> Duration {
+pub(crate) fn backoff(tries: i64) -> Duration {
     scaled(Duration::from_secs(10_u64 << (2 * tries.clamp(1, 7) - 2)))
 }

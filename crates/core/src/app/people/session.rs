@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use mongodb::bson::doc;
+
 use crate::{
     app::{App, AppError},
     crypto::{Token, random},
@@ -71,10 +73,9 @@ pub async fn open(app: &App, person: &Person, client: &Client) -> Result<(Token,
         user_agent: short(&client.user_agent),
         address: client.address.clone(),
     };
-    app.store.insert_session(&session).await?;
-    let all = app.store.sessions_of(person.id).await?;
-    for old in all.iter().skip(SESSIONS_MAX) {
-        app.store.delete_session(&old.id).await?;
+    app.store.hold(&session).await?;
+    for old in of(app, person.id).await?.iter().skip(SESSIONS_MAX) {
+        end(app, old).await?;
     }
     Ok((token, session))
 }
@@ -83,7 +84,7 @@ pub async fn open(app: &App, person: &Person, client: &Client) -> Result<(Token,
 pub async fn lookup(app: &App, token: &str) -> Result<Option<SignedIn>, AppError> {
     let Some(token) = Token::parse(token) else { return Ok(None) };
     let hashes = app.store.keys().tokens().hash_all_versions(PURPOSE, token.expose());
-    let Some(mut session) = app.store.lookup_session(&hashes).await? else { return Ok(None) };
+    let Some(mut session) = app.store.lookup_held::<Session>(&hashes).await? else { return Ok(None) };
     let now = app.now();
     if !session.is_alive(now) {
         return Ok(None);
@@ -93,7 +94,8 @@ pub async fn lookup(app: &App, token: &str) -> Result<Option<SignedIn>, AppError
     if session.wants_touch(now) {
         session.last_seen_at = now;
         session.expires_at = Session::end_if_seen(session.created_at, now);
-        app.store.touch_session(&session).await?;
+        let seen = doc! { "lastSeenAt": now, "expiresAt": session.expires_at };
+        app.store.change_held::<Session>(&session.id, doc! {}, doc! { "$set": seen }).await?;
     }
     session.org = session.org.filter(|organization| person.role_in(*organization).is_some());
     Ok(Some(SignedIn { person: Arc::new(person), session }))
@@ -109,7 +111,17 @@ pub async fn switch(
     if signed_in.person.role_in(organization).is_none() {
         return Err(AppError::NotFound("organization"));
     }
-    app.store.switch_session(&signed_in.session.id, organization, mode).await?;
+    show(app, &signed_in.session, organization, mode).await
+}
+
+async fn show(
+    app: &App,
+    session: &Session,
+    organization: OrganizationId,
+    mode: Mode,
+) -> Result<(), AppError> {
+    let shown = doc! { "$set": { "org": organization, "mode": mode } };
+    app.store.change_held::<Session>(&session.id, doc! {}, shown).await?;
     Ok(())
 }
 
@@ -120,7 +132,7 @@ pub async fn renew(app: &App, signed_in: &SignedIn) -> Result<(Token, Session), 
     let client = Client { user_agent: old.user_agent.clone(), address: old.address.clone() };
     let (token, mut session) = open(app, &signed_in.person, &client).await?;
     if let Some(organization) = old.org {
-        app.store.switch_session(&session.id, organization, old.mode).await?;
+        show(app, &session, organization, old.mode).await?;
         (session.org, session.mode) = (old.org, old.mode);
     }
     end(app, old).await?;
@@ -129,13 +141,13 @@ pub async fn renew(app: &App, signed_in: &SignedIn) -> Result<(Token, Session), 
 
 /// Signs out. Harmless to repeat.
 pub async fn end(app: &App, session: &Session) -> Result<(), AppError> {
-    Ok(app.store.delete_session(&session.id).await?)
+    Ok(app.store.drop_one_held::<Session>(&session.id).await?)
 }
 
 /// Somebody's sessions, the last used first.
 pub async fn list(app: &App, person: PersonId) -> Result<Vec<Session>, AppError> {
     let now = app.now();
-    let mut all = app.store.sessions_of(person).await?;
+    let mut all = of(app, person).await?;
     all.retain(|session| session.is_alive(now));
     all.sort_by_key(|session| std::cmp::Reverse(session.last_seen_at));
     Ok(all)
@@ -143,14 +155,21 @@ pub async fn list(app: &App, person: PersonId) -> Result<Vec<Session>, AppError>
 
 /// Ends one of somebody's sessions by its [`Session::handle`].
 pub async fn end_other(app: &App, person: PersonId, handle: &str) -> Result<(), AppError> {
-    let all = app.store.sessions_of(person).await?;
+    let all = of(app, person).await?;
     let found = all.iter().find(|session| session.handle() == handle);
     end(app, found.ok_or(AppError::NotFound("session"))?).await
 }
 
 /// Ends all of somebody's sessions but `kept`: after a new password, say.
 pub async fn end_all(app: &App, person: PersonId, kept: Option<&Session>) -> Result<(), AppError> {
-    Ok(app.store.delete_sessions_of(person, kept.map(|session| &session.id)).await?)
+    for session in of(app, person).await?.iter().filter(|one| kept.is_none_or(|kept| kept.id != one.id)) {
+        end(app, session).await?;
+    }
+    Ok(())
+}
+
+async fn of(app: &App, person: PersonId) -> Result<Vec<Session>, AppError> {
+    Ok(app.store.list_held::<Session>(doc! { "person": person }).await?)
 }
 
 fn short(user_agent: &str) -> String {

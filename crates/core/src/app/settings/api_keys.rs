@@ -7,7 +7,7 @@ use mongodb::bson::{self, Bson, doc};
 
 use super::{App, AppError, Problem, check_name, finish};
 use crate::{
-    app::authenticate::key_mode,
+    app::{authenticate::key_mode, people::Authority},
     crypto::{ApiKeyToken, KeyHash, api_key as codec, random},
     domain::{
         ApiKeyId, Tenant, Timestamp,
@@ -34,13 +34,13 @@ pub struct NewKey {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Makes a key. `grantor` is the key that asks: nobody hands out more than they hold. Without one the
+/// Makes a key. `grantor` is who asks: nobody hands out more than they hold. Without one the
 /// operator asks, who may hand out everything.
 pub async fn create(
     app: &App,
     tenant: Tenant,
     new: NewKey,
-    grantor: Option<&ApiKey>,
+    grantor: Option<&Authority>,
 ) -> Result<(ApiKey, ApiKeyToken), AppError> {
     let (store, now) = (app.store.for_org(tenant), app.now());
     let mut problems = Vec::new();
@@ -97,7 +97,7 @@ pub async fn rotate(
     tenant: Tenant,
     id: ApiKeyId,
     overlap: Duration,
-    grantor: Option<&ApiKey>,
+    grantor: Option<&Authority>,
 ) -> Result<(ApiKey, ApiKeyToken), AppError> {
     if overlap > OVERLAP_MAX {
         return Err(AppError::field("overlapSeconds", "must be at most 30 days"));
@@ -129,7 +129,7 @@ pub async fn revoke(app: &App, tenant: Tenant, id: ApiKeyId) -> Result<ApiKey, A
     get(app, tenant, id).await
 }
 
-fn may_hand_out(grantor: Option<&ApiKey>, scopes: &[Scope]) -> Result<(), AppError> {
+fn may_hand_out(grantor: Option<&Authority>, scopes: &[Scope]) -> Result<(), AppError> {
     let Some(grantor) = grantor else { return Ok(()) };
     match scopes.iter().find(|scope| !grantor.grants(**scope)) {
         Some(scope) => Err(AppError::MissingScope(*scope)),

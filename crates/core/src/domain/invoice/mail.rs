@@ -110,32 +110,44 @@ impl DocumentMail {
 
     /// Writes down that it is being handed over; what a crash cut off before is unknown.
     pub fn begin(&mut self, lease_until: Timestamp, now: Timestamp) {
-        if let Some(last) = self.attempts.last_mut()
-            && last.outcome == MailOutcome::Started
-        {
-            last.outcome = MailOutcome::Unknown;
-        }
-        self.attempts.push(MailAttempt { started_at: now, outcome: MailOutcome::Started, error: None });
-        self.state = MailState::Sending;
-        self.due = Some(lease_until);
+        (self.state, self.due) = (MailState::Sending, Some(lease_until));
+        begin_attempt(&mut self.attempts, now);
         self.updated_at = now;
     }
 
     /// Writes down what became of it. `again` says when to try once more.
     pub fn end(&mut self, result: Result<(), String>, again: Option<Timestamp>, now: Timestamp) {
-        let (outcome, error) = match result {
-            Ok(()) => (MailOutcome::Sent, None),
-            Err(error) => (MailOutcome::Failed, Some(error)),
-        };
-        self.state = match (outcome, again) {
-            (MailOutcome::Sent, _) => MailState::Sent,
-            (_, Some(_)) => MailState::Waiting,
-            (_, None) => MailState::Failed,
-        };
-        self.due = again.filter(|_| self.state == MailState::Waiting);
-        if let Some(last) = self.attempts.last_mut() {
-            (last.outcome, last.error) = (outcome, error);
-        }
+        (self.state, self.due) = end_attempt(&mut self.attempts, result, again);
         self.updated_at = now;
+    }
+}
+
+/// A row for a try that begins.
+pub(crate) fn begin_attempt(attempts: &mut Vec<MailAttempt>, now: Timestamp) {
+    if let Some(last) = attempts.last_mut()
+        && last.outcome == MailOutcome::Started
+    {
+        last.outcome = MailOutcome::Unknown;
+    }
+    attempts.push(MailAttempt { started_at: now, outcome: MailOutcome::Started, error: None });
+}
+
+/// Completes the last row; answers where the mail stands and when it is due again.
+pub(crate) fn end_attempt(
+    attempts: &mut [MailAttempt],
+    result: Result<(), String>,
+    again: Option<Timestamp>,
+) -> (MailState, Option<Timestamp>) {
+    let (outcome, error) = match result {
+        Ok(()) => (MailOutcome::Sent, None),
+        Err(error) => (MailOutcome::Failed, Some(error)),
+    };
+    if let Some(last) = attempts.last_mut() {
+        (last.outcome, last.error) = (outcome, error);
+    }
+    match (outcome, again) {
+        (MailOutcome::Sent, _) => (MailState::Sent, None),
+        (_, Some(again)) => (MailState::Waiting, Some(again)),
+        (_, None) => (MailState::Failed, None),
     }
 }

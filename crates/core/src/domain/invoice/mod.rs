@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use credit::{CREDITS_MAX, Credit, GroupAmount, Split};
 pub use lifecycle::{InvalidTransition, InvoiceStatus};
 pub use mail::{DocumentMail, MAIL_ATTEMPTS_MAX, MailAttempt, MailOutcome, MailState};
+pub(crate) use mail::{begin_attempt, end_attempt};
 pub use paper::{Paper, PaperKind};
 pub use series::{Numbered, Series, SeriesPeriod};
 pub use settings::{InvoiceSettings, SellerProfile, StoredLook};

@@ -1,0 +1,94 @@
+//! Members of an organization: who they are, their roles, and how they leave.
+
+use mongodb::bson::doc;
+
+use super::{Authority, get};
+use crate::{
+    app::{App, AppError, CONFLICT_RETRIES},
+    domain::{OrganizationId, PersonId, person::Person, role::Role, scope::Scope},
+    store::{
+        StoreError,
+        list::{Page, PageRequest},
+    },
+};
+
+/// Members of an organization, the newest person first.
+pub async fn list(
+    app: &App,
+    organization: OrganizationId,
+    request: &PageRequest,
+) -> Result<Page<Person>, AppError> {
+    let filter = doc! { "memberships.org": organization };
+    Ok(app.store.for_org(Person::TENANT).page::<Person>(filter, request).await?)
+}
+
+/// A member; people of other organizations are not there.
+pub async fn member(app: &App, organization: OrganizationId, id: PersonId) -> Result<Person, AppError> {
+    let person = get(app, id).await?;
+    let is_member = person.memberships.iter().any(|membership| membership.org == organization);
+    if is_member { Ok(person) } else { Err(AppError::NotFound("person")) }
+}
+
+/// Gives a member another role. Nobody gives more than they may do themselves, and the last Admin stays one.
+pub async fn set_role(
+    app: &App,
+    organization: OrganizationId,
+    id: PersonId,
+    role: Role,
+    grantor: Option<&Authority>,
+) -> Result<Person, AppError> {
+    may_hand_out(grantor, role)?;
+    let now = app.now();
+    settle(app, organization, id, |person| person.put_membership(organization, role, now)).await
+}
+
+/// Takes a member out. Their sessions show the organization no more from then on, and their tokens are worth
+/// nothing in it, on every node within 5 s. Harmless to repeat.
+pub async fn remove(app: &App, organization: OrganizationId, id: PersonId) -> Result<Person, AppError> {
+    settle(app, organization, id, |person| {
+        person.end_membership(organization);
+    })
+    .await
+}
+
+/// A role is handed out by whoever may do all that it may.
+pub(super) fn may_hand_out(grantor: Option<&Authority>, role: Role) -> Result<(), AppError> {
+    let Some(grantor) = grantor else { return Ok(()) };
+    match Scope::ALL.iter().find(|scope| role.grants(**scope) && !grantor.grants(**scope)) {
+        Some(scope) => Err(AppError::MissingScope(*scope)),
+        None => Ok(()),
+    }
+}
+
+async fn settle(
+    app: &App,
+    organization: OrganizationId,
+    id: PersonId,
+    change: impl Fn(&mut Person) + Send,
+) -> Result<Person, AppError> {
+    let store = app.store.for_org(Person::TENANT);
+    for _ in 0..CONFLICT_RETRIES {
+        let mut person = member(app, organization, id).await?;
+        let was_admin = person.role_in(organization) == Some(Role::Admin);
+        change(&mut person);
+        let stays_admin = person.role_in(organization) == Some(Role::Admin);
+        let saved = if was_admin && !stays_admin {
+            app.store.save_unless_last_admin(organization, &mut person).await
+        } else {
+            store.save(&mut person).await.map(|()| true)
+        };
+        match saved {
+            Ok(true) => {
+                app.forget_people();
+                return Ok(person);
+            }
+            Ok(false) => {
+                let message = "the last Admin of an organization stays: make somebody else one first";
+                return Err(AppError::conflict("LAST_ADMIN", message));
+            }
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(AppError::Busy)
+}
