@@ -38,3 +38,35 @@ for (const button of document.querySelectorAll("button[data-copy]")) {
     button.textContent = "Copied";
   });
 }
+
+// Passkeys: what is to be signed is fetched, the authenticator asked, and the answer sent in the form.
+if (globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON) {
+  for (const form of document.querySelectorAll("form[data-passkey]")) {
+    form.hidden = false;
+    form.addEventListener("submit", async (event) => {
+      if (form.elements.answer.value) return;
+      event.preventDefault();
+      const problem = form.querySelector("[data-problem]");
+      problem.hidden = true;
+      try {
+        const body = new URLSearchParams({ csrf: form.elements.csrf?.value ?? "" });
+        const begun = await fetch(form.dataset.begin, { method: "POST", body }).then((answer) => answer.json());
+        if (begun.again) return location.assign(begun.again);
+        if (!begun.options) throw new Error(begun.message);
+        const create = form.dataset.passkey === "create";
+        const options = begun.options.publicKey;
+        const credential = create
+          ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
+          : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
+        form.elements.challenge.value = begun.challenge;
+        form.elements.answer.value = JSON.stringify(credential);
+        form.submit();
+      } catch (error) {
+        problem.textContent = error.name === "NotAllowedError" ? "That was stopped, or took too long. Try again." : error.message;
+        problem.hidden = false;
+        delete form.dataset.sent;
+        for (const button of form.querySelectorAll("button")) button.removeAttribute("aria-disabled");
+      }
+    }, { capture: true });
+  }
+}

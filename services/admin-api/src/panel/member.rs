@@ -73,7 +73,7 @@ pub(super) async fn signed_in(panel: &Panel, headers: &HeaderMap) -> Result<Opti
 }
 
 /// The value of a cookie. Of two with the same name neither is believed: somebody has planted one.
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let mut found = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
@@ -93,6 +93,14 @@ pub(super) fn set_cookie(panel: &Panel, token: Option<&str>) -> Result<HeaderVal
     let age = if token.is_some() { "" } else { "; Max-Age=0" };
     let value = token.unwrap_or_default();
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
+    HeaderValue::from_str(&text).map_err(ApiError::internal)
+}
+
+/// `Set-Cookie` by which this browser is known at the next log-in: a year, and worth nothing by itself.
+pub(super) fn known_cookie(panel: &Panel, known: &str) -> Result<HeaderValue, ApiError> {
+    const YEAR_SECONDS: u32 = 365 * 24 * 3600;
+    let (name, secure) = (panel.known_cookie_name(), if panel.https { "; Secure" } else { "" });
+    let text = format!("{name}={known}; Path=/; HttpOnly; SameSite=Lax; Max-Age={YEAR_SECONDS}{secure}");
     HeaderValue::from_str(&text).map_err(ApiError::internal)
 }
 

@@ -4,6 +4,7 @@
 //! per page, which its template prints, and calls the use cases that the API calls. [`screens`] lists every
 //! route with what it asks of its caller.
 
+mod account;
 mod done;
 mod form;
 mod list;
@@ -11,6 +12,7 @@ mod member;
 pub mod screens;
 mod shell;
 mod transactions;
+mod visitor;
 
 use std::sync::Arc;
 
@@ -57,11 +59,15 @@ impl Panel {
     fn cookie_name(&self) -> &'static str {
         if self.https { "__Host-tollgate" } else { "tollgate" }
     }
+
+    fn known_cookie_name(&self) -> &'static str {
+        if self.https { "__Host-tollgate-known" } else { "tollgate-known" }
+    }
 }
 
 /// Every screen.
 fn all(panel: Panel) -> Screens {
-    Screens::new(panel).and(transactions::screens)
+    Screens::new(panel).and(account::screens).and(transactions::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.

@@ -21,8 +21,8 @@ use web_kit::{
 
 use super::{Panel, done, member::Member};
 
-const SCRIPT: &str = "panel.js";
-const STYLE: &str = "panel.css";
+pub(super) const SCRIPT: &str = "panel.js";
+pub(super) const STYLE: &str = "panel.css";
 
 static FILES: LazyLock<StaticFiles> = LazyLock::new(|| {
     // One sheet, kept by the browser: unlike a checkout, the panel is opened again and again.
@@ -42,6 +42,13 @@ pub(super) fn static_files() -> &'static StaticFiles {
 /// Text that is HTML already. Made here alone, from parts that are escaped or fixed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Html(String);
+
+impl Html {
+    /// A drawing of a library, made of nothing but shapes.
+    pub(super) fn drawing(svg: &str) -> Self {
+        Self(svg.to_owned())
+    }
+}
 
 impl fmt::Display for Html {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
