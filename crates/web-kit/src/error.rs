@@ -109,7 +109,7 @@ impl ApiError {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "UNAUTHORIZED",
-            "A valid API key is required: send it as 'Authorization: Bearer sk_…'.",
+            "A valid API key or access token is required: send it as 'Authorization: Bearer …'.",
         )
     }
 
@@ -119,6 +119,21 @@ impl ApiError {
             StatusCode::FORBIDDEN,
             "FORBIDDEN",
             format!("This API key lacks the scope '{scope}'. Add the scope to the key or use another key."),
+        )
+    }
+
+    /// 403 `FORBIDDEN` for a person whose role does not grant `scope`, which the text names.
+    pub fn forbidden_role(scope: &str) -> Self {
+        let text = format!("Your role in this organization does not grant '{scope}'. Ask one of its Admins.");
+        Self::new(StatusCode::FORBIDDEN, "FORBIDDEN", text)
+    }
+
+    /// 403 `NO_ORGANIZATION` for a person whose token speaks for no organization of theirs.
+    pub fn no_organization() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "NO_ORGANIZATION",
+            "This token speaks for no organization that you are a member of. Refresh it for another one.",
         )
     }
 

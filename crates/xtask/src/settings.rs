@@ -11,7 +11,7 @@ use crate::Outcome;
 use crate::workspace::write_private;
 
 /// Secrets that a stack makes for itself once: 32 random bytes in hex each.
-const KEYS: [&str; 3] = ["SYSTEM_ENCRYPTION_KEY", "SYSTEM_SEARCH_HASH_KEY", "API_KEY_PEPPER"];
+const KEYS: [&str; 4] = ["SYSTEM_ENCRYPTION_KEY", "SYSTEM_SEARCH_HASH_KEY", "API_KEY_PEPPER", "JWT_KEY"];
 
 /// The variable of a listener and the port that is used where it is free.
 pub type Listener = (&'static str, u16);

@@ -1,13 +1,22 @@
-//! Who may: an API key with the scope that an operation asks for, as the type of an argument. A handler
-//! without one does not compile into a closed door by itself, so a test walks every operation of the OpenAPI
-//! document without a key and with every scope but the right one.
+//! Who may: an API key with the scope that an operation asks for, or a person whose role grants it, as the type of
+//! an argument. A handler without one does not compile into a closed door by itself, so a test walks every operation
+//! of the OpenAPI document without a key, with every scope but the right one, and as every role.
+//!
+//! Cookies are not looked at: no page of a foreign site can make a browser call this API in somebody's name.
 
-use std::{marker::PhantomData, ops::Deref, sync::Arc};
+use std::{marker::PhantomData, sync::Arc};
 
 use axum::extract::FromRequestParts;
 use gateway_core::{
-    app::authenticate::authenticate,
-    domain::{api_key, scope::Scope},
+    app::{
+        authenticate::authenticate,
+        people::{
+            Authority,
+            tokens::{self, Bearer},
+        },
+    },
+    crypto::jwt,
+    domain::{Tenant, actor::Actor, person::Person, scope::Scope},
 };
 use http::{HeaderMap, header, request};
 use web_kit::{ApiError, ClientIp};
@@ -65,36 +74,83 @@ markers!(
     DomainRead,
     DomainWrite,
     OrganizationRead,
+    PersonRead,
+    PersonWrite,
 );
 
-/// A caller whose key holds the scope `S`. It names the tenant that all which follows is limited to.
+/// A caller who may do what `S` asks for: a key that holds the scope, or a person whose role grants it. It names the
+/// tenant that all which follows is limited to.
 #[derive(Debug, Clone)]
-pub struct ApiKey<S> {
-    key: Arc<api_key::ApiKey>,
+pub struct Caller<S> {
+    authority: Authority,
     scope: PhantomData<S>,
 }
 
-impl<S> Deref for ApiKey<S> {
-    type Target = api_key::ApiKey;
-    fn deref(&self) -> &api_key::ApiKey {
-        &self.key
+impl<S> Caller<S> {
+    /// The tenant that the caller speaks for.
+    pub fn tenant(&self) -> Tenant {
+        self.authority.tenant()
+    }
+
+    /// Who it is, for the audit log.
+    pub fn actor(&self) -> Actor {
+        self.authority.actor()
+    }
+
+    /// All that the caller may do.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 }
 
-impl<S: RequiredScope> FromRequestParts<AppState> for ApiKey<S> {
+impl<S: RequiredScope> FromRequestParts<AppState> for Caller<S> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut request::Parts, state: &AppState) -> Result<Self, ApiError> {
         let address = ClientIp::from_request_parts(parts, state).await?;
         state.limits.check_address(address)?;
         let bearer = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
-        let key = authenticate(&state.app, bearer, address.0).await?;
-        state.limits.check_key(&key.id.to_string())?;
-        state.limits.check_organization(&key.org.to_string())?;
-        if !key.grants(S::SCOPE) {
-            return Err(ApiError::forbidden_scope(S::SCOPE.as_str()));
+        let authority = if jwt::looks_like(bearer) {
+            let Bearer { person, tenant } = tokens::authenticate(&state.app, &state.jwt, bearer).await?;
+            state.limits.check_key(&person.id.to_string())?;
+            // Whoever has left an organization is told nothing of it, not even that it is there.
+            let tenant = tenant.ok_or_else(ApiError::no_organization)?;
+            Authority::Person { person, tenant }
+        } else {
+            let key = authenticate(&state.app, bearer, address.0).await?;
+            state.limits.check_key(&key.id.to_string())?;
+            Authority::Key(key)
+        };
+        state.limits.check_organization(&authority.tenant().organization.to_string())?;
+        if !authority.grants(S::SCOPE) {
+            return Err(match authority {
+                Authority::Key(_) => ApiError::forbidden_scope(S::SCOPE.as_str()),
+                Authority::Person { .. } => ApiError::forbidden_role(S::SCOPE.as_str()),
+            });
         }
-        Ok(Self { key, scope: PhantomData })
+        Ok(Self { authority, scope: PhantomData })
+    }
+}
+
+/// A person, whatever their role: for what is their own.
+#[derive(Debug, Clone)]
+pub struct SomePerson {
+    /// Who.
+    pub person: Arc<Person>,
+    /// The organization and mode of their token.
+    pub tenant: Option<Tenant>,
+}
+
+impl FromRequestParts<AppState> for SomePerson {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut request::Parts, state: &AppState) -> Result<Self, ApiError> {
+        let address = ClientIp::from_request_parts(parts, state).await?;
+        state.limits.check_address(address)?;
+        let bearer = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
+        let Bearer { person, tenant } = tokens::authenticate(&state.app, &state.jwt, bearer).await?;
+        state.limits.check_key(&person.id.to_string())?;
+        Ok(Self { person, tenant })
     }
 }
 

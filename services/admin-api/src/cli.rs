@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use gateway_core::domain::{Mode, OrganizationId};
+use gateway_core::domain::{Mode, OrganizationId, role::Role};
 
 /// Tollgate's Admin API. Without a command it serves; its settings are environment variables.
 #[derive(Debug, Parser)]
@@ -22,6 +22,9 @@ pub enum Command {
     /// Rotate keys while the services run; see docs/operations.
     #[command(subcommand)]
     Keys(Keys),
+    /// Let people in who have no other way.
+    #[command(subcommand)]
+    People(People),
     /// Write the whole database, as it is at one moment, into a file. The services may run.
     Backup {
         /// A file that does not exist yet, or - for standard output.
@@ -38,6 +41,32 @@ pub enum Command {
     /// Make a fresh database server ready.
     #[command(subcommand)]
     Database(Database),
+}
+
+/// What can be done for people. Each prints a link that works once.
+#[derive(Debug, Subcommand)]
+pub enum People {
+    /// Invite somebody into an organization without a mail.
+    Invite {
+        /// Their address.
+        #[arg(long)]
+        email: String,
+        /// The organization; the only one where there is one.
+        #[arg(long)]
+        organization: Option<OrganizationId>,
+        /// viewer, editor or admin.
+        #[arg(long, default_value = "admin")]
+        role: Role,
+        /// Their language: en, pt, de, fr or es.
+        #[arg(long, default_value = "en")]
+        language: String,
+    },
+    /// Let somebody set a new password. Their second factor and their sessions end with it.
+    Reset {
+        /// Their address.
+        #[arg(long)]
+        email: String,
+    },
 }
 
 /// What can be done to a database server.

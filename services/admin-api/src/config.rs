@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use gateway_core::{
     config::{CommonConfig, ConfigError, Reader, listen},
+    crypto::VersionedKeys,
     store::provision::Provision,
 };
 use web_kit::{
@@ -26,6 +27,8 @@ pub struct AdminConfig {
     pub proxies: TrustedProxies,
     /// `RATE_LIMIT_{KEY,ORGANIZATION,ADDRESS}_{PER_SECOND,BURST}`.
     pub rates: RateConfig,
+    /// `JWT_KEY`: signs people's access tokens.
+    pub jwt: VersionedKeys,
     /// `WORKER_URL`: where the worker's internal listener is.
     pub worker: Option<url::Url>,
 }
@@ -47,7 +50,9 @@ impl AdminConfig {
             per_address: rate(&mut reader, "ADDRESS", 6_000),
         };
         let worker = reader.optional("WORKER_URL");
-        let config = common.map(|common| Self { common, panel, api, health, proxies, rates, worker });
+        let jwt = reader.required::<VersionedKeys>("JWT_KEY", "32 bytes in hex");
+        let config = || Some(Self { common: common?, panel, api, health, proxies, rates, jwt: jwt?, worker });
+        let config = config();
         reader.finish(config)
     }
 }

@@ -32,6 +32,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Restore { file, replace }) => {
             commands::backup::restore(&AdminConfig::read()?, &file, replace).await
         }
+        Some(Command::People(step)) => commands::people::run(&AdminConfig::read()?, step).await,
         Some(Command::Keys(step)) => commands::keys::run(&AdminConfig::read()?, step).await,
     }
 }

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use axum::{Router, routing::get};
-use gateway_core::app::App;
+use gateway_core::{
+    app::{App, people::setup},
+    crypto::jwt::JwtKeys,
+};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +31,7 @@ pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
     let documents = config.worker.clone().map(Documents::new).transpose()?;
     let checked = app.clone();
     let deep = move || mongodb_health(checked.clone());
-    let state = AppState { app: app.clone(), limits, documents };
+    let state = AppState { app: app.clone(), limits, jwt: JwtKeys::new(config.jwt.clone()), documents };
     let routes = api::router(state.clone());
     let urls = &config.common.urls;
     let api = stack::api(
@@ -47,13 +50,11 @@ pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// An installation without an organization can do nothing: says how to make the first.
+/// An installation without people belongs to whoever runs it: says where to become the first. Each start makes a
+/// link of its own, which works once and for a day.
 async fn tell_first_step(app: &App) -> Result<(), Failure> {
-    if app.store.organizations().await?.is_empty() {
-        tracing::warn!(
-            command = "docker compose run --rm admin-api bootstrap --organization 'Example GmbH' --site 'Example Shop' --sandbox",
-            "there is no organization yet: run the command to make one, with a site and an API key"
-        );
+    if let Some(link) = setup::link(app).await? {
+        tracing::warn!(link = link.expose(), "nobody can sign in yet: open the link to become the first");
     }
     Ok(())
 }

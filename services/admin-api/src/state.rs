@@ -1,6 +1,6 @@
 //! What handlers work with.
 
-use gateway_core::app::App;
+use gateway_core::{app::App, crypto::jwt::JwtKeys};
 use web_kit::rate_limit::RateLimits;
 
 use crate::documents::Documents;
@@ -12,6 +12,8 @@ pub struct AppState {
     pub app: App,
     /// Limits per key, organization and address.
     pub limits: RateLimits,
+    /// Signs and checks people's access tokens.
+    pub jwt: JwtKeys,
     /// The worker, which renders previews of drafts; there are none without it.
     pub documents: Option<Documents>,
 }

@@ -10,7 +10,7 @@ use gateway_core::{
 use crate::{jobs, runner::Runner};
 
 /// Starts what runs on a timer; `client` is the way out to merchants' addresses. Without a mailer
-/// documents' mails wait.
+/// mails wait.
 pub fn start(
     runner: &Runner,
     client: GuardedClient,
@@ -28,6 +28,7 @@ pub fn start(
     runner.job(jobs::Numbering);
     runner.job(jobs::Rendering(renderer));
     if let Some(mailer) = mailer {
-        runner.job(jobs::Mailing(mailer));
+        runner.job(jobs::Mailing(Arc::clone(&mailer)));
+        runner.job(jobs::Inviting(mailer));
     }
 }

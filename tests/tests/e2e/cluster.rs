@@ -102,7 +102,7 @@ fn loopback() -> SocketAddr {
 }
 
 /// What all three services are configured with.
-fn environment(config: &CommonConfig, keys: &[(&str, String); 3], listen: &[(&str, SocketAddr); 8]) -> Extra {
+fn environment(config: &CommonConfig, keys: &[(&str, String); 4], listen: &[(&str, SocketAddr); 8]) -> Extra {
     let mut variables: Extra = vec![
         ("MONGODB_URI".to_owned(), config.store.uri.clone()),
         ("MONGODB_DATABASE".to_owned(), config.store.database.clone()),
@@ -137,7 +137,7 @@ impl Cluster {
     /// Starts the three services over a new database at `mongodb_uri`.
     pub async fn start(mongodb_uri: &str, what: &str) -> Self {
         let stripe = StripeSim::start().await;
-        let keys = ["SYSTEM_ENCRYPTION_KEY", "SYSTEM_SEARCH_HASH_KEY", "API_KEY_PEPPER"]
+        let keys = ["SYSTEM_ENCRYPTION_KEY", "SYSTEM_SEARCH_HASH_KEY", "API_KEY_PEPPER", "JWT_KEY"]
             .map(|name| (name, hex::encode(rand::random::<[u8; 32]>())));
         let listen = [
             "ADMIN_PANEL_LISTEN",

@@ -298,6 +298,7 @@ fn variables_of(config: &CommonConfig, keys: &[String; 3], ports: [u16; 3]) -> V
         ("SYSTEM_ENCRYPTION_KEY", keys[0].clone()),
         ("SYSTEM_SEARCH_HASH_KEY", keys[1].clone()),
         ("API_KEY_PEPPER", keys[2].clone()),
+        ("JWT_KEY", keys[2].clone()),
         ("ADMIN_FRONTEND_URL", config.urls.admin_frontend.to_string()),
         ("ADMIN_BACKEND_URL", config.urls.admin_backend.to_string()),
         ("MAIN_FRONTEND_URL", config.urls.main_frontend.to_string()),

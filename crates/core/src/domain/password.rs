@@ -109,41 +109,37 @@ pub fn problem(password: &str, own: &[&str]) -> Option<&'static str> {
     if password.len() > BYTES_MAX {
         return Some("must be at most 512 bytes");
     }
-    let plain = unmasked(password);
-    let unit = repeated_unit(&plain);
-    let core = unit.trim_matches(|c: char| !c.is_alphabetic());
+    let typed: String = password.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
+    let unit = repeated_unit(&typed);
     if unit.chars().count() <= 3 || RUNS.iter().any(|run| run.contains(unit)) {
         return Some("is a simple pattern, which is guessed first: choose another");
     }
-    if COMMON.contains(&core) || COMMON.contains(&unit) {
+    let plain = unmasked(unit);
+    let core = plain.trim_matches(|c: char| !c.is_alphabetic());
+    if COMMON.contains(&core) || COMMON.contains(&repeated_unit(core)) {
         return Some("is among the passwords that are guessed first: choose another");
     }
-    let given = own.iter().flat_map(|text| text.split('@')).map(unmasked);
-    let mut given =
-        given.filter(|text| text.chars().count() >= 3).chain(own.iter().map(|text| unmasked(text)));
-    if given.any(|text| text == plain || text == core) {
+    let pieces = own.iter().flat_map(|text| text.split('@')).filter(|piece| piece.chars().count() >= 3);
+    if own.iter().copied().chain(pieces).map(unmasked).any(|text| text == plain || text == core) {
         return Some("is your own address or name: choose another");
     }
     None
 }
 
-/// In lower case, without spaces, with letters for the digits that are often put in their place.
+/// In lower case, without spaces, with letters for the digits and signs that are put in their place inside of words.
 fn unmasked(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let digits_only = lower.chars().all(|c| c.is_ascii_digit());
-    let letter = |c: char| match c {
-        '@' if !lower.contains('.') => 'a',
-        '0' if !digits_only && !ends_in_digits(&lower) => 'o',
-        '3' if !digits_only && !ends_in_digits(&lower) => 'e',
-        '$' => 's',
-        other => other,
+    let typed: Vec<char> = text.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
+    let is_letter = |at: Option<usize>| at.and_then(|at| typed.get(at)).is_some_and(|c| c.is_alphabetic());
+    let letter = |(at, c): (usize, &char)| match c {
+        _ if !is_letter(at.checked_sub(1)) || !is_letter(at.checked_add(1)) => *c,
+        '@' | '4' => 'a',
+        '0' => 'o',
+        '1' | '!' => 'i',
+        '3' => 'e',
+        '$' | '5' => 's',
+        _ => *c,
     };
-    lower.chars().filter(|c| !c.is_whitespace()).map(letter).collect()
-}
-
-/// `secret2030` is a word and a number: its digits stand for digits.
-fn ends_in_digits(text: &str) -> bool {
-    text.trim_end_matches(|c: char| c.is_ascii_digit()).chars().all(|c| !c.is_ascii_digit())
+    typed.iter().enumerate().map(letter).collect()
 }
 
 /// The shortest piece that the text repeats from end to end.

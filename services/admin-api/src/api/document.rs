@@ -1,6 +1,7 @@
 //! What every operation of the OpenAPI document has in common is written here, once: how to authenticate, what
 //! scope it takes, and how it may fail.
 
+use gateway_core::domain::{role::Role, scope::Scope};
 use serde_json::{Value, json};
 use utoipa::{PartialSchema, ToSchema, openapi::OpenApi};
 use web_kit::ErrorBody;
@@ -9,6 +10,8 @@ use web_kit::ErrorBody;
 pub const SCOPE: &str = "x-required-scope";
 /// The extension of an operation that asks for no key.
 pub const PUBLIC: &str = "x-public";
+/// The extension of a public operation that judges what it is given, and may refuse it.
+const MAY_REFUSE: &str = "x-may-refuse";
 
 const ABOUT: &str = "Create checkouts, follow their payments, and manage what they need. Amounts are integers \
     in minor units, times are ISO 8601 in UTC. Every path is answered under `/v1` too.";
@@ -29,7 +32,7 @@ pub fn complete(open_api: OpenApi) -> Value {
     let components = &mut document["components"];
     components["securitySchemes"]["bearer"] = json!({
         "type": "http", "scheme": "bearer",
-        "description": "An API key: `sk_live_<keyId>.<secret>` or `sk_test_<keyId>.<secret>`.",
+        "description": "An API key, `sk_live_<keyId>.<secret>` or `sk_test_<keyId>.<secret>`; or a person's access token.",
     });
     components["schemas"][ErrorBody::name().as_ref()] = schema::<ErrorBody>();
     components["schemas"]["FieldProblem"] = schema::<web_kit::FieldProblem>();
@@ -70,16 +73,21 @@ fn complete_operation(operation: &mut Value) {
     operation["security"] = if is_public { json!([]) } else { json!([{ "bearer": [] }]) };
     if let Some(scope) = operation[SCOPE].as_str() {
         let described = operation["description"].as_str().unwrap_or_default();
-        let needs = format!("Needs the scope `{scope}`.");
+        let needs = format!("Needs the scope `{scope}`{}.", role_of(scope));
         let text = if described.is_empty() { needs } else { format!("{described}\n\n{needs}") };
         operation["description"] = text.into();
     }
+    let may_refuse = operation[MAY_REFUSE] == true;
     let takes_body = !operation["requestBody"].is_null();
     for (status, meaning, with_body_only) in [
         ("400", "Something in the request is wrong; `details` names the fields.", false),
-        ("401", "No valid API key.", false),
-        ("403", "The key lacks the scope, or may not be used from this address.", false),
-        ("404", "There is no such thing in the key's organization and mode.", false),
+        ("401", "No valid API key or token.", false),
+        (
+            "403",
+            "The key lacks the scope, or the person's role does not grant it; or not from this address.",
+            false,
+        ),
+        ("404", "There is no such thing in the caller's organization and mode.", false),
         ("409", "The state of things does not allow it.", false),
         ("413", "The body is larger than 1 MiB.", true),
         ("415", "The body is not said to be JSON.", true),
@@ -89,7 +97,8 @@ fn complete_operation(operation: &mut Value) {
         ("503", "Busy: see `Retry-After`, then send the same again.", false),
     ] {
         let asks_for_a_key = ["401", "403", "404", "409", "422"].contains(&status);
-        if (with_body_only && !takes_body) || (is_public && asks_for_a_key) {
+        let is_judged = may_refuse && ["401", "404", "409"].contains(&status);
+        if (with_body_only && !takes_body) || (is_public && asks_for_a_key && !is_judged) {
             continue;
         }
         let reference = format!("#/components/schemas/{}", ErrorBody::name());
@@ -98,6 +107,13 @@ fn complete_operation(operation: &mut Value) {
             "content": { "application/json": { "schema": { "$ref": reference } } },
         });
     }
+}
+
+/// The least role of a person whom a scope is granted to.
+fn role_of(scope: &str) -> String {
+    let scope = scope.parse::<Scope>().ok();
+    let least = scope.and_then(|scope| Role::ALL.iter().find(|role| role.grants(scope)));
+    least.map(|role| format!(", or the role {role}")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ pub(crate) fn generate() -> ExitCode {
         ("SYSTEM_ENCRYPTION_KEY", secret()),
         ("SYSTEM_SEARCH_HASH_KEY", secret()),
         ("API_KEY_PEPPER", secret()),
+        ("JWT_KEY", secret()),
         ("MONGO_REPLICA_KEY", secret()),
         ("MONGO_ROOT_PASSWORD", secret()),
         ("MONGODB_URI", uri("tollgate")),

@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod bootstrap;
 pub(crate) mod database;
 pub(crate) mod keys;
+pub(crate) mod people;
 
 use gateway_core::app::App;
 

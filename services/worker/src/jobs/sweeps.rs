@@ -10,6 +10,7 @@ use gateway_core::{
             mail::{self, Mailer},
             number, render,
         },
+        people::invitations,
     },
     jobs::{Job, Pass, lanes},
 };
@@ -118,6 +119,17 @@ impl Job for Mailing {
     const EVERY: Duration = Duration::from_secs(1);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         Ok(Pass::of(mail::send_due(app, &self.0).await?, mail::HAND_FULL))
+    }
+}
+
+/// Sends invitations to colleagues.
+pub struct Inviting(pub Arc<dyn Mailer>);
+
+impl Job for Inviting {
+    const NAME: &'static str = "inviting";
+    const EVERY: Duration = Duration::from_secs(1);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(invitations::send_due(app, &self.0).await?, invitations::HAND_FULL))
     }
 }
 

@@ -40,7 +40,7 @@ struct DocumentHtml<'a> {
     test: bool,
 }
 
-fn broken(error: impl std::fmt::Display) -> MailError {
+pub(super) fn broken(error: impl std::fmt::Display) -> MailError {
     MailError { is_permanent: true, text: format!("the mail could not be written: {error}") }
 }
 

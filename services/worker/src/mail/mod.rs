@@ -1,13 +1,17 @@
-//! Mails with documents, over SMTP.
+//! Mails over SMTP: documents to buyers, invitations to colleagues.
 
+mod invitation;
 mod message;
 mod words;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use gateway_core::app::invoices::mail::{MailError, Mailer, OutgoingMail};
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor, message::Mailbox};
+use gateway_core::app::{
+    invoices::mail::{MailError, Mailer, OutgoingMail},
+    people::invitations::OutgoingInvitation,
+};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, message::Mailbox};
 
 /// Longest conversation with the mail server.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -52,7 +56,16 @@ impl SmtpMailer {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &OutgoingMail) -> Result<(), MailError> {
-        let message = message::compose(&self.from, mail)?;
+        self.hand_over(message::compose(&self.from, mail)?).await
+    }
+
+    async fn send_invitation(&self, mail: &OutgoingInvitation) -> Result<(), MailError> {
+        self.hand_over(invitation::compose(&self.from, mail)?).await
+    }
+}
+
+impl SmtpMailer {
+    async fn hand_over(&self, message: Message) -> Result<(), MailError> {
         match tokio::time::timeout(DEADLINE, self.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(refusal(&error)),

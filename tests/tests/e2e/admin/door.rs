@@ -42,7 +42,7 @@ struct Service {
 static SERVICE: OnceCell<Service> = OnceCell::const_new();
 
 async fn start() -> Service {
-    let keys: [String; 3] = std::array::from_fn(|_| hex::encode(rand::random::<[u8; 32]>()));
+    let keys: [String; 4] = std::array::from_fn(|_| hex::encode(rand::random::<[u8; 32]>()));
     let ports: [u16; 3] = std::array::from_fn(|_| free_port());
     let address = |index: usize| format!("127.0.0.1:{}", ports[index]);
     let url = |index: usize| format!("http://{}", address(index));
@@ -58,7 +58,11 @@ async fn start() -> Service {
     let spec = Spec::new("admin-api", workspace_binary("admin-api"), log)
         .env("MONGODB_URI", &config.store.uri)
         .env("MONGODB_DATABASE", &config.store.database)
-        .envs(["SYSTEM_ENCRYPTION_KEY", "SYSTEM_SEARCH_HASH_KEY", "API_KEY_PEPPER"].into_iter().zip(&keys))
+        .envs(
+            ["SYSTEM_ENCRYPTION_KEY", "SYSTEM_SEARCH_HASH_KEY", "API_KEY_PEPPER", "JWT_KEY"]
+                .into_iter()
+                .zip(&keys),
+        )
         .env("ADMIN_FRONTEND_URL", config.urls.admin_frontend.as_str())
         .env("ADMIN_BACKEND_URL", config.urls.admin_backend.as_str())
         .env("MAIN_FRONTEND_URL", config.urls.main_frontend.as_str())

@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 use mongodb::bson::doc;
 
 use super::{
-    Authority, by_email, change, check_email, check_language, check_name, links, members::may_hand_out,
+    Authority, by_email, change, check_email, check_language, check_name, links,
+    members::{may_change_people, may_hand_out},
     password,
 };
 use crate::{
@@ -36,7 +37,7 @@ use crate::{
 /// The page of the panel, and what tokens are hashed for.
 const PURPOSE: &str = "invitation";
 /// Mails taken on in one pass.
-pub const HAND_FULL: i64 = 50;
+pub const HAND_FULL: usize = 50;
 /// How long one worker has to hand a mail over before another may.
 const LEASE: Duration = Duration::from_mins(2);
 
@@ -77,7 +78,7 @@ pub async fn invite(
     new: &NewInvitation,
     grantor: &Authority,
 ) -> Result<Invitation, AppError> {
-    may_hand_out(Some(grantor), new.role)?;
+    may_hand_out(grantor, new.role)?;
     let by = match grantor.actor() {
         Actor::Person(person) => Some(person),
         Actor::Key(_) | Actor::System => None,
@@ -188,7 +189,9 @@ pub async fn revoke(
     app: &App,
     organization: OrganizationId,
     id: InvitationId,
+    by: &Authority,
 ) -> Result<Invitation, AppError> {
+    may_change_people(by)?;
     let invitation = get(app, organization, id).await?;
     match invitation.state {
         InvitationState::Revoked => Ok(invitation),
@@ -328,7 +331,8 @@ async fn close(app: &App, invitation: Invitation, person: PersonId) -> Result<()
 
 /// Sends the mails that are due; answers how many were looked at.
 pub async fn send_due(app: &App, mailer: &Arc<dyn Mailer>) -> Result<usize, AppError> {
-    let due = app.store.due_invitations(app.now(), HAND_FULL).await?;
+    let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
+    let due = app.store.due_invitations(app.now(), limit).await?;
     for invitation in &due {
         if let Err(error) = send_one(app, mailer, invitation.clone()).await {
             tracing::warn!(invitation = %invitation.id, ?error, "the mail of an invitation was not sent");

@@ -35,7 +35,7 @@ pub async fn set_role(
     organization: OrganizationId,
     id: PersonId,
     role: Role,
-    grantor: Option<&Authority>,
+    grantor: &Authority,
 ) -> Result<Person, AppError> {
     may_hand_out(grantor, role)?;
     let now = app.now();
@@ -44,7 +44,13 @@ pub async fn set_role(
 
 /// Takes a member out. Their sessions show the organization no more from then on, and their tokens are worth
 /// nothing in it, on every node within 5 s. Harmless to repeat.
-pub async fn remove(app: &App, organization: OrganizationId, id: PersonId) -> Result<Person, AppError> {
+pub async fn remove(
+    app: &App,
+    organization: OrganizationId,
+    id: PersonId,
+    by: &Authority,
+) -> Result<Person, AppError> {
+    may_change_people(by)?;
     settle(app, organization, id, |person| {
         person.end_membership(organization);
     })
@@ -52,11 +58,22 @@ pub async fn remove(app: &App, organization: OrganizationId, id: PersonId) -> Re
 }
 
 /// A role is handed out by whoever may do all that it may.
-pub(super) fn may_hand_out(grantor: Option<&Authority>, role: Role) -> Result<(), AppError> {
-    let Some(grantor) = grantor else { return Ok(()) };
+pub(super) fn may_hand_out(grantor: &Authority, role: Role) -> Result<(), AppError> {
+    may_change_people(grantor)?;
     match Scope::ALL.iter().find(|scope| role.grants(**scope) && !grantor.grants(**scope)) {
         Some(scope) => Err(AppError::MissingScope(*scope)),
         None => Ok(()),
+    }
+}
+
+/// People belong to both modes: a key of test mode must not let anybody near real money.
+pub(super) fn may_change_people(by: &Authority) -> Result<(), AppError> {
+    match by {
+        Authority::Key(key) if !key.mode.is_live() => Err(AppError::Forbidden {
+            code: "LIVE_KEY_REQUIRED",
+            message: "people belong to both modes: a key of live mode changes them".to_owned(),
+        }),
+        Authority::Key(_) | Authority::Person { .. } => Ok(()),
     }
 }
 

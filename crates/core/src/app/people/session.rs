@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mongodb::bson::doc;
 
+use super::Authority;
 use crate::{
     app::{App, AppError},
     crypto::{Token, random},
@@ -42,6 +43,11 @@ impl SignedIn {
     /// The organization and mode that are shown.
     pub fn tenant(&self) -> Option<Tenant> {
         self.session.org.map(|organization| Tenant::new(organization, self.session.mode))
+    }
+
+    /// What they may do in the organization that is shown, for use cases that ask who hands something out.
+    pub fn authority(&self) -> Option<Authority> {
+        Some(Authority::Person { person: Arc::clone(&self.person), tenant: self.tenant()? })
     }
 
     /// What they are in the organization that is shown.

@@ -1,15 +1,18 @@
 //! Version 1: a folder per resource, a file per operation.
 
+pub mod auth;
 pub mod checkouts;
 pub mod credit_notes;
 pub mod deliveries;
 pub mod discounts;
 pub mod domains;
 pub mod events;
+pub mod invitations;
 pub mod invoice_series;
 pub mod invoice_settings;
 pub mod invoices;
 pub mod organizations;
+pub mod people;
 pub mod products;
 pub mod providers;
 pub mod sites;
@@ -34,6 +37,9 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(products::router())
         .merge(discounts::router())
         .merge(organizations::router())
+        .merge(people::router())
+        .merge(invitations::router())
+        .merge(auth::router())
         .merge(webhook_endpoints::router())
         .merge(deliveries::router())
         .merge(events::router())

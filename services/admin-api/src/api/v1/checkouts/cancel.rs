@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{CheckoutBody, body};
 use crate::{
-    authority::{ApiKey, CheckoutUpdate},
+    authority::{Caller, CheckoutUpdate},
     state::AppState,
 };
 
@@ -21,9 +21,9 @@ use crate::{
 )]
 pub async fn cancel_checkout(
     State(state): State<AppState>,
-    key: ApiKey<CheckoutUpdate>,
+    caller: Caller<CheckoutUpdate>,
     Path(id): Path<CheckoutId>,
 ) -> Result<Json<CheckoutBody>, ApiError> {
-    let checkout = checkouts::cancel(&state.app, key.tenant(), id).await?;
+    let checkout = checkouts::cancel(&state.app, caller.tenant(), id).await?;
     Ok(Json(body(&state.app, &checkout).await?))
 }

@@ -13,7 +13,7 @@ use web_kit::{ApiError, Path, RawJson};
 use super::request::CreateCheckout;
 use crate::{
     api::idempotency::IdempotencyHeader,
-    authority::{ApiKey, CheckoutCreate},
+    authority::{Caller, CheckoutCreate},
     state::AppState,
 };
 
@@ -60,7 +60,7 @@ pub struct CheckoutCreated {
 )]
 pub async fn create_checkout(
     State(state): State<AppState>,
-    key: ApiKey<CheckoutCreate>,
+    caller: Caller<CheckoutCreate>,
     Path(site_id): Path<SiteId>,
     idempotency: IdempotencyHeader,
     body: RawJson<CreateCheckout>,
@@ -68,7 +68,7 @@ pub async fn create_checkout(
     let idempotency = idempotency.with(ROUTE, &body.bytes);
     let new = body.value.into_new()?;
     let reply =
-        create_checkout::create_checkout(&state.app, key.tenant(), site_id, new, idempotency.as_ref())
+        create_checkout::create_checkout(&state.app, caller.tenant(), site_id, new, idempotency.as_ref())
             .await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], reply).into_response())
 }

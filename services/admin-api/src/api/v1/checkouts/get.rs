@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{CheckoutBody, body};
 use crate::{
-    authority::{ApiKey, CheckoutRead},
+    authority::{Caller, CheckoutRead},
     state::AppState,
 };
 
@@ -22,10 +22,10 @@ use crate::{
 )]
 pub async fn get_checkout(
     State(state): State<AppState>,
-    key: ApiKey<CheckoutRead>,
+    caller: Caller<CheckoutRead>,
     Path(id): Path<CheckoutId>,
 ) -> Result<Json<CheckoutBody>, ApiError> {
-    let found = state.app.store.for_org(key.tenant()).get::<Checkout>(id).await.map_err(AppError::from)?;
+    let found = state.app.store.for_org(caller.tenant()).get::<Checkout>(id).await.map_err(AppError::from)?;
     let checkout = found.ok_or(AppError::NotFound("checkout"))?;
     Ok(Json(body(&state.app, &checkout).await?))
 }

@@ -10,7 +10,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::{CheckoutBody, body};
 use crate::{
     api::query::{Filters, page_of, page_request},
-    authority::{ApiKey, CheckoutRead},
+    authority::{Caller, CheckoutRead},
     state::AppState,
 };
 
@@ -34,12 +34,12 @@ use crate::{
 )]
 pub async fn list_checkouts(
     State(state): State<AppState>,
-    key: ApiKey<CheckoutRead>,
+    caller: Caller<CheckoutRead>,
     query: PageQuery,
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Page<CheckoutBody>>, ApiError> {
     let filter = filter(raw.as_deref())?;
-    let found = list::checkouts(&state.app, key.tenant(), &filter, &page_request(&query)?).await?;
+    let found = list::checkouts(&state.app, caller.tenant(), &filter, &page_request(&query)?).await?;
     let mut rows = Vec::with_capacity(found.rows.len());
     for checkout in &found.rows {
         rows.push(body(&state.app, checkout).await?);

@@ -12,7 +12,7 @@ use web_kit::{ApiError, Json, Path};
 use super::{CheckoutBody, body, request::Pairs};
 use crate::{
     api::body::object_or_nothing,
-    authority::{ApiKey, CheckoutUpdate},
+    authority::{Caller, CheckoutUpdate},
     state::AppState,
 };
 
@@ -39,12 +39,12 @@ pub struct UpdateCheckout {
 )]
 pub async fn update_checkout(
     State(state): State<AppState>,
-    key: ApiKey<CheckoutUpdate>,
+    caller: Caller<CheckoutUpdate>,
     Path(id): Path<CheckoutId>,
     Json(update): Json<UpdateCheckout>,
 ) -> Result<Json<CheckoutBody>, ApiError> {
     let change =
         CheckoutChange { metadata: update.metadata.map(|pairs| pairs.0), expires_at: update.expires_at };
-    let checkout = edit_checkout(&state.app, key.tenant(), id, change).await?;
+    let checkout = edit_checkout(&state.app, caller.tenant(), id, change).await?;
     Ok(Json(body(&state.app, &checkout).await?))
 }

@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json, Path};
 
 use crate::{
     api::v1::invoices::{InvoiceBody, body},
-    authority::{ApiKey, InvoiceRead},
+    authority::{Caller, InvoiceRead},
     state::AppState,
 };
 
@@ -22,10 +22,10 @@ use crate::{
 )]
 pub async fn get_credit_note(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceRead>,
+    caller: Caller<InvoiceRead>,
     Path(id): Path<InvoiceId>,
 ) -> Result<Json<InvoiceBody>, ApiError> {
-    let note = invoices::get(&state.app, key.tenant(), id).await?;
+    let note = invoices::get(&state.app, caller.tenant(), id).await?;
     if note.kind != PaperKind::CreditNote {
         return Err(AppError::NotFound("credit note").into());
     }

@@ -12,7 +12,7 @@ use crate::{
         query::Filters,
         v1::invoices::{InvoiceBody, page},
     },
-    authority::{ApiKey, InvoiceRead},
+    authority::{Caller, InvoiceRead},
     state::AppState,
 };
 
@@ -35,12 +35,12 @@ use crate::{
 )]
 pub async fn list_credit_notes(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceRead>,
+    caller: Caller<InvoiceRead>,
     query: PageQuery,
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Page<InvoiceBody>>, ApiError> {
     let filter = filter(raw.as_deref())?;
-    Ok(Json(page(&state.app, key.tenant(), &filter, &query).await?))
+    Ok(Json(page(&state.app, caller.tenant(), &filter, &query).await?))
 }
 
 fn filter(raw: Option<&str>) -> Result<InvoiceFilter, ApiError> {

@@ -8,7 +8,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{DeliveryAttemptBody, DeliveryBody};
 use crate::{
-    authority::{ApiKey, DeliveryRead},
+    authority::{Caller, DeliveryRead},
     state::AppState,
 };
 
@@ -36,10 +36,10 @@ pub struct DeliveryDetailBody {
 )]
 pub async fn get_delivery(
     State(state): State<AppState>,
-    key: ApiKey<DeliveryRead>,
+    caller: Caller<DeliveryRead>,
     Path(id): Path<DeliveryId>,
 ) -> Result<Json<DeliveryDetailBody>, ApiError> {
-    let delivery = deliveries::get(&state.app, key.tenant(), id).await?;
+    let delivery = deliveries::get(&state.app, caller.tenant(), id).await?;
     let mut log = Vec::with_capacity(delivery.attempts.len());
     for attempt in &delivery.attempts {
         let response = match attempt.response {

@@ -7,7 +7,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::{DeliveryBody, KINDS, STATES, kind, state as state_text};
 use crate::{
     api::query::{Filters, page_request, plain_page},
-    authority::{ApiKey, DeliveryRead},
+    authority::{Caller, DeliveryRead},
     state::AppState,
 };
 
@@ -28,7 +28,7 @@ use crate::{
 )]
 pub async fn list_deliveries(
     State(state): State<AppState>,
-    key: ApiKey<DeliveryRead>,
+    caller: Caller<DeliveryRead>,
     query: PageQuery,
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Page<DeliveryBody>>, ApiError> {
@@ -42,6 +42,6 @@ pub async fn list_deliveries(
         checkout: filters.parsed("checkoutId"),
     };
     let filter = filters.finish(filter)?;
-    let found = deliveries::list(&state.app, key.tenant(), filter, &page_request(&query)?).await?;
+    let found = deliveries::list(&state.app, caller.tenant(), filter, &page_request(&query)?).await?;
     Ok(Json(plain_page(&query, &found)))
 }

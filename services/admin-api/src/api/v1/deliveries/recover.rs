@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use web_kit::{ApiError, Json};
 
 use crate::{
-    authority::{ApiKey, DeliveryWrite},
+    authority::{Caller, DeliveryWrite},
     state::AppState,
 };
 
@@ -45,7 +45,7 @@ pub struct RecoveredBody {
 )]
 pub async fn recover_deliveries(
     State(state): State<AppState>,
-    key: ApiKey<DeliveryWrite>,
+    caller: Caller<DeliveryWrite>,
     Json(input): Json<RecoverDeliveries>,
 ) -> Result<Json<RecoveredBody>, ApiError> {
     let whose = match (input.endpoint_id, input.site_id) {
@@ -53,6 +53,6 @@ pub async fn recover_deliveries(
         (None, Some(id)) => Recover::Site(id),
         _ => return Err(ApiError::bad_field("endpointId", "name either endpointId or siteId")),
     };
-    let recovered = deliveries::recover(&state.app, key.tenant(), whose, input.since).await?;
+    let recovered = deliveries::recover(&state.app, caller.tenant(), whose, input.since).await?;
     Ok(Json(RecoveredBody { recovered }))
 }

@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::DeliveryBody;
 use crate::{
-    authority::{ApiKey, DeliveryWrite},
+    authority::{Caller, DeliveryWrite},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn resend_delivery(
     State(state): State<AppState>,
-    key: ApiKey<DeliveryWrite>,
+    caller: Caller<DeliveryWrite>,
     Path(id): Path<DeliveryId>,
 ) -> Result<Json<DeliveryBody>, ApiError> {
-    let delivery = deliveries::resend(&state.app, key.tenant(), id).await?;
+    let delivery = deliveries::resend(&state.app, caller.tenant(), id).await?;
     Ok(Json(DeliveryBody::from(&delivery)))
 }

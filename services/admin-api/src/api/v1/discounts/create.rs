@@ -16,7 +16,7 @@ use crate::{
         body::nullable,
         number::{Percent, Whole},
     },
-    authority::{ApiKey, DiscountWrite},
+    authority::{Caller, DiscountWrite},
     state::AppState,
 };
 
@@ -112,9 +112,9 @@ impl DiscountInput {
 )]
 pub async fn create_discount(
     State(state): State<AppState>,
-    key: ApiKey<DiscountWrite>,
+    caller: Caller<DiscountWrite>,
     Json(input): Json<DiscountInput>,
 ) -> Result<(StatusCode, Json<DiscountBody>), ApiError> {
-    let discount = discounts::create(&state.app, key.tenant(), input.into_settings()).await?;
+    let discount = discounts::create(&state.app, caller.tenant(), input.into_settings()).await?;
     Ok((StatusCode::CREATED, Json(body(&state.app, &discount).await?)))
 }

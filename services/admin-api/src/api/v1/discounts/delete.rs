@@ -6,7 +6,7 @@ use http::StatusCode;
 use web_kit::{ApiError, Path};
 
 use crate::{
-    authority::{ApiKey, DiscountWrite},
+    authority::{Caller, DiscountWrite},
     state::AppState,
 };
 
@@ -22,9 +22,9 @@ use crate::{
 )]
 pub async fn delete_discount(
     State(state): State<AppState>,
-    key: ApiKey<DiscountWrite>,
+    caller: Caller<DiscountWrite>,
     Path(id): Path<DiscountId>,
 ) -> Result<StatusCode, ApiError> {
-    discounts::archive(&state.app, key.tenant(), id).await?;
+    discounts::archive(&state.app, caller.tenant(), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{DiscountBody, body};
 use crate::{
-    authority::{ApiKey, DiscountRead},
+    authority::{Caller, DiscountRead},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn get_discount(
     State(state): State<AppState>,
-    key: ApiKey<DiscountRead>,
+    caller: Caller<DiscountRead>,
     Path(id): Path<DiscountId>,
 ) -> Result<Json<DiscountBody>, ApiError> {
-    let discount = discounts::get(&state.app, key.tenant(), id).await?;
+    let discount = discounts::get(&state.app, caller.tenant(), id).await?;
     Ok(Json(body(&state.app, &discount).await?))
 }

@@ -7,7 +7,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::{DiscountBody, body};
 use crate::{
     api::query::{Filters, page_of, page_request},
-    authority::{ApiKey, DiscountRead},
+    authority::{Caller, DiscountRead},
     state::AppState,
 };
 
@@ -24,14 +24,14 @@ use crate::{
 )]
 pub async fn list_discounts(
     State(state): State<AppState>,
-    key: ApiKey<DiscountRead>,
+    caller: Caller<DiscountRead>,
     query: PageQuery,
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Page<DiscountBody>>, ApiError> {
     let mut filters = Filters::of(raw.as_deref());
     let filter = DiscountFilter { active: filters.flag("active"), code: filters.text("code") };
     let filter = filters.finish(filter)?;
-    let found = discounts::list(&state.app, key.tenant(), &filter, &page_request(&query)?).await?;
+    let found = discounts::list(&state.app, caller.tenant(), &filter, &page_request(&query)?).await?;
     let mut rows = Vec::with_capacity(found.rows.len());
     for discount in &found.rows {
         rows.push(body(&state.app, discount).await?);

@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{DiscountBody, body, create::DiscountInput};
 use crate::{
-    authority::{ApiKey, DiscountWrite},
+    authority::{Caller, DiscountWrite},
     state::AppState,
 };
 
@@ -23,10 +23,10 @@ use crate::{
 )]
 pub async fn update_discount(
     State(state): State<AppState>,
-    key: ApiKey<DiscountWrite>,
+    caller: Caller<DiscountWrite>,
     Path(id): Path<DiscountId>,
     Json(input): Json<DiscountInput>,
 ) -> Result<Json<DiscountBody>, ApiError> {
-    let discount = discounts::update(&state.app, key.tenant(), id, input.into_settings()).await?;
+    let discount = discounts::update(&state.app, caller.tenant(), id, input.into_settings()).await?;
     Ok(Json(body(&state.app, &discount).await?))
 }

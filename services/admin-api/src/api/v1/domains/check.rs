@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::DomainBody;
 use crate::{
-    authority::{ApiKey, DomainWrite},
+    authority::{Caller, DomainWrite},
     state::AppState,
 };
 
@@ -19,8 +19,8 @@ use crate::{
 )]
 pub async fn check_domain(
     State(state): State<AppState>,
-    key: ApiKey<DomainWrite>,
+    caller: Caller<DomainWrite>,
     Path(id): Path<DomainId>,
 ) -> Result<Json<DomainBody>, ApiError> {
-    Ok(Json(DomainBody::from(&domains::check(&state.app, key.tenant(), id).await?)))
+    Ok(Json(DomainBody::from(&domains::check(&state.app, caller.tenant(), id).await?)))
 }

@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json};
 
 use super::DomainBody;
 use crate::{
-    authority::{ApiKey, DomainWrite},
+    authority::{Caller, DomainWrite},
     state::AppState,
 };
 
@@ -33,9 +33,9 @@ pub struct DomainInput {
 )]
 pub async fn create_domain(
     State(state): State<AppState>,
-    key: ApiKey<DomainWrite>,
+    caller: Caller<DomainWrite>,
     Json(input): Json<DomainInput>,
 ) -> Result<(StatusCode, Json<DomainBody>), ApiError> {
-    let domain = domains::create(&state.app, key.tenant(), input.site_id, &input.host).await?;
+    let domain = domains::create(&state.app, caller.tenant(), input.site_id, &input.host).await?;
     Ok((StatusCode::CREATED, Json(DomainBody::from(&domain))))
 }

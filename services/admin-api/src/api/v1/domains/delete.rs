@@ -6,7 +6,7 @@ use http::StatusCode;
 use web_kit::{ApiError, Path};
 
 use crate::{
-    authority::{ApiKey, DomainWrite},
+    authority::{Caller, DomainWrite},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn delete_domain(
     State(state): State<AppState>,
-    key: ApiKey<DomainWrite>,
+    caller: Caller<DomainWrite>,
     Path(id): Path<DomainId>,
 ) -> Result<StatusCode, ApiError> {
-    domains::delete(&state.app, key.tenant(), id).await?;
+    domains::delete(&state.app, caller.tenant(), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

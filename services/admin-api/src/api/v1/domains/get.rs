@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::DomainBody;
 use crate::{
-    authority::{ApiKey, DomainRead},
+    authority::{Caller, DomainRead},
     state::AppState,
 };
 
@@ -19,8 +19,8 @@ use crate::{
 )]
 pub async fn get_domain(
     State(state): State<AppState>,
-    key: ApiKey<DomainRead>,
+    caller: Caller<DomainRead>,
     Path(id): Path<DomainId>,
 ) -> Result<Json<DomainBody>, ApiError> {
-    Ok(Json(DomainBody::from(&domains::get(&state.app, key.tenant(), id).await?)))
+    Ok(Json(DomainBody::from(&domains::get(&state.app, caller.tenant(), id).await?)))
 }

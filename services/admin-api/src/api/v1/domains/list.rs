@@ -7,7 +7,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::DomainBody;
 use crate::{
     api::query::{page_request, plain_page},
-    authority::{ApiKey, DomainRead},
+    authority::{Caller, DomainRead},
     state::AppState,
 };
 
@@ -20,9 +20,9 @@ use crate::{
 )]
 pub async fn list_domains(
     State(state): State<AppState>,
-    key: ApiKey<DomainRead>,
+    caller: Caller<DomainRead>,
     query: PageQuery,
 ) -> Result<Json<Page<DomainBody>>, ApiError> {
-    let found = list::all::<CustomDomain>(&state.app, key.tenant(), &page_request(&query)?).await?;
+    let found = list::all::<CustomDomain>(&state.app, caller.tenant(), &page_request(&query)?).await?;
     Ok(Json(plain_page(&query, &found)))
 }

@@ -11,7 +11,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::EventBody;
 use crate::{
-    authority::{ApiKey, EventRead},
+    authority::{Caller, EventRead},
     state::AppState,
 };
 
@@ -34,11 +34,11 @@ pub struct EventDetailBody {
 )]
 pub async fn get_event(
     State(state): State<AppState>,
-    key: ApiKey<EventRead>,
+    caller: Caller<EventRead>,
     Path(id): Path<ProviderEventId>,
 ) -> Result<Json<EventDetailBody>, ApiError> {
     let found =
-        state.app.store.for_org(key.tenant()).get::<ProviderEvent>(id).await.map_err(AppError::from)?;
+        state.app.store.for_org(caller.tenant()).get::<ProviderEvent>(id).await.map_err(AppError::from)?;
     let event = found.ok_or(AppError::NotFound("event"))?;
     let raw = list::raw_event(&state.app, &event).await?;
     Ok(Json(EventDetailBody { event: EventBody::from(&event), raw }))

@@ -7,7 +7,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::{EventBody, STATES, state as state_text};
 use crate::{
     api::query::{Filters, page_request, plain_page},
-    authority::{ApiKey, EventRead},
+    authority::{Caller, EventRead},
     state::AppState,
 };
 
@@ -25,7 +25,7 @@ use crate::{
 )]
 pub async fn list_events(
     State(state): State<AppState>,
-    key: ApiKey<EventRead>,
+    caller: Caller<EventRead>,
     query: PageQuery,
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Page<EventBody>>, ApiError> {
@@ -36,6 +36,6 @@ pub async fn list_events(
         transaction: filters.parsed("transactionId"),
     };
     let filter = filters.finish(filter)?;
-    let found = list::events(&state.app, key.tenant(), &filter, &page_request(&query)?).await?;
+    let found = list::events(&state.app, caller.tenant(), &filter, &page_request(&query)?).await?;
     Ok(Json(plain_page(&query, &found)))
 }

@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::EventBody;
 use crate::{
-    authority::{ApiKey, EventWrite},
+    authority::{Caller, EventWrite},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn replay_event(
     State(state): State<AppState>,
-    key: ApiKey<EventWrite>,
+    caller: Caller<EventWrite>,
     Path(id): Path<ProviderEventId>,
 ) -> Result<Json<EventBody>, ApiError> {
-    let event = intake::replay_event(&state.app, key.tenant(), id).await?;
+    let event = intake::replay_event(&state.app, caller.tenant(), id).await?;
     Ok(Json(EventBody::from(&event)))
 }

@@ -13,7 +13,7 @@ use web_kit::{ApiError, Json};
 use super::SeriesBody;
 use crate::{
     api::number::Whole,
-    authority::{ApiKey, InvoiceSettingsWrite},
+    authority::{Caller, InvoiceSettingsWrite},
     state::AppState,
 };
 
@@ -63,9 +63,9 @@ impl SeriesInput {
 )]
 pub async fn create_invoice_series(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceSettingsWrite>,
+    caller: Caller<InvoiceSettingsWrite>,
     Json(input): Json<SeriesInput>,
 ) -> Result<(StatusCode, Json<SeriesBody>), ApiError> {
-    let series = invoicing::create_series(&state.app, key.tenant(), input.into_settings()).await?;
+    let series = invoicing::create_series(&state.app, caller.tenant(), input.into_settings()).await?;
     Ok((StatusCode::CREATED, Json(SeriesBody::from(&series))))
 }

@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::SeriesBody;
 use crate::{
-    authority::{ApiKey, InvoiceSettingsRead},
+    authority::{Caller, InvoiceSettingsRead},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn get_invoice_series(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceSettingsRead>,
+    caller: Caller<InvoiceSettingsRead>,
     Path(id): Path<SeriesId>,
 ) -> Result<Json<SeriesBody>, ApiError> {
-    let series = invoicing::series(&state.app, key.tenant(), id).await?;
+    let series = invoicing::series(&state.app, caller.tenant(), id).await?;
     Ok(Json(SeriesBody::from(&series)))
 }

@@ -8,7 +8,7 @@ use web_kit::{ApiError, Json};
 
 use super::SeriesBody;
 use crate::{
-    authority::{ApiKey, InvoiceSettingsRead},
+    authority::{Caller, InvoiceSettingsRead},
     state::AppState,
 };
 
@@ -27,8 +27,8 @@ pub struct SeriesList {
 )]
 pub async fn list_invoice_series(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceSettingsRead>,
+    caller: Caller<InvoiceSettingsRead>,
 ) -> Result<Json<SeriesList>, ApiError> {
-    let (settings, _) = invoicing::get(&state.app, key.tenant()).await?;
+    let (settings, _) = invoicing::get(&state.app, caller.tenant()).await?;
     Ok(Json(SeriesList { data: settings.series.iter().map(SeriesBody::from).collect() }))
 }

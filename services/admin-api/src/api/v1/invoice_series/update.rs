@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{SeriesBody, create::SeriesInput};
 use crate::{
-    authority::{ApiKey, InvoiceSettingsWrite},
+    authority::{Caller, InvoiceSettingsWrite},
     state::AppState,
 };
 
@@ -20,10 +20,10 @@ use crate::{
 )]
 pub async fn update_invoice_series(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceSettingsWrite>,
+    caller: Caller<InvoiceSettingsWrite>,
     Path(id): Path<SeriesId>,
     Json(input): Json<SeriesInput>,
 ) -> Result<Json<SeriesBody>, ApiError> {
-    let series = invoicing::update_series(&state.app, key.tenant(), id, input.into_settings()).await?;
+    let series = invoicing::update_series(&state.app, caller.tenant(), id, input.into_settings()).await?;
     Ok(Json(SeriesBody::from(&series)))
 }

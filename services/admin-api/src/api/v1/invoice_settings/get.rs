@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json};
 
 use super::{InvoiceSettingsBody, body};
 use crate::{
-    authority::{ApiKey, InvoiceSettingsRead},
+    authority::{Caller, InvoiceSettingsRead},
     state::AppState,
 };
 
@@ -18,8 +18,8 @@ use crate::{
 )]
 pub async fn get_invoice_settings(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceSettingsRead>,
+    caller: Caller<InvoiceSettingsRead>,
 ) -> Result<Json<InvoiceSettingsBody>, ApiError> {
-    let (settings, profile) = invoicing::get(&state.app, key.tenant()).await?;
+    let (settings, profile) = invoicing::get(&state.app, caller.tenant()).await?;
     Ok(Json(body(&settings, profile)))
 }

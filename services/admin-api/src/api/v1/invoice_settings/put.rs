@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json};
 use super::{InvoiceSettingsBody, LookBody, UntaxedBody, body};
 use crate::{
     api::{number::Percent, v1::invoices::body::PartyBody},
-    authority::{ApiKey, InvoiceSettingsWrite},
+    authority::{Caller, InvoiceSettingsWrite},
     state::AppState,
 };
 
@@ -58,7 +58,7 @@ pub struct InvoiceSettingsInput {
 )]
 pub async fn put_invoice_settings(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceSettingsWrite>,
+    caller: Caller<InvoiceSettingsWrite>,
     Json(input): Json<InvoiceSettingsInput>,
 ) -> Result<Json<InvoiceSettingsBody>, ApiError> {
     let new = NewInvoiceSettings {
@@ -72,6 +72,6 @@ pub async fn put_invoice_settings(
         default_vat_rate: input.default_vat_rate.map(|rate| rate.0),
         untaxed: input.untaxed.map(Into::into),
     };
-    let (settings, profile) = invoicing::put(&state.app, key.tenant(), new).await?;
+    let (settings, profile) = invoicing::put(&state.app, caller.tenant(), new).await?;
     Ok(Json(body(&settings, profile)))
 }

@@ -24,7 +24,7 @@ use crate::{
         idempotency::IdempotencyHeader,
         number::{Percent, Whole},
     },
-    authority::{ApiKey, InvoiceCreate},
+    authority::{Caller, InvoiceCreate},
     state::AppState,
 };
 
@@ -154,13 +154,13 @@ impl CreateInvoice {
 )]
 pub async fn create_invoice(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceCreate>,
+    caller: Caller<InvoiceCreate>,
     idempotency: IdempotencyHeader,
     body: RawJson<CreateInvoice>,
 ) -> Result<Response, ApiError> {
     let idempotency = idempotency.with(ROUTE, &body.bytes);
     let new = body.value.into_new();
-    let done = create(&state.app, key.tenant(), new, idempotency.as_ref(), &written).await?;
+    let done = create(&state.app, caller.tenant(), new, idempotency.as_ref(), &written).await?;
     let text = match done {
         Created::Replay(text) => text,
         Created::Done(invoice) => {

@@ -20,7 +20,7 @@ use crate::{
         idempotency::IdempotencyHeader,
         number::Whole,
     },
-    authority::{ApiKey, InvoiceCreate},
+    authority::{Caller, InvoiceCreate},
     state::AppState,
 };
 
@@ -68,7 +68,7 @@ pub struct CreditedBody {
 )]
 pub async fn credit_invoice(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceCreate>,
+    caller: Caller<InvoiceCreate>,
     Path(id): Path<InvoiceId>,
     idempotency: IdempotencyHeader,
     body: OptionalJson<CreditInvoice>,
@@ -78,11 +78,11 @@ pub async fn credit_invoice(
         amount: body.value.amount.map(|amount| amount.0),
         reason: Text::given(body.value.reason),
     };
-    let done = credit(&state.app, key.tenant(), id, new, idempotency.as_ref(), &written).await?;
+    let done = credit(&state.app, caller.tenant(), id, new, idempotency.as_ref(), &written).await?;
     let text = match done {
         Credited::Replay(text) => text,
         Credited::Done(credit) => {
-            let invoice = gateway_core::app::invoices::get(&state.app, key.tenant(), id).await?;
+            let invoice = gateway_core::app::invoices::get(&state.app, caller.tenant(), id).await?;
             written(&invoice, &credit)
         }
     };

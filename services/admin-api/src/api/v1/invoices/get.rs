@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{InvoiceBody, body};
 use crate::{
-    authority::{ApiKey, InvoiceRead},
+    authority::{Caller, InvoiceRead},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn get_invoice(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceRead>,
+    caller: Caller<InvoiceRead>,
     Path(id): Path<InvoiceId>,
 ) -> Result<Json<InvoiceBody>, ApiError> {
-    let invoice = invoices::get(&state.app, key.tenant(), id).await?;
+    let invoice = invoices::get(&state.app, caller.tenant(), id).await?;
     Ok(Json(body(&state.app, &invoice).await?))
 }

@@ -7,7 +7,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{InvoiceBody, body};
 use crate::{
-    authority::{ApiKey, InvoiceWrite},
+    authority::{Caller, InvoiceWrite},
     state::AppState,
 };
 
@@ -26,10 +26,10 @@ use crate::{
 )]
 pub async fn issue_invoice(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceWrite>,
+    caller: Caller<InvoiceWrite>,
     Path(id): Path<InvoiceId>,
 ) -> Result<(StatusCode, Json<InvoiceBody>), ApiError> {
-    let invoice = invoices::issue::issue(&state.app, key.tenant(), id).await?;
+    let invoice = invoices::issue::issue(&state.app, caller.tenant(), id).await?;
     let status = if invoice.is_waiting() { StatusCode::ACCEPTED } else { StatusCode::OK };
     Ok((status, Json(body(&state.app, &invoice).await?)))
 }

@@ -10,7 +10,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::{InvoiceBody, page};
 use crate::{
     api::query::Filters,
-    authority::{ApiKey, InvoiceRead},
+    authority::{Caller, InvoiceRead},
     state::AppState,
 };
 
@@ -40,12 +40,12 @@ use crate::{
 )]
 pub async fn list_invoices(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceRead>,
+    caller: Caller<InvoiceRead>,
     query: PageQuery,
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Page<InvoiceBody>>, ApiError> {
     let filter = filter(raw.as_deref())?;
-    Ok(Json(page(&state.app, key.tenant(), &filter, &query).await?))
+    Ok(Json(page(&state.app, caller.tenant(), &filter, &query).await?))
 }
 
 fn filter(raw: Option<&str>) -> Result<InvoiceFilter, ApiError> {

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use web_kit::{ApiError, Json, Path};
 
 use crate::{
-    authority::{ApiKey, InvoiceRead},
+    authority::{Caller, InvoiceRead},
     state::AppState,
 };
 
@@ -81,9 +81,9 @@ pub struct MailList {
 )]
 pub async fn list_invoice_mails(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceRead>,
+    caller: Caller<InvoiceRead>,
     Path(id): Path<InvoiceId>,
 ) -> Result<Json<MailList>, ApiError> {
-    let found = mail::mails(&state.app, key.tenant(), id).await?;
+    let found = mail::mails(&state.app, caller.tenant(), id).await?;
     Ok(Json(MailList { data: found.iter().map(MailBody::from).collect() }))
 }

@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json, Path};
 use super::{InvoiceBody, body};
 use crate::{
     api::{body::OptionalJson, number::Whole},
-    authority::{ApiKey, InvoiceWrite},
+    authority::{Caller, InvoiceWrite},
     state::AppState,
 };
 
@@ -33,11 +33,11 @@ pub struct RecordPayment {
 )]
 pub async fn record_invoice_payment(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceWrite>,
+    caller: Caller<InvoiceWrite>,
     Path(id): Path<InvoiceId>,
     input: OptionalJson<RecordPayment>,
 ) -> Result<Json<InvoiceBody>, ApiError> {
     let amount = input.value.amount.map(|amount| amount.0);
-    let invoice = invoices::issue::record_payment(&state.app, key.tenant(), id, amount).await?;
+    let invoice = invoices::issue::record_payment(&state.app, caller.tenant(), id, amount).await?;
     Ok(Json(body(&state.app, &invoice).await?))
 }

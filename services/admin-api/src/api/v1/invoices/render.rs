@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{InvoiceBody, body};
 use crate::{
-    authority::{ApiKey, InvoiceWrite},
+    authority::{Caller, InvoiceWrite},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn render_invoice(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceWrite>,
+    caller: Caller<InvoiceWrite>,
     Path(id): Path<InvoiceId>,
 ) -> Result<Json<InvoiceBody>, ApiError> {
-    let invoice = invoices::render::render_again(&state.app, key.tenant(), id).await?;
+    let invoice = invoices::render::render_again(&state.app, caller.tenant(), id).await?;
     Ok(Json(body(&state.app, &invoice).await?))
 }

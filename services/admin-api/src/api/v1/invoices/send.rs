@@ -13,7 +13,7 @@ use crate::{
         body::{OptionalJson, Text},
         idempotency::IdempotencyHeader,
     },
-    authority::{ApiKey, InvoiceWrite},
+    authority::{Caller, InvoiceWrite},
     state::AppState,
 };
 
@@ -43,13 +43,13 @@ pub struct SendInvoice {
 )]
 pub async fn send_invoice(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceWrite>,
+    caller: Caller<InvoiceWrite>,
     Path(id): Path<InvoiceId>,
     idempotency: IdempotencyHeader,
     body: OptionalJson<SendInvoice>,
 ) -> Result<(StatusCode, Json<MailBody>), ApiError> {
     let idempotency = idempotency.with(ROUTE, &body.bytes);
     let to = Text::given(body.value.email);
-    let mail = mail::send(&state.app, key.tenant(), id, to, idempotency.as_ref()).await?;
+    let mail = mail::send(&state.app, caller.tenant(), id, to, idempotency.as_ref()).await?;
     Ok((StatusCode::ACCEPTED, Json(MailBody::from(&mail))))
 }

@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{InvoiceBody, body};
 use crate::{
-    authority::{ApiKey, InvoiceWrite},
+    authority::{Caller, InvoiceWrite},
     state::AppState,
 };
 
@@ -22,9 +22,9 @@ use crate::{
 )]
 pub async fn void_invoice(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceWrite>,
+    caller: Caller<InvoiceWrite>,
     Path(id): Path<InvoiceId>,
 ) -> Result<Json<InvoiceBody>, ApiError> {
-    let invoice = invoices::issue::void(&state.app, key.tenant(), id).await?;
+    let invoice = invoices::issue::void(&state.app, caller.tenant(), id).await?;
     Ok(Json(body(&state.app, &invoice).await?))
 }

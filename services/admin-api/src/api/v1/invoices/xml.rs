@@ -6,7 +6,7 @@ use web_kit::{ApiError, Path};
 
 use super::file::stored;
 use crate::{
-    authority::{ApiKey, InvoiceRead},
+    authority::{Caller, InvoiceRead},
     state::AppState,
 };
 
@@ -22,8 +22,8 @@ use crate::{
 )]
 pub async fn get_invoice_xml(
     State(state): State<AppState>,
-    key: ApiKey<InvoiceRead>,
+    caller: Caller<InvoiceRead>,
     Path(id): Path<InvoiceId>,
 ) -> Result<Response, ApiError> {
-    stored(&state, key.tenant(), id, FileKind::Xml).await
+    stored(&state, caller.tenant(), id, FileKind::Xml).await
 }

@@ -12,7 +12,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{ApiKeyBody, NewApiKeyBody, own};
 use crate::{
-    authority::{ApiKey, ApiKeyWrite},
+    authority::{ApiKeyWrite, Caller},
     state::AppState,
 };
 
@@ -43,18 +43,18 @@ pub struct CreateApiKey {
 )]
 pub async fn create_api_key(
     State(state): State<AppState>,
-    key: ApiKey<ApiKeyWrite>,
+    caller: Caller<ApiKeyWrite>,
     Path(id): Path<OrganizationId>,
     Json(input): Json<CreateApiKey>,
 ) -> Result<(StatusCode, Json<NewApiKeyBody>), ApiError> {
-    let tenant = own(key.tenant(), id)?;
+    let tenant = own(caller.tenant(), id)?;
     let new = NewKey {
         name: input.name,
         scopes: input.scopes,
         allowed_networks: input.allowed_networks,
         expires_at: input.expires_at,
     };
-    let (made, token) = api_keys::create(&state.app, tenant, new, Some(&key)).await?;
+    let (made, token) = api_keys::create(&state.app, tenant, new, Some(caller.authority())).await?;
     let body = NewApiKeyBody { key: ApiKeyBody::from(&made), api_key: token.expose().to_owned() };
     Ok((StatusCode::CREATED, Json(body)))
 }

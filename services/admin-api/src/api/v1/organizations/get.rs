@@ -1,14 +1,17 @@
 //! `GET /v1/organizations/{id}`.
 
 use axum::extract::State;
-use gateway_core::{app::AppError, domain::OrganizationId};
+use gateway_core::{
+    app::AppError,
+    domain::{OrganizationId, organization::Organization},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use web_kit::{ApiError, Json, Path};
 
 use super::own;
 use crate::{
-    authority::{ApiKey, OrganizationRead},
+    authority::{Caller, OrganizationRead},
     state::AppState,
 };
 
@@ -24,7 +27,17 @@ pub struct OrganizationBody {
     pub created_at: String,
 }
 
-/// Read the key's own organization.
+impl From<&Organization> for OrganizationBody {
+    fn from(organization: &Organization) -> Self {
+        Self {
+            id: organization.id.to_string(),
+            name: organization.name.clone(),
+            created_at: organization.created_at.to_string(),
+        }
+    }
+}
+
+/// Read your own organization.
 #[utoipa::path(
     get, path = "/organizations/{id}", tag = "organizations", operation_id = "getOrganization",
     params(("id" = String, Path, description = "The organization.")),
@@ -33,15 +46,11 @@ pub struct OrganizationBody {
 )]
 pub async fn get_organization(
     State(state): State<AppState>,
-    key: ApiKey<OrganizationRead>,
+    caller: Caller<OrganizationRead>,
     Path(id): Path<OrganizationId>,
 ) -> Result<Json<OrganizationBody>, ApiError> {
-    own(key.tenant(), id)?;
+    own(caller.tenant(), id)?;
     let found = state.app.store.lookup_organization(id).await.map_err(AppError::from)?;
     let organization = found.ok_or(AppError::NotFound("organization"))?;
-    Ok(Json(OrganizationBody {
-        id: organization.id.to_string(),
-        name: organization.name,
-        created_at: organization.created_at.to_string(),
-    }))
+    Ok(Json(OrganizationBody::from(&organization)))
 }

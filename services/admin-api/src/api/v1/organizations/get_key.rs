@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{ApiKeyBody, own};
 use crate::{
-    authority::{ApiKey, ApiKeyRead},
+    authority::{ApiKeyRead, Caller},
     state::AppState,
 };
 
@@ -25,9 +25,9 @@ use crate::{
 )]
 pub async fn get_api_key(
     State(state): State<AppState>,
-    key: ApiKey<ApiKeyRead>,
+    caller: Caller<ApiKeyRead>,
     Path((id, key_id)): Path<(OrganizationId, ApiKeyId)>,
 ) -> Result<Json<ApiKeyBody>, ApiError> {
-    let found = api_keys::get(&state.app, own(key.tenant(), id)?, key_id).await?;
+    let found = api_keys::get(&state.app, own(caller.tenant(), id)?, key_id).await?;
     Ok(Json(ApiKeyBody::from(&found)))
 }

@@ -10,7 +10,7 @@ use web_kit::{ApiError, Json, Page, PageQuery, Path};
 use super::{ApiKeyBody, own};
 use crate::{
     api::query::{page_request, plain_page},
-    authority::{ApiKey, ApiKeyRead},
+    authority::{ApiKeyRead, Caller},
     state::AppState,
 };
 
@@ -23,11 +23,11 @@ use crate::{
 )]
 pub async fn list_api_keys(
     State(state): State<AppState>,
-    key: ApiKey<ApiKeyRead>,
+    caller: Caller<ApiKeyRead>,
     Path(id): Path<OrganizationId>,
     query: PageQuery,
 ) -> Result<Json<Page<ApiKeyBody>>, ApiError> {
-    let tenant = own(key.tenant(), id)?;
+    let tenant = own(caller.tenant(), id)?;
     let found = list::all::<api_key::ApiKey>(&state.app, tenant, &page_request(&query)?).await?;
     Ok(Json(plain_page(&query, &found)))
 }

@@ -1,8 +1,9 @@
-//! The key's own organization and its API keys.
+//! The caller's own organizations and their API keys.
 
 mod create_key;
 mod get;
 mod get_key;
+mod list;
 mod list_keys;
 mod revoke_key;
 mod rotate_key;
@@ -19,6 +20,7 @@ use crate::state::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(list::list_organizations))
         .routes(routes!(get::get_organization))
         .routes(routes!(list_keys::list_api_keys, create_key::create_api_key))
         .routes(routes!(get_key::get_api_key))
@@ -27,7 +29,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 }
 
 /// A foreign organization is not there.
-fn own(tenant: Tenant, id: OrganizationId) -> Result<Tenant, AppError> {
+pub(super) fn own(tenant: Tenant, id: OrganizationId) -> Result<Tenant, AppError> {
     if tenant.organization == id { Ok(tenant) } else { Err(AppError::NotFound("organization")) }
 }
 

@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{ApiKeyBody, own};
 use crate::{
-    authority::{ApiKey, ApiKeyWrite},
+    authority::{ApiKeyWrite, Caller},
     state::AppState,
 };
 
@@ -25,9 +25,9 @@ use crate::{
 )]
 pub async fn revoke_api_key(
     State(state): State<AppState>,
-    key: ApiKey<ApiKeyWrite>,
+    caller: Caller<ApiKeyWrite>,
     Path((id, key_id)): Path<(OrganizationId, ApiKeyId)>,
 ) -> Result<Json<ApiKeyBody>, ApiError> {
-    let revoked = api_keys::revoke(&state.app, own(key.tenant(), id)?, key_id).await?;
+    let revoked = api_keys::revoke(&state.app, own(caller.tenant(), id)?, key_id).await?;
     Ok(Json(ApiKeyBody::from(&revoked)))
 }

@@ -14,7 +14,7 @@ use web_kit::{ApiError, Json, Path};
 use super::{ApiKeyBody, NewApiKeyBody, own};
 use crate::{
     api::body::OptionalJson,
-    authority::{ApiKey, ApiKeyWrite},
+    authority::{ApiKeyWrite, Caller},
     state::AppState,
 };
 
@@ -39,12 +39,13 @@ pub struct RotateApiKey {
 )]
 pub async fn rotate_api_key(
     State(state): State<AppState>,
-    key: ApiKey<ApiKeyWrite>,
+    caller: Caller<ApiKeyWrite>,
     Path((id, key_id)): Path<(OrganizationId, ApiKeyId)>,
     input: OptionalJson<RotateApiKey>,
 ) -> Result<Json<NewApiKeyBody>, ApiError> {
-    let tenant = own(key.tenant(), id)?;
+    let tenant = own(caller.tenant(), id)?;
     let overlap = Duration::from_secs(input.value.overlap_seconds.unwrap_or(0));
-    let (made, token) = api_keys::rotate(&state.app, tenant, key_id, overlap, Some(&key)).await?;
+    let (made, token) =
+        api_keys::rotate(&state.app, tenant, key_id, overlap, Some(caller.authority())).await?;
     Ok(Json(NewApiKeyBody { key: ApiKeyBody::from(&made), api_key: token.expose().to_owned() }))
 }

@@ -17,7 +17,7 @@ use crate::{
         number::{Percent, Whole},
         v1::checkouts::Pairs,
     },
-    authority::{ApiKey, ProductWrite},
+    authority::{Caller, ProductWrite},
     state::AppState,
 };
 
@@ -88,9 +88,9 @@ impl ProductInput {
 )]
 pub async fn create_product(
     State(state): State<AppState>,
-    key: ApiKey<ProductWrite>,
+    caller: Caller<ProductWrite>,
     Json(input): Json<ProductInput>,
 ) -> Result<(StatusCode, Json<ProductBody>), ApiError> {
-    let product = products::create(&state.app, key.tenant(), input.into_settings()).await?;
+    let product = products::create(&state.app, caller.tenant(), input.into_settings()).await?;
     Ok((StatusCode::CREATED, Json(ProductBody::from(&product))))
 }

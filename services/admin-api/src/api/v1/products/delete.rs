@@ -6,7 +6,7 @@ use http::StatusCode;
 use web_kit::{ApiError, Path};
 
 use crate::{
-    authority::{ApiKey, ProductWrite},
+    authority::{Caller, ProductWrite},
     state::AppState,
 };
 
@@ -22,9 +22,9 @@ use crate::{
 )]
 pub async fn delete_product(
     State(state): State<AppState>,
-    key: ApiKey<ProductWrite>,
+    caller: Caller<ProductWrite>,
     Path(id): Path<ProductId>,
 ) -> Result<StatusCode, ApiError> {
-    products::archive(&state.app, key.tenant(), id).await?;
+    products::archive(&state.app, caller.tenant(), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

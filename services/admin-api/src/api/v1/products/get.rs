@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::ProductBody;
 use crate::{
-    authority::{ApiKey, ProductRead},
+    authority::{Caller, ProductRead},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn get_product(
     State(state): State<AppState>,
-    key: ApiKey<ProductRead>,
+    caller: Caller<ProductRead>,
     Path(id): Path<ProductId>,
 ) -> Result<Json<ProductBody>, ApiError> {
-    let product = products::get(&state.app, key.tenant(), id).await?;
+    let product = products::get(&state.app, caller.tenant(), id).await?;
     Ok(Json(ProductBody::from(&product)))
 }

@@ -7,7 +7,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::ProductBody;
 use crate::{
     api::query::{Filters, page_request, plain_page},
-    authority::{ApiKey, ProductRead},
+    authority::{Caller, ProductRead},
     state::AppState,
 };
 
@@ -25,7 +25,7 @@ use crate::{
 )]
 pub async fn list_products(
     State(state): State<AppState>,
-    key: ApiKey<ProductRead>,
+    caller: Caller<ProductRead>,
     query: PageQuery,
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Page<ProductBody>>, ApiError> {
@@ -33,6 +33,6 @@ pub async fn list_products(
     let filter =
         ProductFilter { active: filters.flag("active"), name: filters.text("q"), sku: filters.text("sku") };
     let filter = filters.finish(filter)?;
-    let found = products::list(&state.app, key.tenant(), &filter, &page_request(&query)?).await?;
+    let found = products::list(&state.app, caller.tenant(), &filter, &page_request(&query)?).await?;
     Ok(Json(plain_page(&query, &found)))
 }

@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{ProductBody, create::ProductInput};
 use crate::{
-    authority::{ApiKey, ProductWrite},
+    authority::{Caller, ProductWrite},
     state::AppState,
 };
 
@@ -22,10 +22,10 @@ use crate::{
 )]
 pub async fn update_product(
     State(state): State<AppState>,
-    key: ApiKey<ProductWrite>,
+    caller: Caller<ProductWrite>,
     Path(id): Path<ProductId>,
     Json(input): Json<ProductInput>,
 ) -> Result<Json<ProductBody>, ApiError> {
-    let product = products::update(&state.app, key.tenant(), id, input.into_settings()).await?;
+    let product = products::update(&state.app, caller.tenant(), id, input.into_settings()).await?;
     Ok(Json(ProductBody::from(&product)))
 }

@@ -12,7 +12,7 @@ use web_kit::{ApiError, Json};
 
 use super::{ProviderBody, body};
 use crate::{
-    authority::{ApiKey, ProviderWrite},
+    authority::{Caller, ProviderWrite},
     state::AppState,
 };
 
@@ -59,7 +59,7 @@ impl CredentialsInput {
 )]
 pub async fn create_provider(
     State(state): State<AppState>,
-    key: ApiKey<ProviderWrite>,
+    caller: Caller<ProviderWrite>,
     Json(input): Json<CreateProvider>,
 ) -> Result<(StatusCode, Json<ProviderBody>), ApiError> {
     let settings = ProviderSettings {
@@ -67,6 +67,6 @@ pub async fn create_provider(
         enabled: input.enabled,
         credentials: input.credentials.into_new(),
     };
-    let account = providers::create(&state.app, key.tenant(), input.kind, settings).await?;
+    let account = providers::create(&state.app, caller.tenant(), input.kind, settings).await?;
     Ok((StatusCode::CREATED, Json(body(&state.app, &account).await?)))
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use web_kit::{ApiError, Path};
 
 use crate::{
-    authority::{ApiKey, ProviderWrite},
+    authority::{Caller, ProviderWrite},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn delete_provider(
     State(state): State<AppState>,
-    key: ApiKey<ProviderWrite>,
+    caller: Caller<ProviderWrite>,
     Path(id): Path<ProviderId>,
 ) -> Result<StatusCode, ApiError> {
-    providers::delete(&state.app, key.tenant(), id).await?;
+    providers::delete(&state.app, caller.tenant(), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

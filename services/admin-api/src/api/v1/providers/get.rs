@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{ProviderBody, body};
 use crate::{
-    authority::{ApiKey, ProviderRead},
+    authority::{Caller, ProviderRead},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn get_provider(
     State(state): State<AppState>,
-    key: ApiKey<ProviderRead>,
+    caller: Caller<ProviderRead>,
     Path(id): Path<ProviderId>,
 ) -> Result<Json<ProviderBody>, ApiError> {
-    let account = providers::get(&state.app, key.tenant(), id).await?;
+    let account = providers::get(&state.app, caller.tenant(), id).await?;
     Ok(Json(body(&state.app, &account).await?))
 }

@@ -7,7 +7,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::{ProviderBody, body};
 use crate::{
     api::query::{page_of, page_request},
-    authority::{ApiKey, ProviderRead},
+    authority::{Caller, ProviderRead},
     state::AppState,
 };
 
@@ -20,10 +20,10 @@ use crate::{
 )]
 pub async fn list_providers(
     State(state): State<AppState>,
-    key: ApiKey<ProviderRead>,
+    caller: Caller<ProviderRead>,
     query: PageQuery,
 ) -> Result<Json<Page<ProviderBody>>, ApiError> {
-    let found = list::all::<ProviderAccount>(&state.app, key.tenant(), &page_request(&query)?).await?;
+    let found = list::all::<ProviderAccount>(&state.app, caller.tenant(), &page_request(&query)?).await?;
     let mut rows = Vec::with_capacity(found.rows.len());
     for account in &found.rows {
         rows.push(body(&state.app, account).await?);

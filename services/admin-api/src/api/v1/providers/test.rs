@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use web_kit::{ApiError, Json, Path};
 
 use crate::{
-    authority::{ApiKey, ProviderWrite},
+    authority::{Caller, ProviderWrite},
     state::AppState,
 };
 
@@ -38,10 +38,10 @@ pub struct ProviderTestBody {
 )]
 pub async fn test_provider(
     State(state): State<AppState>,
-    key: ApiKey<ProviderWrite>,
+    caller: Caller<ProviderWrite>,
     Path(id): Path<ProviderId>,
 ) -> Result<Json<ProviderTestBody>, ApiError> {
-    match providers::test(&state.app, key.tenant(), id).await {
+    match providers::test(&state.app, caller.tenant(), id).await {
         Ok(info) => {
             let body = ProviderTestBody { ok: true, account: info.account, name: info.name, problem: None };
             Ok(Json(body))

@@ -12,7 +12,7 @@ use web_kit::{ApiError, Json, Path};
 use super::{ProviderBody, body};
 use crate::{
     api::body::OptionalJson,
-    authority::{ApiKey, ProviderWrite},
+    authority::{Caller, ProviderWrite},
     state::AppState,
 };
 
@@ -36,15 +36,15 @@ pub struct ToggleProvider {
 )]
 pub async fn toggle_provider(
     State(state): State<AppState>,
-    key: ApiKey<ProviderWrite>,
+    caller: Caller<ProviderWrite>,
     Path(id): Path<ProviderId>,
     input: OptionalJson<ToggleProvider>,
 ) -> Result<Json<ProviderBody>, ApiError> {
     let enabled = match input.value.enabled {
         Some(enabled) => enabled,
-        None => !providers::get(&state.app, key.tenant(), id).await?.enabled,
+        None => !providers::get(&state.app, caller.tenant(), id).await?.enabled,
     };
     let settings = ProviderSettings { enabled: Some(enabled), ..ProviderSettings::default() };
-    let account = providers::update(&state.app, key.tenant(), id, settings).await?;
+    let account = providers::update(&state.app, caller.tenant(), id, settings).await?;
     Ok(Json(body(&state.app, &account).await?))
 }

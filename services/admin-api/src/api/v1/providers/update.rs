@@ -11,7 +11,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{ProviderBody, body, create::CredentialsInput};
 use crate::{
-    authority::{ApiKey, ProviderWrite},
+    authority::{Caller, ProviderWrite},
     state::AppState,
 };
 
@@ -38,7 +38,7 @@ pub struct UpdateProvider {
 )]
 pub async fn update_provider(
     State(state): State<AppState>,
-    key: ApiKey<ProviderWrite>,
+    caller: Caller<ProviderWrite>,
     Path(id): Path<ProviderId>,
     Json(input): Json<UpdateProvider>,
 ) -> Result<Json<ProviderBody>, ApiError> {
@@ -47,6 +47,6 @@ pub async fn update_provider(
         enabled: input.enabled,
         credentials: input.credentials.into_new(),
     };
-    let account = providers::update(&state.app, key.tenant(), id, settings).await?;
+    let account = providers::update(&state.app, caller.tenant(), id, settings).await?;
     Ok(Json(body(&state.app, &account).await?))
 }

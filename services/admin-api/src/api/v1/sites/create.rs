@@ -13,7 +13,7 @@ use web_kit::{ApiError, Json};
 use super::{SiteBody, body};
 use crate::{
     api::body::nullable,
-    authority::{ApiKey, SiteWrite},
+    authority::{Caller, SiteWrite},
     state::AppState,
 };
 
@@ -72,9 +72,9 @@ impl SiteInput {
 )]
 pub async fn create_site(
     State(state): State<AppState>,
-    key: ApiKey<SiteWrite>,
+    caller: Caller<SiteWrite>,
     Json(input): Json<SiteInput>,
 ) -> Result<(StatusCode, Json<SiteBody>), ApiError> {
-    let site = sites::create(&state.app, key.tenant(), input.into_settings()).await?;
+    let site = sites::create(&state.app, caller.tenant(), input.into_settings()).await?;
     Ok((StatusCode::CREATED, Json(body(&state.app, &site).await?)))
 }

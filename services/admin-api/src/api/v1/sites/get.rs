@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{SiteBody, body};
 use crate::{
-    authority::{ApiKey, SiteRead},
+    authority::{Caller, SiteRead},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn get_site(
     State(state): State<AppState>,
-    key: ApiKey<SiteRead>,
+    caller: Caller<SiteRead>,
     Path(id): Path<SiteId>,
 ) -> Result<Json<SiteBody>, ApiError> {
-    let site = sites::get(&state.app, key.tenant(), id).await?;
+    let site = sites::get(&state.app, caller.tenant(), id).await?;
     Ok(Json(body(&state.app, &site).await?))
 }

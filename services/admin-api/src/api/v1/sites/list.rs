@@ -7,7 +7,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::{SiteBody, body};
 use crate::{
     api::query::{page_of, page_request},
-    authority::{ApiKey, SiteRead},
+    authority::{Caller, SiteRead},
     state::AppState,
 };
 
@@ -20,10 +20,10 @@ use crate::{
 )]
 pub async fn list_sites(
     State(state): State<AppState>,
-    key: ApiKey<SiteRead>,
+    caller: Caller<SiteRead>,
     query: PageQuery,
 ) -> Result<Json<Page<SiteBody>>, ApiError> {
-    let found = list::all::<Site>(&state.app, key.tenant(), &page_request(&query)?).await?;
+    let found = list::all::<Site>(&state.app, caller.tenant(), &page_request(&query)?).await?;
     let mut rows = Vec::with_capacity(found.rows.len());
     for site in &found.rows {
         rows.push(body(&state.app, site).await?);

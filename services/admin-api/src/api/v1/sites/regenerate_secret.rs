@@ -11,7 +11,7 @@ use web_kit::{ApiError, Json, Path};
 
 use crate::{
     api::body::OptionalJson,
-    authority::{ApiKey, SiteWrite},
+    authority::{Caller, SiteWrite},
     state::AppState,
 };
 
@@ -47,12 +47,12 @@ pub struct RegeneratedSecretBody {
 )]
 pub async fn regenerate_site_secret(
     State(state): State<AppState>,
-    key: ApiKey<SiteWrite>,
+    caller: Caller<SiteWrite>,
     Path(id): Path<SiteId>,
     body: OptionalJson<RegenerateSecret>,
 ) -> Result<Json<RegeneratedSecretBody>, ApiError> {
     let at = body.value.effective_at;
-    let (secret, from) = sites::regenerate_secret(&state.app, key.tenant(), id, at).await?;
+    let (secret, from) = sites::regenerate_secret(&state.app, caller.tenant(), id, at).await?;
     let secret = secret.expose().to_owned();
     Ok(Json(RegeneratedSecretBody { secret, effective_at: from.to_string() }))
 }

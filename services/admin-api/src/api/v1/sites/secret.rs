@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use web_kit::{ApiError, Json, Path};
 
 use crate::{
-    authority::{ApiKey, SiteWrite},
+    authority::{Caller, SiteWrite},
     state::AppState,
 };
 
@@ -32,10 +32,10 @@ pub struct SiteSecretBody {
 )]
 pub async fn get_site_secret(
     State(state): State<AppState>,
-    key: ApiKey<SiteWrite>,
+    caller: Caller<SiteWrite>,
     Path(id): Path<SiteId>,
 ) -> Result<Json<SiteSecretBody>, ApiError> {
-    let secrets = sites::secrets(&state.app, key.tenant(), id).await?;
+    let secrets = sites::secrets(&state.app, caller.tenant(), id).await?;
     let (next_secret, effective_at) = match &secrets.next {
         Some((secret, from)) => (Some(secret.expose().to_owned()), Some(from.to_string())),
         None => (None, None),

@@ -11,7 +11,7 @@ use crate::{
         body::{OptionalJson, Text},
         v1::deliveries::DeliveryBody,
     },
-    authority::{ApiKey, SiteWrite},
+    authority::{Caller, SiteWrite},
     state::AppState,
 };
 
@@ -35,11 +35,11 @@ pub struct SendTestIpn {
 )]
 pub async fn send_test_ipn(
     State(state): State<AppState>,
-    key: ApiKey<SiteWrite>,
+    caller: Caller<SiteWrite>,
     Path(id): Path<SiteId>,
     body: OptionalJson<SendTestIpn>,
 ) -> Result<Json<DeliveryBody>, ApiError> {
     let url = Text::given(body.value.url);
-    let delivery = deliveries::send_test_ipn(&state.app, key.tenant(), id, url.as_deref()).await?;
+    let delivery = deliveries::send_test_ipn(&state.app, caller.tenant(), id, url.as_deref()).await?;
     Ok(Json(DeliveryBody::from(&delivery)))
 }

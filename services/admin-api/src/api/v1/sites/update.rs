@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{SiteBody, body, create::SiteInput};
 use crate::{
-    authority::{ApiKey, SiteWrite},
+    authority::{Caller, SiteWrite},
     state::AppState,
 };
 
@@ -22,10 +22,10 @@ use crate::{
 )]
 pub async fn update_site(
     State(state): State<AppState>,
-    key: ApiKey<SiteWrite>,
+    caller: Caller<SiteWrite>,
     Path(id): Path<SiteId>,
     Json(input): Json<SiteInput>,
 ) -> Result<Json<SiteBody>, ApiError> {
-    let site = sites::update(&state.app, key.tenant(), id, input.into_settings()).await?;
+    let site = sites::update(&state.app, caller.tenant(), id, input.into_settings()).await?;
     Ok(Json(body(&state.app, &site).await?))
 }

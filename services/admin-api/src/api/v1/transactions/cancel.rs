@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{body::OptionalJson, idempotency::IdempotencyHeader},
-    authority::{ApiKey, TransactionCancel},
+    authority::{Caller, TransactionCancel},
     state::AppState,
 };
 
@@ -41,14 +41,14 @@ pub struct CancelTransaction {}
 )]
 pub async fn cancel_transaction(
     State(state): State<AppState>,
-    key: ApiKey<TransactionCancel>,
+    caller: Caller<TransactionCancel>,
     Path(id): Path<TransactionId>,
     idempotency: IdempotencyHeader,
     body: OptionalJson<CancelTransaction>,
 ) -> Result<Response, ApiError> {
     let idempotency = idempotency.with(ROUTE, &body.bytes);
     let new = NewOperation::Cancel;
-    let done = operate(&state.app, key.tenant(), id, new, idempotency.as_ref(), &operated).await?;
+    let done = operate(&state.app, caller.tenant(), id, new, idempotency.as_ref(), &operated).await?;
     Ok(reply(match done {
         Operated::Done(transaction, operation) => operated(&transaction, operation),
         Operated::Replay(text) => text,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{body::OptionalJson, idempotency::IdempotencyHeader, number::Whole},
-    authority::{ApiKey, TransactionCapture},
+    authority::{Caller, TransactionCapture},
     state::AppState,
 };
 
@@ -44,14 +44,14 @@ pub struct CaptureTransaction {
 )]
 pub async fn capture_transaction(
     State(state): State<AppState>,
-    key: ApiKey<TransactionCapture>,
+    caller: Caller<TransactionCapture>,
     Path(id): Path<TransactionId>,
     idempotency: IdempotencyHeader,
     body: OptionalJson<CaptureTransaction>,
 ) -> Result<Response, ApiError> {
     let idempotency = idempotency.with(ROUTE, &body.bytes);
     let new = NewOperation::Capture(body.value.amount.map(|amount| amount.0));
-    let done = operate(&state.app, key.tenant(), id, new, idempotency.as_ref(), &operated).await?;
+    let done = operate(&state.app, caller.tenant(), id, new, idempotency.as_ref(), &operated).await?;
     Ok(reply(match done {
         Operated::Done(transaction, operation) => operated(&transaction, operation),
         Operated::Replay(text) => text,

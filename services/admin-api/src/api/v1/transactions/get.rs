@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::body::TransactionBody;
 use crate::{
-    authority::{ApiKey, TransactionRead},
+    authority::{Caller, TransactionRead},
     state::AppState,
 };
 
@@ -22,10 +22,11 @@ use crate::{
 )]
 pub async fn get_transaction(
     State(state): State<AppState>,
-    key: ApiKey<TransactionRead>,
+    caller: Caller<TransactionRead>,
     Path(id): Path<TransactionId>,
 ) -> Result<Json<TransactionBody>, ApiError> {
-    let found = state.app.store.for_org(key.tenant()).get::<Transaction>(id).await.map_err(AppError::from)?;
+    let found =
+        state.app.store.for_org(caller.tenant()).get::<Transaction>(id).await.map_err(AppError::from)?;
     let transaction = found.ok_or(AppError::NotFound("transaction"))?;
     Ok(Json(TransactionBody::from(&transaction)))
 }

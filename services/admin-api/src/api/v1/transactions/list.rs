@@ -10,7 +10,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::body::TransactionBody;
 use crate::{
     api::query::{Filters, page_request, plain_page},
-    authority::{ApiKey, TransactionRead},
+    authority::{Caller, TransactionRead},
     state::AppState,
 };
 
@@ -38,12 +38,12 @@ use crate::{
 )]
 pub async fn list_transactions(
     State(state): State<AppState>,
-    key: ApiKey<TransactionRead>,
+    caller: Caller<TransactionRead>,
     query: PageQuery,
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Page<TransactionBody>>, ApiError> {
     let filter = filter(raw.as_deref())?;
-    let found = list::transactions(&state.app, key.tenant(), &filter, &page_request(&query)?).await?;
+    let found = list::transactions(&state.app, caller.tenant(), &filter, &page_request(&query)?).await?;
     Ok(Json(plain_page(&query, &found)))
 }
 

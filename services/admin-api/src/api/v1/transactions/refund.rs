@@ -19,7 +19,7 @@ use crate::{
         idempotency::IdempotencyHeader,
         number::Whole,
     },
-    authority::{ApiKey, RefundCreate},
+    authority::{Caller, RefundCreate},
     state::AppState,
 };
 
@@ -54,7 +54,7 @@ pub struct RefundTransaction {
 )]
 pub async fn refund_transaction(
     State(state): State<AppState>,
-    key: ApiKey<RefundCreate>,
+    caller: Caller<RefundCreate>,
     Path(id): Path<TransactionId>,
     idempotency: IdempotencyHeader,
     body: OptionalJson<RefundTransaction>,
@@ -64,7 +64,7 @@ pub async fn refund_transaction(
         amount: body.value.amount.map(|amount| amount.0),
         reason: Text::given(body.value.reason),
     };
-    let done = refund(&state.app, key.tenant(), id, new, idempotency.as_ref(), &refunded).await?;
+    let done = refund(&state.app, caller.tenant(), id, new, idempotency.as_ref(), &refunded).await?;
     Ok(reply(match done {
         Refunded::Done(transaction, refund) => refunded(&transaction, refund),
         Refunded::Replay(text) => text,

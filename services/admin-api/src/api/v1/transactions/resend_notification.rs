@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json, Path};
 
 use crate::{
     api::v1::deliveries::DeliveryBody,
-    authority::{ApiKey, DeliveryWrite},
+    authority::{Caller, DeliveryWrite},
     state::AppState,
 };
 
@@ -28,13 +28,13 @@ use crate::{
 )]
 pub async fn resend_notification(
     State(state): State<AppState>,
-    key: ApiKey<DeliveryWrite>,
+    caller: Caller<DeliveryWrite>,
     Path((id, notification)): Path<(TransactionId, DeliveryId)>,
 ) -> Result<Json<DeliveryBody>, ApiError> {
-    let found = deliveries::get(&state.app, key.tenant(), notification).await?;
+    let found = deliveries::get(&state.app, caller.tenant(), notification).await?;
     if found.transaction_id != Some(id) {
         return Err(AppError::NotFound("notification").into());
     }
-    let delivery = deliveries::resend(&state.app, key.tenant(), notification).await?;
+    let delivery = deliveries::resend(&state.app, caller.tenant(), notification).await?;
     Ok(Json(DeliveryBody::from(&delivery)))
 }

@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::body::TransactionBody;
 use crate::{
-    authority::{ApiKey, TransactionUpdate},
+    authority::{Caller, TransactionUpdate},
     state::AppState,
 };
 
@@ -21,9 +21,9 @@ use crate::{
 )]
 pub async fn resolve_review(
     State(state): State<AppState>,
-    key: ApiKey<TransactionUpdate>,
+    caller: Caller<TransactionUpdate>,
     Path(id): Path<TransactionId>,
 ) -> Result<Json<TransactionBody>, ApiError> {
-    let transaction = edit::resolve_review(&state.app, key.tenant(), id).await?;
+    let transaction = edit::resolve_review(&state.app, caller.tenant(), id).await?;
     Ok(Json(TransactionBody::from(&transaction)))
 }

@@ -12,7 +12,7 @@ use web_kit::{ApiError, Json};
 
 use super::{EndpointSecretBody, body};
 use crate::{
-    authority::{ApiKey, EndpointWrite},
+    authority::{Caller, EndpointWrite},
     state::AppState,
 };
 
@@ -45,10 +45,10 @@ impl EndpointInput {
 )]
 pub async fn create_endpoint(
     State(state): State<AppState>,
-    key: ApiKey<EndpointWrite>,
+    caller: Caller<EndpointWrite>,
     Json(input): Json<EndpointInput>,
 ) -> Result<(StatusCode, Json<EndpointSecretBody>), ApiError> {
-    let (endpoint, secret) = endpoints::create(&state.app, key.tenant(), input.into_settings()).await?;
+    let (endpoint, secret) = endpoints::create(&state.app, caller.tenant(), input.into_settings()).await?;
     let endpoint = body(&state.app, &endpoint).await?;
     let secret = secret.expose().to_owned();
     Ok((StatusCode::CREATED, Json(EndpointSecretBody { endpoint, secret })))

@@ -6,7 +6,7 @@ use http::StatusCode;
 use web_kit::{ApiError, Path};
 
 use crate::{
-    authority::{ApiKey, EndpointWrite},
+    authority::{Caller, EndpointWrite},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn delete_endpoint(
     State(state): State<AppState>,
-    key: ApiKey<EndpointWrite>,
+    caller: Caller<EndpointWrite>,
     Path(id): Path<EndpointId>,
 ) -> Result<StatusCode, ApiError> {
-    endpoints::delete(&state.app, key.tenant(), id).await?;
+    endpoints::delete(&state.app, caller.tenant(), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json, Path};
 use super::{EndpointBody, body};
 use crate::{
     api::body::OptionalJson,
-    authority::{ApiKey, EndpointWrite},
+    authority::{Caller, EndpointWrite},
     state::AppState,
 };
 
@@ -32,11 +32,11 @@ pub struct EnableEndpoint {
 )]
 pub async fn enable_endpoint(
     State(state): State<AppState>,
-    key: ApiKey<EndpointWrite>,
+    caller: Caller<EndpointWrite>,
     Path(id): Path<EndpointId>,
     input: OptionalJson<EnableEndpoint>,
 ) -> Result<Json<EndpointBody>, ApiError> {
     let enabled = input.value.enabled.unwrap_or(true);
-    let endpoint = endpoints::set_enabled(&state.app, key.tenant(), id, enabled).await?;
+    let endpoint = endpoints::set_enabled(&state.app, caller.tenant(), id, enabled).await?;
     Ok(Json(body(&state.app, &endpoint).await?))
 }

@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{EndpointBody, body};
 use crate::{
-    authority::{ApiKey, EndpointRead},
+    authority::{Caller, EndpointRead},
     state::AppState,
 };
 
@@ -19,9 +19,9 @@ use crate::{
 )]
 pub async fn get_endpoint(
     State(state): State<AppState>,
-    key: ApiKey<EndpointRead>,
+    caller: Caller<EndpointRead>,
     Path(id): Path<EndpointId>,
 ) -> Result<Json<EndpointBody>, ApiError> {
-    let endpoint = endpoints::get(&state.app, key.tenant(), id).await?;
+    let endpoint = endpoints::get(&state.app, caller.tenant(), id).await?;
     Ok(Json(body(&state.app, &endpoint).await?))
 }

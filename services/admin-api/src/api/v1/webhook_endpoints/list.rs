@@ -7,7 +7,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 use super::{EndpointBody, body};
 use crate::{
     api::query::{page_of, page_request},
-    authority::{ApiKey, EndpointRead},
+    authority::{Caller, EndpointRead},
     state::AppState,
 };
 
@@ -20,10 +20,10 @@ use crate::{
 )]
 pub async fn list_endpoints(
     State(state): State<AppState>,
-    key: ApiKey<EndpointRead>,
+    caller: Caller<EndpointRead>,
     query: PageQuery,
 ) -> Result<Json<Page<EndpointBody>>, ApiError> {
-    let found = list::all::<WebhookEndpoint>(&state.app, key.tenant(), &page_request(&query)?).await?;
+    let found = list::all::<WebhookEndpoint>(&state.app, caller.tenant(), &page_request(&query)?).await?;
     let mut rows = Vec::with_capacity(found.rows.len());
     for endpoint in &found.rows {
         rows.push(body(&state.app, endpoint).await?);

@@ -11,7 +11,7 @@ use web_kit::{ApiError, Json, Path};
 use super::{EndpointSecretBody, body};
 use crate::{
     api::body::OptionalJson,
-    authority::{ApiKey, EndpointWrite},
+    authority::{Caller, EndpointWrite},
     state::AppState,
 };
 
@@ -37,12 +37,12 @@ pub struct RotateEndpointSecret {
 )]
 pub async fn rotate_endpoint_secret(
     State(state): State<AppState>,
-    key: ApiKey<EndpointWrite>,
+    caller: Caller<EndpointWrite>,
     Path(id): Path<EndpointId>,
     input: OptionalJson<RotateEndpointSecret>,
 ) -> Result<Json<EndpointSecretBody>, ApiError> {
     let overlap = Duration::from_secs(input.value.overlap_seconds.unwrap_or(OVERLAP_SECONDS_DEFAULT));
-    let (endpoint, secret) = endpoints::rotate_secret(&state.app, key.tenant(), id, overlap).await?;
+    let (endpoint, secret) = endpoints::rotate_secret(&state.app, caller.tenant(), id, overlap).await?;
     let endpoint = body(&state.app, &endpoint).await?;
     Ok(Json(EndpointSecretBody { endpoint, secret: secret.expose().to_owned() }))
 }

@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{EndpointBody, body, create::EndpointInput};
 use crate::{
-    authority::{ApiKey, EndpointWrite},
+    authority::{Caller, EndpointWrite},
     state::AppState,
 };
 
@@ -20,10 +20,10 @@ use crate::{
 )]
 pub async fn update_endpoint(
     State(state): State<AppState>,
-    key: ApiKey<EndpointWrite>,
+    caller: Caller<EndpointWrite>,
     Path(id): Path<EndpointId>,
     Json(input): Json<EndpointInput>,
 ) -> Result<Json<EndpointBody>, ApiError> {
-    let endpoint = endpoints::update(&state.app, key.tenant(), id, input.into_settings()).await?;
+    let endpoint = endpoints::update(&state.app, caller.tenant(), id, input.into_settings()).await?;
     Ok(Json(body(&state.app, &endpoint).await?))
 }
