@@ -10,6 +10,7 @@ use crate::{
     crypto::VersionedKeys,
     domain::OrganizationId,
     store::{StoreConfig, keys::KeyConfig},
+    telemetry::config::TraceConfig,
 };
 
 /// Everything that is wrong with the configuration.
@@ -36,6 +37,15 @@ impl Reader {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        let mut builder = config::Config::builder();
+        for (name, value) in variables {
+            builder = builder.set_override(name.to_lowercase(), *value).unwrap();
+        }
+        Self { source: builder.build().unwrap(), problems: Vec::new() }
+    }
+
     /// A variable's text; absent when empty.
     pub fn text(&self, name: &str) -> Option<String> {
         self.source.get_string(&name.to_lowercase()).ok().filter(|text| !text.trim().is_empty())
@@ -60,6 +70,11 @@ impl Reader {
             return None;
         }
         self.optional(name)
+    }
+
+    /// What is wrong so far.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
     }
 
     /// Adds a problem.
@@ -183,6 +198,8 @@ impl CommonConfig {
         };
         let single_tenant = SingleTenant::read(reader);
         let extra_ca_file = reader.text("IPN_EXTRA_CA_FILE");
+        // Traces have begun by now where their settings are right; what is wrong is told here, with the rest.
+        TraceConfig::read(reader);
         Some(Self {
             store: StoreConfig { uri: uri?, database, app_name: app_name.to_owned(), pool_size_max },
             keys: KeyConfig { system: system?, search: search?, pepper: pepper? },

@@ -212,11 +212,9 @@ impl ApiError {
     /// Logs the cause. Called once, where the error becomes an answer, also by pages that show it as HTML.
     pub fn log(&self) {
         if let Some(internal) = &self.internal {
-            let request_id = request_id::current();
             tracing::error!(
                 code = %self.code,
                 status = self.status.as_u16(),
-                request_id = request_id.as_str(),
                 error = %Chain(internal.as_ref()),
                 "request failed"
             );

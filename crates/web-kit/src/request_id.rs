@@ -1,7 +1,8 @@
 //! A request id on every answer, every error body and every log line.
 //!
 //! The id lives in a task-local for as long as the handler runs, so that an error can name it without any
-//! handler passing it along. Tasks that a handler spawns do not inherit it: hand it over with [`scope`].
+//! handler passing it along, and the core stores it with what the request causes. Tasks that a handler spawns
+//! do not inherit it: hand it over with [`scope`].
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,6 +10,7 @@ use std::time::Instant;
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
+use gateway_core::telemetry;
 use http::{HeaderName, HeaderValue, request};
 use tracing::Instrument;
 
@@ -17,10 +19,6 @@ pub static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest id accepted from outside, in bytes.
 const LENGTH_MAX: usize = 128;
-
-tokio::task_local! {
-    static REQUEST_ID: RequestId;
-}
 
 /// The id of one request: `[A-Za-z0-9._:-]{1,128}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,19 +66,32 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 
 /// The id of the running request; outside of one, a new random id.
 pub fn current() -> RequestId {
-    REQUEST_ID.try_with(Clone::clone).unwrap_or_else(|_| RequestId::random())
+    telemetry::request_id().map_or_else(RequestId::random, RequestId)
 }
 
 /// Runs a future under an id.
 pub async fn scope<F: Future>(id: RequestId, future: F) -> F::Output {
-    REQUEST_ID.scope(id, future).await
+    telemetry::with_request_id(id.0, future).await
 }
 
 /// Middleware: accepts or makes the id, opens the request's span, counts and times the request.
 ///
 /// The span and the metrics name the matched route, never the raw path or query: those may hold a shortCode,
 /// a key or a person's data. Must be added with `Router::layer`, so that the route is already known.
+///
+/// A caller's `traceparent` is not believed: whoever is continued chooses the trace's id and whether it is
+/// recorded, and these listeners are open to the world, the proxy in front passing the header on. A trace of
+/// our own begins, with a link to the caller's, so that a merchant's trace leads to ours all the same.
 pub async fn layer(request: Request, next: Next) -> Response {
+    serve(request, next, telemetry::link_to).await
+}
+
+/// The same for a listener that only our own services reach: their trace goes on.
+pub async fn internal_layer(request: Request, next: Next) -> Response {
+    serve(request, next, telemetry::continue_from).await
+}
+
+async fn serve(request: Request, next: Next, trace: impl Fn(&tracing::Span, &str)) -> Response {
     let id = request
         .headers()
         .get(&HEADER)
@@ -100,6 +111,11 @@ pub async fn layer(request: Request, next: Next) -> Response {
         status = tracing::field::Empty,
         latency_us = tracing::field::Empty,
     );
+    if let Some(caller) = request.headers().get(telemetry::TRACEPARENT)
+        && let Ok(caller) = caller.to_str()
+    {
+        trace(&span, caller);
+    }
     let started = Instant::now();
     let mut response = scope(id.clone(), next.run(request)).instrument(span.clone()).await;
     let latency = started.elapsed();

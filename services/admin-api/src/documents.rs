@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use gateway_core::{app::App, domain::invoice::Invoice};
+use gateway_core::{app::App, domain::invoice::Invoice, telemetry};
 use url::Url;
+use web_kit::request_id;
 
 /// How long a preview may take.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -35,7 +36,14 @@ impl Documents {
         let mut url = self.worker.clone();
         url.set_path(&path);
         url.query_pairs_mut().append_pair("organization", &organization).append_pair("mode", mode);
-        let answer = self.client.get(url).bearer_auth(token).send().await?.error_for_status()?;
+        let mut request = self.client.get(url).bearer_auth(token);
+        if let Some(id) = telemetry::request_id() {
+            request = request.header(&request_id::HEADER, &*id);
+        }
+        if let Some(trace) = telemetry::traceparent() {
+            request = request.header(telemetry::TRACEPARENT, trace);
+        }
+        let answer = request.send().await?.error_for_status()?;
         Ok(answer.bytes().await?.to_vec())
     }
 }

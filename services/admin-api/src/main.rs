@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     // An error means that it is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
-    gateway_core::telemetry::init("admin-api");
+    let _telemetry = gateway_core::telemetry::init("admin-api");
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),

@@ -9,6 +9,7 @@ use gateway_core::app::{App, apply};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use web_kit::{ApiError, request_id};
 
 /// Events applied at once. Each needs a few round trips to MongoDB and at times one to its provider.
@@ -54,7 +55,7 @@ impl Background {
         T: Send + 'static,
         E: Into<ApiError> + Send + 'static,
     {
-        match self.spawn(future).await {
+        match self.spawn(future.in_current_span()).await {
             Ok(result) => result.map_err(Into::into),
             Err(panicked) => Err(ApiError::internal(panicked)),
         }

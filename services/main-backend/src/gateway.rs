@@ -13,6 +13,7 @@ use gateway_core::domain::transaction::Transaction;
 use gateway_core::domain::{ImageId, TransactionId};
 use moka::future::Cache;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use web_kit::rate_limit::{RateConfig, RateLimits};
 use web_kit::{ApiError, ClientIp};
 
@@ -79,12 +80,15 @@ impl Gateway {
         if !self.confirmed.entry(transaction.id).or_insert(()).await.is_fresh() {
             return;
         }
-        let (gateway, transaction) = (Arc::clone(self), transaction.clone());
-        let asking = self.background.spawn(async move {
+        let (gateway, transaction, id) = (Arc::clone(self), transaction.clone(), transaction.id);
+        let asking = async move {
             if let Err(error) = apply::confirm(&gateway.app, &transaction).await {
                 tracing::info!(transaction = %transaction.id, %error, "could not be confirmed on return");
             }
-        });
+        };
+        // A span of its own: it may go on when the request has been answered.
+        let span = tracing::info_span!("confirm", transaction = %id);
+        let asking = self.background.spawn(asking.instrument(span));
         let _ = tokio::time::timeout(CONFIRM_PATIENCE, asking).await;
     }
 }

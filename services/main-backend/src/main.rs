@@ -12,7 +12,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() -> ExitCode {
     // Fails only where a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    telemetry::init("main-backend");
+    let _telemetry = telemetry::init("main-backend");
     match main_backend::run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

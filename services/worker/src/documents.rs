@@ -24,7 +24,7 @@ use gateway_core::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
-use web_kit::{ApiError, Path, Query};
+use web_kit::{ApiError, Path, Query, request_id};
 
 /// How long to wait before asking again for a file that is not made yet.
 const SOON: std::time::Duration = std::time::Duration::from_secs(2);
@@ -44,6 +44,7 @@ pub fn router(state: DocumentsState) -> Router {
         .route("/documents/{id}/pdf", get(pdf))
         .route("/documents/{id}/xml", get(xml))
         .route("/documents/{id}/preview", get(preview))
+        .layer(axum::middleware::from_fn(request_id::internal_layer))
         .with_state(state)
 }
 

@@ -7,7 +7,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    gateway_core::telemetry::init("worker");
+    let _telemetry = gateway_core::telemetry::init("worker");
     match start().await {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {

@@ -136,6 +136,11 @@ fn environment(config: &CommonConfig, keys: &[(&str, String); 4], listen: &[(&st
 impl Cluster {
     /// Starts the three services over a new database at `mongodb_uri`.
     pub async fn start(mongodb_uri: &str, what: &str) -> Self {
+        Self::start_with(mongodb_uri, what, Vec::new()).await
+    }
+
+    /// The same, with these variables in all three.
+    pub async fn start_with(mongodb_uri: &str, what: &str, extra: Extra) -> Self {
         let stripe = StripeSim::start().await;
         let keys = ["SYSTEM_ENCRYPTION_KEY", "SYSTEM_SEARCH_HASH_KEY", "API_KEY_PEPPER", "JWT_KEY"]
             .map(|name| (name, hex::encode(rand::random::<[u8; 32]>())));
@@ -171,7 +176,7 @@ impl Cluster {
             stripe,
             receiver: Receiver::start().await,
             http: client(),
-            environment: environment(&config, &keys, &listen),
+            environment: [environment(&config, &keys, &listen), extra].concat(),
             health: [listen[5].1, listen[6].1, listen[7].1],
             folder: ScratchFolder::new(&std::env::temp_dir(), "tollgate-kill-").unwrap(),
             slots,
@@ -200,6 +205,15 @@ impl Cluster {
         if let Some(mut child) = self.slots[service.index()].lock().await.child.take() {
             child.sigkill().await;
         }
+    }
+
+    /// SIGTERM, and nobody starts it again until [`Self::restart`]; how long it took to end.
+    pub async fn stop(&self, service: Service) -> Duration {
+        let started = Instant::now();
+        if let Some(mut child) = self.slots[service.index()].lock().await.child.take() {
+            assert_eq!(child.sigterm(READY_LIMIT).await, 0, "{} ends in order", service.name());
+        }
+        started.elapsed()
     }
 
     /// SIGKILL if it runs, then a start with these variables. Should it end by itself, it is started again

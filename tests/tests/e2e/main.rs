@@ -32,4 +32,5 @@ mod stripe_mock;
 mod tell;
 mod tidy;
 mod tools;
+mod traces;
 mod watch;

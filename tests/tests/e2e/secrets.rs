@@ -37,7 +37,7 @@ fn seed(what: &'static str) -> Seed {
 }
 
 /// The forms in which a text may hide: as it is, hex, URL-encoded, and base64 wherever it begins.
-fn forms(text: &str) -> Vec<Vec<u8>> {
+pub fn forms(text: &str) -> Vec<Vec<u8>> {
     let bytes = text.as_bytes();
     let upper = hex::encode_upper(bytes);
     let encoded: String = url::form_urlencoded::byte_serialize(bytes).collect();
@@ -55,7 +55,7 @@ fn forms(text: &str) -> Vec<Vec<u8>> {
     forms
 }
 
-fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+pub fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     let Some((&first, _)) = needle.split_first() else { return false };
     let starts = haystack.iter().enumerate().filter(|(_, byte)| **byte == first);
     starts.into_iter().any(|(at, _)| haystack[at..].starts_with(needle))

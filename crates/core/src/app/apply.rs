@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mongodb::bson::doc;
+use tracing::{Instrument, Span, field::Empty};
 
 use super::{App, AppError, CONFLICT_RETRIES, MAJORITY_PAUSE, intake::FreshEvent, project};
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     fault::{self, Recovery},
     provider::{EventUpdate, IncomingEvent, Interpretation, PaymentHandle},
     store::{Entity, StoreError},
+    telemetry,
     timing::scaled,
 };
 
@@ -40,19 +42,37 @@ pub async fn apply_event(app: &App, id: ProviderEventId) -> Result<(), AppError>
     if event.state != EventState::Received {
         return Ok(());
     }
-    let store = app.store.for_org(event.tenant());
-    let raw = store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await;
-    let verdict = match raw {
-        Ok(raw) => judge(app, &event, Bytes::from(raw)).await,
-        Err(error) => Err(error.into()),
+    let applying = async {
+        let store = app.store.for_org(event.tenant());
+        let raw = store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await;
+        let verdict = match raw {
+            Ok(raw) => judge(app, &event, Bytes::from(raw)).await,
+            Err(error) => Err(error.into()),
+        };
+        conclude(app, &event, verdict).await
     };
-    conclude(app, &event, verdict).await
+    telemetry::follow(event.trail.as_ref(), span_of(&event), applying).await
+}
+
+fn span_of(event: &ProviderEvent) -> Span {
+    tracing::info_span!(
+        "apply",
+        event = %event.id,
+        provider = event.provider_kind.as_str(),
+        organization = %event.org,
+        request_id = Empty,
+        outcome = Empty,
+    )
 }
 
 /// Applies an event that this process has just stored, without reading it again.
 pub async fn apply_fresh(app: &App, fresh: FreshEvent) -> Result<(), AppError> {
-    let verdict = judge(app, &fresh.event, fresh.raw).await;
-    conclude(app, &fresh.event, verdict).await
+    let FreshEvent { event, raw } = fresh;
+    let applying = async {
+        let verdict = judge(app, &event, raw).await;
+        conclude(app, &event, verdict).await
+    };
+    telemetry::follow(event.trail.as_ref(), span_of(&event), applying).await
 }
 
 async fn conclude(
@@ -61,9 +81,20 @@ async fn conclude(
     verdict: Result<Verdict, AppError>,
 ) -> Result<(), AppError> {
     fault::point("apply.after_project");
+    Span::current().record("outcome", outcome_of(&verdict));
     mark(app, event, verdict.unwrap_or_else(|error| Verdict::Later(error.to_string()))).await?;
     fault::point("apply.after_mark");
     Ok(())
+}
+
+const fn outcome_of(verdict: &Result<Verdict, AppError>) -> &'static str {
+    match verdict {
+        Ok(Verdict::Applied(_)) => "applied",
+        Ok(Verdict::Ignored(_)) => "ignored",
+        Ok(Verdict::Parked(..)) => "parked",
+        Ok(Verdict::Later(_)) => "later",
+        Err(_) => "failed",
+    }
 }
 
 async fn judge(app: &App, event: &ProviderEvent, raw: Bytes) -> Result<Verdict, AppError> {
@@ -376,7 +407,9 @@ pub async fn reconcile_due(app: &App) -> Result<usize, AppError> {
     }
     let due = app.store.due_reconciles(app.now(), SWEEP_BATCH).await?;
     for transaction in &due {
-        if let Err(error) = reconcile(app, transaction).await {
+        let span =
+            tracing::info_span!("reconcile", transaction = %transaction.id, organization = %transaction.org);
+        if let Err(error) = reconcile(app, transaction).instrument(span).await {
             tracing::warn!(transaction = %transaction.id, %error, "reconciling failed");
         }
     }

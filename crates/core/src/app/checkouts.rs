@@ -1,6 +1,7 @@
 //! What becomes of checkouts beside being paid: cancelled, expired, completed.
 
 use mongodb::bson::doc;
+use tracing::Instrument;
 
 use super::{App, AppError, invoices, start_payment};
 use crate::{
@@ -72,7 +73,8 @@ async fn end_open(
 pub async fn expire_due(app: &App) -> Result<usize, AppError> {
     let due = app.store.due_expiries(app.now(), 200).await?;
     for checkout in &due {
-        if let Err(error) = expire(app, checkout).await {
+        let span = tracing::info_span!("expire", checkout = %checkout.id, organization = %checkout.org);
+        if let Err(error) = expire(app, checkout).instrument(span).await {
             tracing::warn!(checkout = %checkout.id, %error, "a checkout could not be expired yet");
             postpone(app, checkout).await?;
         }

@@ -16,6 +16,7 @@ use crate::{
     fault,
     provider::{IncomingEvent, PaymentProvider},
     store::{Entity, InsertOutcome, StoreError, codec::oid, seal_with},
+    telemetry,
     timing::scaled,
 };
 
@@ -176,6 +177,7 @@ fn event_of(
         due: Some(now + scaled(SWEEP_AFTER)),
         reason: None,
         transaction_id: None,
+        trail: telemetry::trail(),
         received_at: now,
     }
 }

@@ -47,6 +47,7 @@ use crate::{
     outbound::TargetPolicy,
     provider::{Account, PaymentProvider, ProviderRegistry},
     store::{Entity, Store, StoreError, Versioned},
+    telemetry,
 };
 use mongodb::bson::doc;
 
@@ -306,7 +307,7 @@ impl Announcing for crate::domain::invoice::Invoice {
 }
 
 impl App {
-    /// Fixes the receivers of announcements made since `seq`.
+    /// Fixes the receivers of announcements made since `seq`, and the request that they are due to.
     pub(crate) async fn address<E: Announcing>(
         &self,
         entity: &mut E,
@@ -316,8 +317,10 @@ impl App {
             return Ok(());
         }
         let endpoints = self.enabled_endpoints(entity.entity_tenant()).await?;
+        let trail = telemetry::trail();
         for entry in entity.outbox_mut().entries.iter_mut().filter(|entry| entry.seq > since_seq) {
             entry.endpoints = endpoints.iter().filter(|e| e.wants(entry.event)).map(|e| e.id).collect();
+            entry.trail.clone_from(&trail);
         }
         Ok(())
     }

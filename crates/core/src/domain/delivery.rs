@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckoutId, DeliveryId, EndpointId, Mode, OrganizationId, SiteId, Tenant, Timestamp, TransactionId,
-    lane::LaneId,
+    CheckoutId, DeliveryId, EndpointId, Mode, OrganizationId, SiteId, Tenant, Timestamp, Trail,
+    TransactionId, lane::LaneId,
 };
 use crate::crypto::Sealed;
 
@@ -135,6 +135,9 @@ pub struct Delivery {
     /// Why it ended without being delivered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// The request that caused it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trail: Option<Trail>,
     /// When it was made; retries end a fixed time after it.
     pub created_at: Timestamp,
     /// When it last changed.

@@ -68,6 +68,7 @@ pub mod scope;
 pub mod session;
 pub mod site;
 pub mod time;
+pub mod trail;
 pub mod transaction;
 
 pub use id::*;
@@ -75,3 +76,4 @@ pub use metadata::Metadata;
 pub use mode::{Mode, Tenant};
 pub use money::{Currency, Money, MoneyError};
 pub use time::{Clock, SystemClock, Timestamp};
+pub use trail::Trail;

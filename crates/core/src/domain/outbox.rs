@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndpointId, Timestamp};
+use super::{EndpointId, Timestamp, Trail};
 
 /// A document whose outbox holds this many entries takes no further change until some are relayed.
 pub const OUTBOX_MAX: usize = 64;
@@ -93,6 +93,9 @@ pub struct Entry {
     /// late relay does not tell a newer state under an older name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<Changed>,
+    /// The request that made the change.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trail: Option<Trail>,
 }
 
 /// One field as it was at a change.
@@ -158,7 +161,15 @@ impl Outbox {
     /// Adds an entry.
     pub fn push(&mut self, event: EventType, at: Timestamp, ipn: Option<IpnNotice>, changed: Vec<Changed>) {
         self.seq += 1;
-        self.entries.push(Entry { seq: self.seq, event, at, ipn, endpoints: Vec::new(), changed });
+        self.entries.push(Entry {
+            seq: self.seq,
+            event,
+            at,
+            ipn,
+            endpoints: Vec::new(),
+            changed,
+            trail: None,
+        });
         self.due = Some(at);
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Mode, OrganizationId, ProviderEventId, ProviderId, Tenant, Timestamp, TransactionId,
+    Mode, OrganizationId, ProviderEventId, ProviderId, Tenant, Timestamp, Trail, TransactionId,
     provider_account::ProviderKind,
 };
 use crate::crypto::Sealed;
@@ -62,6 +62,9 @@ pub struct ProviderEvent {
     /// The transaction that it speaks of, once found.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub transaction_id: Option<TransactionId>,
+    /// The request that brought it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trail: Option<Trail>,
     /// When it came.
     pub received_at: Timestamp,
 }

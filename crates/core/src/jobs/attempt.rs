@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use mongodb::bson::{Bson, Document, doc};
+use tracing::{Span, field::Empty};
 use url::Url;
 
 use super::{deliver::Sender, silence, slots::Slot};
@@ -23,6 +24,7 @@ use crate::{
     fault,
     outbound::{FailureClass, Outcome, Receiver, Request, next_attempt_at},
     store::{Entity, StoreError, codec::oid, seal_with},
+    telemetry,
     timing::scaled,
 };
 
@@ -95,6 +97,9 @@ pub(super) const fn receiver(kind: DeliveryKind) -> Receiver {
 }
 
 /// Sends a delivery that has been marked as on the wire, by its attempt number `number`.
+///
+/// The receiver is told neither our trace nor the request: both are the gateway's own, and the contract names
+/// every header that a message has.
 pub(super) async fn run(
     sender: Sender,
     delivery: Delivery,
@@ -102,6 +107,21 @@ pub(super) async fn run(
     started: Timestamp,
     slot: Slot,
 ) -> Report {
+    let span = tracing::info_span!(
+        "deliver",
+        delivery = %delivery.id,
+        organization = %delivery.org,
+        event = delivery.event,
+        attempt = number,
+        request_id = Empty,
+        outcome = Empty,
+        status = Empty,
+    );
+    let trail = delivery.trail.clone();
+    telemetry::follow(trail.as_ref(), span, send(sender, delivery, number, started, slot)).await
+}
+
+async fn send(sender: Sender, delivery: Delivery, number: i64, started: Timestamp, slot: Slot) -> Report {
     let app = &sender.app;
     let (result, over) = match request(app, &delivery).await {
         Ok(request) => (judge(delivery.kind, sender.client.post(request).await), None),
@@ -109,6 +129,7 @@ pub(super) async fn run(
         Err(NotReady::Later(why)) => (Answer::not_sent(why), None),
     };
     drop(slot);
+    tell(&delivery, number, &result);
     fault::point("deliver.after_send");
     let unwritten = write(app, &delivery, number, started, &result, over).await.is_err();
     fault::point("deliver.after_save");
@@ -117,6 +138,33 @@ pub(super) async fn run(
         transaction: delivery.transaction_id.filter(|_| delivery.kind == DeliveryKind::Ipn),
         verdict: result.verdict,
         unwritten,
+    }
+}
+
+/// A line for what did not arrive; the others would be as many as there are messages.
+fn tell(delivery: &Delivery, number: i64, answer: &Answer) {
+    let (outcome, status) = (outcome_word(answer.outcome), answer.status);
+    let span = Span::current();
+    span.record("outcome", outcome);
+    if let Some(status) = status {
+        span.record("status", status);
+    }
+    let elapsed_ms = u64::try_from(answer.elapsed.as_millis()).unwrap_or(u64::MAX);
+    if answer.verdict == Verdict::Delivered {
+        tracing::debug!(delivery = %delivery.id, attempt = number, outcome, status, elapsed_ms, "delivery tried");
+    } else {
+        tracing::info!(delivery = %delivery.id, attempt = number, outcome, status, elapsed_ms, "delivery tried");
+    }
+}
+
+const fn outcome_word(outcome: AttemptOutcome) -> &'static str {
+    match outcome {
+        AttemptOutcome::Started => "started",
+        AttemptOutcome::Succeeded => "succeeded",
+        AttemptOutcome::Rejected => "rejected",
+        AttemptOutcome::Failed => "failed",
+        AttemptOutcome::Refused => "refused",
+        AttemptOutcome::Unknown => "unknown",
     }
 }
 

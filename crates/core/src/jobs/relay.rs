@@ -34,6 +34,7 @@ use crate::{
     },
     fault,
     store::{Entity, GroupCommit, GroupCommitConfig, InsertOutcome, StoreError, TenantStore, codec::oid},
+    telemetry,
 };
 
 /// Documents relayed at once when polling.
@@ -78,6 +79,21 @@ impl Relay {
 
     /// Relays what waits in a document, as it was read. After a failure the document is put off.
     pub async fn relay<S: Source>(&self, source: &S) -> Result<(), AppError> {
+        let entries = &source.outbox().entries;
+        // What follows of several changes is due to the last request of them.
+        let trail = entries.iter().rev().find_map(|entry| entry.trail.as_ref());
+        let tenant = source.entity_tenant();
+        let span = tracing::info_span!(
+            "relay",
+            collection = S::COLLECTION,
+            id = %source.entity_id(),
+            organization = %tenant.organization,
+            request_id = tracing::field::Empty,
+        );
+        telemetry::follow(trail, span, self.relay_or_put_off(source)).await
+    }
+
+    async fn relay_or_put_off<S: Source>(&self, source: &S) -> Result<(), AppError> {
         let relayed = self.try_relay(source).await;
         if let Err(error) = &relayed {
             tracing::warn!(?error, collection = S::COLLECTION, id = %source.entity_id(), "an outbox was not relayed");
@@ -394,9 +410,10 @@ pub(crate) async fn announce_provider_event(
     let messages = Messages::new(app, event.tenant());
     for target in targets {
         let id = delivery_id(&event.id.bytes(), 1, event.received_at, &target.bytes());
-        let Some(delivery) = messages.webhook(id, target, wanted, event.received_at, &body).await? else {
+        let Some(mut delivery) = messages.webhook(id, target, wanted, event.received_at, &body).await? else {
             continue;
         };
+        delivery.trail.clone_from(&event.trail);
         match messages.store.insert(&delivery).await {
             Ok(()) | Err(StoreError::Duplicate) => {}
             Err(error) => return Err(error.into()),
@@ -435,6 +452,7 @@ impl<'a> Messages<'a> {
             if let Some(mut delivery) = self.webhook(id, target, entry.event, entry.at, &body).await? {
                 delivery.transaction_id = subject.transaction;
                 delivery.checkout_id = subject.checkout;
+                delivery.trail.clone_from(&entry.trail);
                 self.deliveries.push(delivery);
             }
         }
@@ -481,7 +499,8 @@ fn end(delivery: &mut Delivery, state: DeliveryState, reason: &str) {
     delivery.reason = Some(reason.to_owned());
 }
 
-/// A delivery that waits; lane, event and subject are for the caller to fill in.
+/// A delivery that waits, due to the request that is served; lane, event and subject are for the caller to
+/// fill in.
 pub(crate) async fn new_delivery(
     store: &TenantStore,
     id: DeliveryId,
@@ -514,6 +533,7 @@ pub(crate) async fn new_delivery(
         ipn_status: None,
         event_version: None,
         reason: None,
+        trail: telemetry::trail(),
         created_at: at,
         updated_at: now,
     })
@@ -546,6 +566,7 @@ async fn ipn_delivery(
     delivery.site_id = Some(transaction.site_id);
     delivery.transaction_id = Some(transaction.id);
     delivery.checkout_id = Some(checkout);
+    delivery.trail.clone_from(&entry.trail);
     delivery.external_reference.clone_from(reference);
     delivery.ipn_version = Some(u8::from(target.version).into());
     delivery.ipn_status = Some(notice.status.into());

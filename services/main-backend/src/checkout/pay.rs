@@ -8,6 +8,7 @@ use gateway_core::domain::ProviderId;
 use gateway_core::domain::transaction::NextStep;
 use http::HeaderMap;
 use serde::Deserialize;
+use tracing::Instrument;
 use url::Url;
 use web_kit::csrf::{proves_session, same_origin_only};
 use web_kit::headers::Nonce;
@@ -43,8 +44,8 @@ pub(super) async fn pay(
     };
     let (app, checkout) = (gateway.app.clone(), view.checkout.clone());
     // In a task of its own: a customer who closes the page must not cut a provider's call in two.
-    let starting = gateway.background.spawn(async move { start_payment(&app, &checkout, provider).await });
-    match starting.await.map_err(ApiError::internal)? {
+    let starting = async move { start_payment(&app, &checkout, provider).await };
+    match gateway.background.spawn(starting.in_current_span()).await.map_err(ApiError::internal)? {
         Ok(started) => go_on(&view, &started),
         Err(error) => explain(&view, provider, error).await,
     }

@@ -11,6 +11,7 @@ use gateway_core::{
 };
 use http::header::{ACCEPT, HeaderValue};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use crate::picture;
 
@@ -42,7 +43,8 @@ impl Job for ImageFetch {
             let Some(image) = images::take_due(app).await? else { break };
             due.push(image);
         }
-        join_all(due.iter().map(|image| self.take_in(app, image)))
+        let span = |image: &ProductImage| tracing::info_span!("image", image = %image.id);
+        join_all(due.iter().map(|image| self.take_in(app, image).instrument(span(image))))
             .await
             .into_iter()
             .collect::<Result<(), _>>()?;

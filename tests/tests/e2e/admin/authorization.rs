@@ -179,6 +179,7 @@ async fn event(door: &Door, shop: &Shop) -> ProviderEventId {
         due: None,
         reason: None,
         transaction_id: None,
+        trail: None,
         received_at: door.app.now(),
     };
     store.insert(&event).await.unwrap();

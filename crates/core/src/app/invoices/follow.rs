@@ -158,6 +158,7 @@ pub(super) async fn new_invoice(
         rendering: None,
         needs_review: None,
         idem: None,
+        trail: crate::telemetry::trail(),
         outbox: Outbox::default(),
         version: 1,
         created_at: now,

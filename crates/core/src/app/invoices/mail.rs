@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mongodb::bson::doc;
+use tracing::field::Empty;
 
 use super::{get, open_paper, settings_or_initial};
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
         invoice::{DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailState, Paper, RenderStatus, StoredFiles},
     },
     store::{Entity, StoreError},
+    telemetry,
     timing::scaled,
 };
 
@@ -92,6 +94,7 @@ async fn queue(app: &App, invoice: &Invoice, to: &str, cause: &str) -> Result<Do
         state: MailState::Waiting,
         due: Some(now),
         attempts: Vec::new(),
+        trail: telemetry::trail(),
         version: 1,
         created_at: now,
         updated_at: now,
@@ -144,9 +147,13 @@ pub async fn send_due(app: &App, mailer: &Arc<dyn Mailer>) -> Result<usize, AppE
     let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
     let due = app.store.due_mails(app.now(), limit).await?;
     for mail in &due {
-        if let Err(error) = send_one(app, mailer, mail.clone()).await {
-            tracing::warn!(mail = %mail.id, ?error, "a mail was not sent");
-        }
+        let sending = async {
+            if let Err(error) = send_one(app, mailer, mail.clone()).await {
+                tracing::warn!(mail = %mail.id, ?error, "a mail was not sent");
+            }
+        };
+        let span = tracing::info_span!("mail", mail = %mail.id, organization = %mail.org, request_id = Empty);
+        telemetry::follow(mail.trail.as_ref(), span, sending).await;
     }
     Ok(due.len())
 }
@@ -180,6 +187,7 @@ async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -
     let again = may_try.then(|| now + backoff(tries));
     mail.end(result.map_err(|error| error.text), again, now);
     metrics::counter!("document_mails_total", "state" => mail.state.as_str()).increment(1);
+    tracing::info!(mail = %mail.id, invoice = %invoice.id, state = mail.state.as_str(), tries, "mail tried");
     Ok(store.save(&mut mail).await?)
 }
 

@@ -12,6 +12,7 @@ use std::{collections::HashSet, time::Duration};
 
 use futures::StreamExt;
 use mongodb::bson::doc;
+use tracing::field::Empty;
 
 use super::{bare_paper, civil_date, open_profile, write};
 use crate::{
@@ -26,6 +27,7 @@ use crate::{
     },
     fault,
     store::{Entity, StoreError, TenantStore},
+    telemetry,
     timing::scaled,
 };
 
@@ -88,7 +90,10 @@ pub async fn number_series(app: &App, tenant: Tenant, series: SeriesId) -> Resul
             return Ok(numbered);
         }
         for draft in waiting {
-            if lane.number(draft.id, &mut newest).await? {
+            let (id, organization) = (draft.id, draft.org);
+            let span = tracing::info_span!("number", invoice = %id, %organization, request_id = Empty);
+            let numbering = lane.number(draft.id, &mut newest);
+            if telemetry::follow(draft.trail.as_ref(), span, numbering).await? {
                 numbered += 1;
             }
             if started.elapsed() > scaled(HOLD) {
@@ -152,6 +157,7 @@ impl<'a> Lane<'a> {
                 Ok(()) => {
                     fault::point("number.after_save");
                     count(&invoice);
+                    tracing::debug!(invoice = %id, "numbered");
                     *newest = Some(numbered);
                     return Ok(true);
                 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mongodb::bson::doc;
+use tracing::field::Empty;
 
 use super::open_paper;
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     },
     fault::Recovery,
     store::{Entity, StoreError},
+    telemetry,
     timing::scaled,
 };
 
@@ -99,9 +101,14 @@ pub async fn render_due(app: &App, renderer: &Arc<dyn PaperRenderer>) -> Result<
     let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
     let due = app.store.due_renderings(app.now(), limit).await?;
     for invoice in &due {
-        if let Err(error) = render_one(app, renderer, invoice).await {
-            tracing::warn!(invoice = %invoice.id, ?error, "a document's files were not made");
-        }
+        let rendering = async {
+            if let Err(error) = render_one(app, renderer, invoice).await {
+                tracing::warn!(invoice = %invoice.id, ?error, "a document's files were not made");
+            }
+        };
+        let (id, organization) = (invoice.id, invoice.org);
+        let span = tracing::info_span!("render", invoice = %id, %organization, request_id = Empty);
+        telemetry::follow(invoice.trail.as_ref(), span, rendering).await;
     }
     Ok(due.len())
 }
@@ -200,6 +207,7 @@ async fn finish(app: &App, invoice: &Invoice, made: Result<Rendered, String>) ->
     });
     let (_, status) = change.await?;
     metrics::counter!("invoices_rendered_total", "status" => status.as_str()).increment(1);
+    tracing::debug!(invoice = %invoice.id, status = status.as_str(), "rendering tried");
     Ok(())
 }
 

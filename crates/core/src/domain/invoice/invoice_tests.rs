@@ -51,6 +51,7 @@ pub(super) fn draft(total: i64) -> Invoice {
         rendering: None,
         needs_review: None,
         idem: None,
+        trail: None,
         outbox: Outbox::default(),
         version: 1,
         created_at: Timestamp::default(),

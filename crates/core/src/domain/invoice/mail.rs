@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     crypto::Sealed,
-    domain::{InvoiceId, MailId, Mode, OrganizationId, Tenant, Timestamp, derived_id},
+    domain::{InvoiceId, MailId, Mode, OrganizationId, Tenant, Timestamp, Trail, derived_id},
 };
 
 /// How often a mail is tried before it is given up.
@@ -86,6 +86,9 @@ pub struct DocumentMail {
     /// Every try.
     #[serde(default)]
     pub attempts: Vec<MailAttempt>,
+    /// The request that caused it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trail: Option<Trail>,
     /// Rises with every change.
     pub version: i64,
     /// When it was made.

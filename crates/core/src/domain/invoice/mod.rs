@@ -26,7 +26,7 @@ pub use settings::{InvoiceSettings, SellerProfile, StoredLook};
 
 use super::{
     CheckoutId, Currency, InvoiceId, LookId, Mode, OrganizationId, SeriesId, SiteId, Tenant, Timestamp,
-    TransactionId,
+    Trail, TransactionId,
     checkout::Idempotency,
     outbox::{Changed, EventType, Outbox},
     transaction::Review,
@@ -243,6 +243,9 @@ pub struct Invoice {
     /// The record of the request that made it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub idem: Option<Idempotency>,
+    /// The request that led to it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub trail: Option<Trail>,
     /// What must be announced.
     #[serde(default)]
     pub outbox: Outbox,
