@@ -1,5 +1,6 @@
 //! The Admin Panel over HTTP, as a browser without scripts would see it.
 
+mod account;
 mod guard;
 mod transactions;
 
