@@ -79,6 +79,8 @@ pub struct Cluster {
     /// The address of webhooks and of the checkout runtime.
     pub runtime: String,
     /// Stripe.
+    /// The worker's internal address.
+    pub worker: String,
     pub stripe: StripeSim,
     /// The merchants' receiver.
     pub receiver: Receiver,
@@ -175,6 +177,7 @@ impl Cluster {
             health: [listen[5].1, listen[6].1, listen[7].1],
             folder: ScratchFolder::new(&std::env::temp_dir(), "tollgate-kill-").unwrap(),
             slots,
+            worker: url(4),
             supervisor: tokio::spawn(async {}),
         };
         futures::future::join_all(Service::ALL.map(|service| cluster.restart(service, Vec::new()))).await;
@@ -189,7 +192,8 @@ impl Cluster {
         self.folder.path().join(format!("{}.log", service.name()))
     }
 
-    fn spec(&self, service: Service, extra: &Extra) -> Spec {
+    /// How a service is started, with these variables on top.
+    pub fn spec(&self, service: Service, extra: &Extra) -> Spec {
         Spec::new(service.name(), workspace_binary(service.name()), self.log(service))
             .envs(self.environment.clone())
             .envs(extra.clone())
@@ -210,6 +214,11 @@ impl Cluster {
             child.sigkill().await;
         }
         let mut child = Child::spawn(&self.spec(service, &extra)).unwrap();
+    /// Takes a running service out of the supervisor's hands: its end is the caller's.
+    pub async fn take(&self, service: Service) -> Child {
+        self.slots[service.index()].lock().await.child.take().unwrap()
+    }
+
         let ready = child.wait_healthy(self.health[service.index()], "/health", READY_LIMIT).await;
         slot.child = Some(child);
         // A fault may hit before it is ready; the supervisor sees that.

@@ -29,6 +29,7 @@ mod schema;
 mod sdk;
 mod secrets;
 mod stripe_mock;
+mod stop;
 mod tell;
 mod tidy;
 mod tools;

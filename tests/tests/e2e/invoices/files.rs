@@ -71,6 +71,7 @@ struct Office {
     sink: SmtpSink,
     mailer: Arc<dyn Mailer>,
 }
+    stop: CancellationToken,
 
 impl Office {
     async fn open(send_by_email: bool) -> Self {
@@ -95,6 +96,7 @@ impl Office {
             json,
             sink,
         }
+            stop: CancellationToken::new(),
     }
 
     async fn issued(&self) -> Invoice {
@@ -109,8 +111,8 @@ impl Office {
 
     /// Renders and mails what is due, as the worker does.
     async fn work(&self) {
-        render::render_due(&self.app, &self.renderer).await.unwrap();
-        mail::send_due(&self.app, &self.mailer).await.unwrap();
+        render::render_due(&self.app, &self.renderer, &self.stop).await.unwrap();
+        mail::send_due(&self.app, &self.mailer, &self.stop).await.unwrap();
     }
 }
 
@@ -120,7 +122,7 @@ async fn files_are_made_once_and_served_as_they_were() {
     let invoice = office.issued().await;
     let get = async |kind| file(&office.app, office.tenant, invoice.id, kind).await.unwrap();
     assert_eq!(get(FileKind::Pdf).await, File::NotYet);
-    let passes = (0..4).map(|_| render::render_due(&office.app, &office.renderer));
+    let passes = (0..4).map(|_| render::render_due(&office.app, &office.renderer, &office.stop));
     futures::future::join_all(passes).await.into_iter().for_each(|pass| assert!(pass.unwrap() <= 1));
     assert_eq!(office.json.rendered.load(Ordering::SeqCst), 1, "one worker renders, the others let it");
     let File::Ready(pdf) = get(FileKind::Pdf).await else { panic!("no PDF") };
@@ -171,11 +173,11 @@ async fn issued_document_is_mailed_once_with_its_files() {
     let to = Some("buyer@example.com".to_owned());
     mail::send(&office.app, office.tenant, invoice.id, to, None).await.unwrap();
     // The mail waits for the files.
-    mail::send_due(&office.app, &office.mailer).await.unwrap();
+    mail::send_due(&office.app, &office.mailer, &office.stop).await.unwrap();
     assert!(office.sink.mails().is_empty());
-    render::render_due(&office.app, &office.renderer).await.unwrap();
+    render::render_due(&office.app, &office.renderer, &office.stop).await.unwrap();
     office.clock.advance(Duration::from_secs(5));
-    let passes = (0..4).map(|_| mail::send_due(&office.app, &office.mailer));
+    let passes = (0..4).map(|_| mail::send_due(&office.app, &office.mailer, &office.stop));
     futures::future::join_all(passes).await.into_iter().for_each(|pass| assert!(pass.unwrap() <= 1));
     let mails = office.sink.mails();
     assert_eq!(mails.len(), 1, "four workers, one mail");
@@ -195,7 +197,7 @@ async fn issued_document_is_mailed_once_with_its_files() {
 async fn mail_that_was_cut_off_goes_out_again_under_the_same_name() {
     let office = Office::open(false).await;
     let invoice = office.issued().await;
-    render::render_due(&office.app, &office.renderer).await.unwrap();
+    render::render_due(&office.app, &office.renderer, &office.stop).await.unwrap();
     let to = Some("buyer@example.com".to_owned());
     let mail = mail::send(&office.app, office.tenant, invoice.id, to, None).await.unwrap();
     office.sink.next(&[Fate::Later, Fate::TakeAndCut, Fate::Take]);

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mongodb::bson::doc;
+use tokio_util::sync::CancellationToken;
 
 use super::{get, open_paper, settings_or_initial};
 use crate::{
@@ -139,11 +140,16 @@ pub async fn mails(app: &App, tenant: Tenant, id: InvoiceId) -> Result<Vec<Docum
     Ok(store.find(doc! { "invoiceId": id }, doc! { "createdAt": 1, "_id": 1 }, 100).await?)
 }
 
-/// Sends what is due; answers how many were looked at.
-pub async fn send_due(app: &App, mailer: &Arc<dyn Mailer>) -> Result<usize, AppError> {
+/// Sends what is due, up to the mail in hand when `stop` comes: one that is cut off would go out twice. Answers
+/// how many were due.
+pub async fn send_due(
+    app: &App,
+    mailer: &Arc<dyn Mailer>,
+    stop: &CancellationToken,
+) -> Result<usize, AppError> {
     let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
     let due = app.store.due_mails(app.now(), limit).await?;
-    for mail in &due {
+    for mail in due.iter().take_while(|_| !stop.is_cancelled()) {
         if let Err(error) = send_one(app, mailer, mail.clone()).await {
             tracing::warn!(mail = %mail.id, ?error, "a mail was not sent");
         }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mongodb::bson::doc;
+use tokio_util::sync::CancellationToken;
 
 use super::open_paper;
 use crate::{
@@ -91,14 +92,18 @@ pub enum File {
     None,
 }
 
-/// Renders what is due; answers how many were looked at.
-pub async fn render_due(app: &App, renderer: &Arc<dyn PaperRenderer>) -> Result<usize, AppError> {
+/// Renders what is due, up to the document in hand when `stop` comes; answers how many were due.
+pub async fn render_due(
+    app: &App,
+    renderer: &Arc<dyn PaperRenderer>,
+    stop: &CancellationToken,
+) -> Result<usize, AppError> {
     if !Recovery::Rendering.is_on() {
         return Ok(0);
     }
     let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
     let due = app.store.due_renderings(app.now(), limit).await?;
-    for invoice in &due {
+    for invoice in due.iter().take_while(|_| !stop.is_cancelled()) {
         if let Err(error) = render_one(app, renderer, invoice).await {
             tracing::warn!(invoice = %invoice.id, ?error, "a document's files were not made");
         }
