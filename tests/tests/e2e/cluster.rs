@@ -12,6 +12,7 @@ use gateway_core::{app::App, config::CommonConfig};
 use testkit::{
     process::{Child, ScratchFolder, Spec, free_port, workspace_binary},
     receiver::Receiver,
+    smtp_sink::SmtpSink,
     stripe_sim::StripeSim,
 };
 use tokio::{sync::Mutex, task::JoinHandle};
@@ -78,12 +79,14 @@ pub struct Cluster {
     pub admin_api: String,
     /// The address of webhooks and of the checkout runtime.
     pub runtime: String,
-    /// Stripe.
     /// The worker's internal address.
     pub worker: String,
+    /// Stripe.
     pub stripe: StripeSim,
     /// The merchants' receiver.
     pub receiver: Receiver,
+    /// The mail server that documents are sent through.
+    pub mails: SmtpSink,
     /// For requests of merchants and customers.
     pub http: reqwest::Client,
     environment: Extra,
@@ -166,18 +169,23 @@ impl Cluster {
         // First here, so that three processes need not make the same indexes at once.
         let app = in_process::app(&config).await;
         let slots: Arc<[Mutex<Slot>; 3]> = Arc::default();
+        let mails = SmtpSink::start().await;
+        let mut environment = environment(&config, &keys, &listen);
+        environment.push(("SMTP_URL".to_owned(), mails.url()));
+        environment.push(("SMTP_FROM".to_owned(), "Example <billing@example.com>".to_owned()));
         let mut cluster = Self {
             app,
             admin_api: url(1),
             runtime: url(3),
+            worker: url(4),
             stripe,
             receiver: Receiver::start().await,
             http: client(),
-            environment: environment(&config, &keys, &listen),
+            mails,
+            environment,
             health: [listen[5].1, listen[6].1, listen[7].1],
             folder: ScratchFolder::new(&std::env::temp_dir(), "tollgate-kill-").unwrap(),
             slots,
-            worker: url(4),
             supervisor: tokio::spawn(async {}),
         };
         futures::future::join_all(Service::ALL.map(|service| cluster.restart(service, Vec::new()))).await;
@@ -206,6 +214,11 @@ impl Cluster {
         }
     }
 
+    /// Takes a running service out of the supervisor's hands: its end is the caller's.
+    pub async fn take(&self, service: Service) -> Child {
+        self.slots[service.index()].lock().await.child.take().unwrap()
+    }
+
     /// SIGKILL if it runs, then a start with these variables. Should it end by itself, it is started again
     /// with [`Self::set_later`]'s variables.
     pub async fn restart(&self, service: Service, extra: Extra) {
@@ -214,11 +227,6 @@ impl Cluster {
             child.sigkill().await;
         }
         let mut child = Child::spawn(&self.spec(service, &extra)).unwrap();
-    /// Takes a running service out of the supervisor's hands: its end is the caller's.
-    pub async fn take(&self, service: Service) -> Child {
-        self.slots[service.index()].lock().await.child.take().unwrap()
-    }
-
         let ready = child.wait_healthy(self.health[service.index()], "/health", READY_LIMIT).await;
         slot.child = Some(child);
         // A fault may hit before it is ready; the supervisor sees that.

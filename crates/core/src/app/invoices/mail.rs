@@ -16,8 +16,12 @@ use crate::{
     crypto::random,
     domain::{
         InvoiceId, MailId, Tenant,
-        invoice::{DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailState, Paper, RenderStatus, StoredFiles},
+        invoice::{
+            DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailOutcome, MailState, Paper, RenderStatus,
+            StoredFiles,
+        },
     },
+    fault::{self, Recovery},
     store::{Entity, StoreError},
     timing::scaled,
 };
@@ -97,7 +101,9 @@ async fn queue(app: &App, invoice: &Invoice, to: &str, cause: &str) -> Result<Do
         created_at: now,
         updated_at: now,
     };
-    match store.insert(&mail).await {
+    let inserted = store.insert(&mail).await;
+    fault::point("mail.after_queue");
+    match inserted {
         Ok(()) => Ok(mail),
         Err(StoreError::Duplicate) => store.get::<DocumentMail>(id).await?.ok_or(AppError::NotFound("mail")),
         Err(error) => Err(error.into()),
@@ -149,12 +155,18 @@ pub async fn send_due(
 ) -> Result<usize, AppError> {
     let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
     let due = app.store.due_mails(app.now(), limit).await?;
-    for mail in due.iter().take_while(|_| !stop.is_cancelled()) {
+    let may_be_taken = |mail: &&DocumentMail| !was_cut_off(mail) || Recovery::PaperLease.is_on();
+    for mail in due.iter().filter(may_be_taken).take_while(|_| !stop.is_cancelled()) {
         if let Err(error) = send_one(app, mailer, mail.clone()).await {
             tracing::warn!(mail = %mail.id, ?error, "a mail was not sent");
         }
     }
     Ok(due.len())
+}
+
+/// Whether a worker was about to hand it over and has not said how that went.
+fn was_cut_off(mail: &DocumentMail) -> bool {
+    mail.attempts.last().is_some_and(|attempt| attempt.outcome == MailOutcome::Started)
 }
 
 async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -> Result<(), AppError> {
@@ -172,15 +184,17 @@ async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -
             return Ok(store.save(&mut mail).await?);
         }
     }
-    mail.begin(app.now() + LEASE, app.now());
+    mail.begin(app.now() + scaled(LEASE), app.now());
     match store.save(&mut mail).await {
         Ok(()) => {}
         // Another worker has it.
         Err(StoreError::Conflict) => return Ok(()),
         Err(error) => return Err(error.into()),
     }
+    fault::point("mail.after_begin");
     let outgoing = outgoing(app, &mail, &invoice).await?;
     let result = mailer.send(&outgoing).await;
+    fault::point("mail.after_send");
     let (now, tries) = (app.now(), i64::try_from(mail.attempts.len()).unwrap_or(i64::MAX));
     let may_try = result.as_ref().is_err_and(|error| !error.is_permanent) && tries < MAIL_ATTEMPTS_MAX;
     let again = may_try.then(|| now + backoff(tries));
