@@ -33,6 +33,7 @@ use testkit::{
     shared_mongod,
     smtp_sink::{Fate, SmtpSink},
 };
+use tokio_util::sync::CancellationToken;
 use worker::{
     documents::{DocumentsState, router},
     mail::SmtpMailer,
@@ -70,8 +71,8 @@ struct Office {
     renderer: Arc<dyn PaperRenderer>,
     sink: SmtpSink,
     mailer: Arc<dyn Mailer>,
-}
     stop: CancellationToken,
+}
 
 impl Office {
     async fn open(send_by_email: bool) -> Self {
@@ -95,8 +96,8 @@ impl Office {
             tenant,
             json,
             sink,
-        }
             stop: CancellationToken::new(),
+        }
     }
 
     async fn issued(&self) -> Invoice {
@@ -244,25 +245,26 @@ async fn documents_are_for_those_with_a_fresh_token_for_this_path_alone() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router(state)).await });
     let (organization, mode) = (office.tenant.organization.to_string(), office.tenant.mode.as_str());
-    let path = |what: &str| format!("/documents/{}/{what}", draft.id);
-    let get = async |what: &str, mode: &str, token: &str| {
-        let url = format!("http://{address}{}?organization={organization}&mode={mode}", path(what));
+    let other = super::world::queued_or_not(&office.app, office.tenant, false).await;
+    let path = |of: &Invoice| format!("/documents/{}/preview", of.id);
+    let get = async |of: &Invoice, mode: &str, token: &str| {
+        let url = format!("http://{address}{}?organization={organization}&mode={mode}", path(of));
         crate::cluster::client().get(url).bearer_auth(token).send().await.unwrap()
     };
     let tokens = office.app.store.keys().service_tokens();
-    let token = tokens.issue((&organization, mode), &path("preview"), office.app.now().seconds());
-    let preview = get("preview", mode, &token).await;
+    let token = tokens.issue((&organization, mode), &path(&draft), office.app.now().seconds());
+    let preview = get(&draft, mode, &token).await;
     assert_eq!(preview.status(), StatusCode::OK.as_u16());
     let paper: Paper = serde_json::from_slice(&preview.bytes().await.unwrap()).unwrap();
     assert_eq!((paper.number, paper.seller.name.as_str()), (None, "Example GmbH"));
     assert!(!paper.date.is_empty());
-    for (what, mode, token) in
-        [("pdf", mode, token.as_str()), ("preview", "live", token.as_str()), ("preview", mode, "")]
+    for (of, mode, token) in
+        [(&other, mode, token.as_str()), (&draft, "live", token.as_str()), (&draft, mode, "")]
     {
-        assert_eq!(get(what, mode, token).await.status().as_u16(), 401, "{what} {mode}");
+        assert_eq!(get(of, mode, token).await.status().as_u16(), 401, "{} {mode}", of.id);
     }
     office.clock.advance(Duration::from_mins(2));
-    assert_eq!(get("preview", mode, &token).await.status().as_u16(), 401, "it has run out");
+    assert_eq!(get(&draft, mode, &token).await.status().as_u16(), 401, "it has run out");
     let found = documents(&office.app, office.tenant, mongodb::bson::doc! {}).await;
     assert_eq!(found[0].status, InvoiceStatus::Draft);
 }
