@@ -25,6 +25,7 @@ SPARED = set(os.environ["SCHEMA_SPARED"].split(","))
 chance = random.Random(1)
 statuses = defaultdict(Counter)
 pools = defaultdict(list)
+hosts = []
 examples = {}
 
 
@@ -39,6 +40,8 @@ def remember(resource, row):
         value = row.get(name)
         if isinstance(value, str) and value not in SPARED and value not in pools[resource]:
             pools[resource].append(value)
+    if isinstance(row.get("host"), str):
+        hosts.append(row["host"])
 
 
 def read_lists():
@@ -86,7 +89,7 @@ PLAUSIBLE = {
     "code": lambda: f"CODE{chance.randrange(10**9)}",
     "country": lambda: "DE",
     "currency": lambda: "EUR",
-    "domain": lambda: f"pay{chance.randrange(10**6)}.example.com",
+    "domain": lambda: chance.choice(hosts) if hosts else "pay.example.com",
     "email": lambda: "customer@example.com",
     "eventTypes": lambda: ["session.completed"],
     "expiresAt": lambda: None,

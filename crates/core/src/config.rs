@@ -4,18 +4,19 @@
 
 use std::{fmt::Display, net::SocketAddr, str::FromStr};
 
+use mongodb::options::ConnectionString;
 use url::Url;
 
 use crate::{
     crypto::VersionedKeys,
     domain::OrganizationId,
     store::{StoreConfig, keys::KeyConfig},
-    telemetry::config::TraceConfig,
+    telemetry,
 };
 
-/// Everything that is wrong with the configuration.
+/// Everything that is wrong with the configuration; each problem has been logged as a line of its own.
 #[derive(Debug, thiserror::Error)]
-#[error("the configuration is not complete:\n{}", .0.iter().map(|p| format!("  - {p}")).collect::<Vec<_>>().join("\n"))]
+#[error("the configuration cannot be used, for what the lines before say: {} in all", .0.len())]
 pub struct ConfigError(pub Vec<String>);
 
 /// Reads variables and gathers what is wrong with them.
@@ -27,13 +28,16 @@ pub struct Reader {
 impl Reader {
     /// Reads the environment, and the file that `CONFIG_FILE` names.
     pub fn from_env() -> Self {
-        let mut builder = config::Config::builder();
-        if let Ok(path) = std::env::var("CONFIG_FILE") {
-            builder = builder.add_source(config::File::with_name(&path).format(config::FileFormat::Toml));
-        }
-        match builder.add_source(config::Environment::default()).build() {
+        let environment = || config::Config::builder().add_source(config::Environment::default());
+        let of_environment = |problems| Self { source: environment().build().unwrap_or_default(), problems };
+        let file = std::env::var("CONFIG_FILE").ok().filter(|path| !path.trim().is_empty());
+        let Some(path) = file else { return of_environment(Vec::new()) };
+        let file = config::File::from(std::path::Path::new(&path)).format(config::FileFormat::Toml);
+        let both = config::Config::builder().add_source(file).add_source(config::Environment::default());
+        match both.build() {
             Ok(source) => Self { source, problems: Vec::new() },
-            Err(error) => Self { source: config::Config::default(), problems: vec![error.to_string()] },
+            // What else is wrong is told as well.
+            Err(error) => of_environment(vec![format!("CONFIG_FILE: {}", unreadable(&error))]),
         }
     }
 
@@ -115,12 +119,27 @@ impl Reader {
         }
     }
 
-    /// The end: the value, or everything that is wrong.
+    /// The end: the value, or everything that is wrong, which is logged here.
     pub fn finish<T>(self, value: Option<T>) -> Result<T, ConfigError> {
         match value {
             Some(value) if self.problems.is_empty() => Ok(value),
-            _ => Err(ConfigError(self.problems)),
+            _ => {
+                for problem in &self.problems {
+                    tracing::error!("{}", problem.replace(['\n', '\r'], " "));
+                }
+                Err(ConfigError(self.problems))
+            }
         }
+    }
+}
+
+/// Why a file cannot be read, without the line at fault: it may hold a secret.
+fn unreadable(error: &config::ConfigError) -> String {
+    match error {
+        config::ConfigError::FileParse { cause, .. } => {
+            cause.to_string().lines().next().unwrap_or_default().to_owned()
+        }
+        _ => "there is no such file, or it cannot be read".to_owned(),
     }
 }
 
@@ -185,6 +204,10 @@ impl CommonConfig {
     /// Reads what every service needs; `app_name` is shown in mongod's logs.
     pub fn read(reader: &mut Reader, app_name: &str) -> Option<Self> {
         let uri = reader.required::<String>("MONGODB_URI", "the connection string of a replica set");
+        // What the driver says of it may repeat the password.
+        if uri.as_ref().is_some_and(|uri| ConnectionString::parse(uri).is_err()) {
+            reader.problem("MONGODB_URI: must be such as mongodb://user:password@db1,db2/?replicaSet=rs0");
+        }
         let database = reader.text("MONGODB_DATABASE").unwrap_or_else(|| "tollgate".to_owned());
         let pool_size_max = reader.optional("MONGODB_POOL_SIZE").unwrap_or(64);
         let system = reader.required::<VersionedKeys>("SYSTEM_ENCRYPTION_KEY", "32 bytes in hex");
@@ -198,8 +221,13 @@ impl CommonConfig {
         };
         let single_tenant = SingleTenant::read(reader);
         let extra_ca_file = reader.text("IPN_EXTRA_CA_FILE");
-        // Traces have begun by now where their settings are right; what is wrong is told here, with the rest.
-        TraceConfig::read(reader);
+        if let Some(Err(error)) = extra_ca_file.as_ref().map(std::fs::read) {
+            reader.problem(format!("IPN_EXTRA_CA_FILE: {error}"));
+        }
+        // Read where it is used, and again here so that it is told with the rest.
+        reader.optional::<u64>("SANDBOX_DELAY_MS");
+        // Logs and traces have begun by now where their settings are right; what is wrong is told here.
+        telemetry::check(reader);
         Some(Self {
             store: StoreConfig { uri: uri?, database, app_name: app_name.to_owned(), pool_size_max },
             keys: KeyConfig { system: system?, search: search?, pepper: pepper? },

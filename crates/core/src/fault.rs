@@ -39,6 +39,11 @@ pub const POINTS: &[&str] = &[
     "credit.after_decide",
     "credit.after_request",
     "resend.after_update",
+    "render.after_take",
+    "render.after_files",
+    "mail.after_queue",
+    "mail.after_begin",
+    "mail.after_send",
     "claim.after_insert",
     "claim.before_release",
 ];
@@ -70,6 +75,9 @@ pub enum Recovery {
     ClaimSweep,
     /// The worker makes the files of documents that have none; that write wakes the relay as well.
     Rendering,
+    /// A document whose worker died while it made its files or handed over its mail is taken on again when the
+    /// lease has run out.
+    PaperLease,
 }
 
 impl Recovery {
@@ -87,6 +95,7 @@ impl Recovery {
         Self::Idempotency,
         Self::ClaimSweep,
         Self::Rendering,
+        Self::PaperLease,
     ];
 
     /// As it stands in `TOLLGATE_WITHOUT`.
@@ -99,6 +108,7 @@ impl Recovery {
             Self::OperationResume => "operation_resume",
             Self::Projection => "projection",
             Self::Rendering => "rendering",
+            Self::PaperLease => "paper_lease",
             Self::StartResume => "start_resume",
             Self::LeaseExpiry => "lease_expiry",
             Self::ForgottenLanes => "forgotten_lanes",

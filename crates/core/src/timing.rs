@@ -1,7 +1,7 @@
 //! How long recovery waits before it steps in, made shorter for tests that wait for it again and again.
 //!
-//! `TOLLGATE_TIMING_SCALE_PERMILLE=100` makes leases, sweeps, take-overs, the reconciler's schedule and the
-//! pauses between attempts ten times shorter. It exists in debug builds only; a release build keeps every
+//! `TOLLGATE_TIMING_SCALE_PERMILLE=100` makes leases, sweeps, take-overs, the reconciler's schedule, the
+//! pauses between attempts and the grace of a stop ten times shorter. It exists in debug builds only; a release build keeps every
 //! duration as it is written down.
 
 use std::time::Duration;

@@ -25,6 +25,19 @@ const REPEAT_PAUSE: Duration = Duration::from_millis(250);
 /// Answers beyond this are not read: the largest honest one, a page of 100 objects, is far smaller.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Outcomes of calls that an alert counts.
+const FAILURES: [&str; 3] = ["unknown", "unavailable", "unauthorized"];
+
+/// Shows that no call to this host has failed yet: an alert reads this, and Prometheus sees no increase in a
+/// counter that begins with its first event.
+pub fn count_from_zero(base: &Url) {
+    let host = base.host_str().unwrap_or_default();
+    for outcome in FAILURES {
+        metrics::counter!("provider_calls_total", "host" => host.to_owned(), "outcome" => outcome)
+            .absolute(0);
+    }
+}
+
 /// The client that all adapters share. Goes only where an operator's configuration points: no proxy from
 /// the environment, no redirects.
 #[derive(Debug, Clone)]

@@ -11,7 +11,12 @@ use gateway_core::{
 };
 use url::Url;
 
-use crate::{GoCardless, Stripe, gocardless, http::HttpClient, sandbox::Sandbox, stripe};
+use crate::{
+    GoCardless, Stripe, gocardless,
+    http::{HttpClient, count_from_zero},
+    sandbox::Sandbox,
+    stripe,
+};
 
 /// Why the gateway could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -40,11 +45,11 @@ fn registry(
     let sandbox = Sandbox::new(store.clone(), config.urls.main_frontend.clone(), Arc::clone(clock));
     let stripe_url = config.provider_urls.stripe.clone().unwrap_or_else(|| own(stripe::BASE_URL));
     let gocardless_url = |usual| config.provider_urls.gocardless.clone().unwrap_or_else(|| own(usual));
-    let gocardless = GoCardless::new(
-        http.clone(),
-        gocardless_url(gocardless::LIVE_URL),
-        gocardless_url(gocardless::TEST_URL),
-    );
+    let (live, test) = (gocardless_url(gocardless::LIVE_URL), gocardless_url(gocardless::TEST_URL));
+    for url in [&stripe_url, &live, &test] {
+        count_from_zero(url);
+    }
+    let gocardless = GoCardless::new(http.clone(), live, test);
     ProviderRegistry::new(vec![
         Arc::new(sandbox),
         Arc::new(Stripe::new(http, stripe_url)),

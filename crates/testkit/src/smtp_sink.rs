@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use base64::Engine as _;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -29,6 +30,21 @@ impl Mail {
         let line = head.lines().find(|line| line.to_lowercase().starts_with(&start))?;
         Some(line[start.len()..].trim().to_owned())
     }
+
+    /// Name and content of what is attached.
+    pub fn attachments(&self) -> Vec<(String, Vec<u8>)> {
+        // A boundary stands on a line of its own and begins so.
+        let parts = self.text.split("\r\n--");
+        parts.filter_map(attachment).collect()
+    }
+}
+
+fn attachment(part: &str) -> Option<(String, Vec<u8>)> {
+    let (head, content) = part.split_once("\r\n\r\n")?;
+    let (_, name) = head.split_once("filename=\"")?;
+    let base64: String = content.split_whitespace().collect();
+    let content = base64::engine::general_purpose::STANDARD.decode(base64).ok()?;
+    Some((name.split('"').next()?.to_owned(), content))
 }
 
 /// What becomes of the next mail.

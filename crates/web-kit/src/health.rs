@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::error;
+use crate::{error, request_id};
 
 /// What a deep check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,11 +108,13 @@ pub fn install_prometheus() -> Result<PrometheusHandle, BuildError> {
     const DOCUMENTS: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
     // From commit to the merchant's 200, retries of days included.
     const LAG: &[f64] = &[0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 60.0, 600.0, 3600.0, 86_400.0];
-    PrometheusBuilder::new()
+    let handle = PrometheusBuilder::new()
         .set_buckets(SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_documents".to_owned()), DOCUMENTS)?
         .set_buckets_for_metric(Matcher::Full("delivery_lag_seconds".to_owned()), LAG)?
-        .install_recorder()
+        .install_recorder()?;
+    request_id::count_from_zero();
+    Ok(handle)
 }
 
 /// Folds observations into the histograms until `stop`, so that memory stays flat while nobody scrapes; to be

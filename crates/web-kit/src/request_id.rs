@@ -136,6 +136,12 @@ async fn serve(request: Request, next: Next, trace: impl Fn(&tracing::Span, &str
     response
 }
 
+/// Shows that no request has been turned away yet: an alert reads this, and Prometheus sees no increase in a
+/// counter that begins with its first event.
+pub(crate) fn count_from_zero() {
+    metrics::counter!("requests_turned_away_total").absolute(0);
+}
+
 /// Counts and times one request. Unknown methods are counted as one, so that a caller cannot grow the series.
 fn measure(method: &http::Method, route: &str, status: u16, latency: std::time::Duration) {
     let method = match *method {
@@ -154,6 +160,9 @@ fn measure(method: &http::Method, route: &str, status: u16, latency: std::time::
         "method" => method, "route" => route.clone(), "status" => status_class(status)
     )
     .increment(1);
+    if status == 503 {
+        metrics::counter!("requests_turned_away_total").increment(1);
+    }
     metrics::histogram!("http_request_seconds", "route" => route).record(latency.as_secs_f64());
 }
 

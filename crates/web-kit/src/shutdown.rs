@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use gateway_core::timing::scaled;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -35,7 +36,11 @@ pub struct ServeLimits {
 
 impl Default for ServeLimits {
     fn default() -> Self {
-        Self { connections_max: 8192, head_timeout: Duration::from_secs(75), grace: Duration::from_secs(20) }
+        Self {
+            connections_max: 8192,
+            head_timeout: Duration::from_secs(75),
+            grace: scaled(Duration::from_secs(20)),
+        }
     }
 }
 
@@ -122,6 +127,15 @@ async fn serve_connection(
     }
 }
 
+/// Runs a service to its end. What blocks a thread even then (a name that is looked up, a picture that is
+/// read) is not waited for: each wait of a stopping service has its limit.
+pub fn block_on<F: Future>(service: F) -> io::Result<F::Output> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let output = runtime.block_on(service);
+    runtime.shutdown_background();
+    Ok(output)
+}
+
 /// A token that is cancelled by Ctrl-C or SIGTERM. A second signal ends the process at once.
 pub fn stop_on_signal() -> io::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -191,6 +205,15 @@ mod tests {
         let ended = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
         assert!(ended.is_ok(), "still open");
         stop.cancel();
+    }
+
+    #[test]
+    fn thread_that_is_blocked_does_not_hold_up_the_end() {
+        let started = std::time::Instant::now();
+        let blocked =
+            async { drop(tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(5)))) };
+        block_on(blocked).unwrap();
+        assert!(started.elapsed() < Duration::from_secs(3));
     }
 
     #[tokio::test]

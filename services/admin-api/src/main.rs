@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use admin_api::{cli::Cli, run};
 use clap::Parser;
+use web_kit::shutdown::block_on;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -13,13 +14,10 @@ fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
     let _telemetry = gateway_core::telemetry::init("admin-api");
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&error),
-    };
-    match runtime.block_on(run(cli)) {
-        Ok(code) => code,
-        Err(error) => failed(&*error),
+    match block_on(run(cli)) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => failed(&*error),
+        Err(error) => failed(&error),
     }
 }
 

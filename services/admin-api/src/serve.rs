@@ -23,7 +23,11 @@ use crate::{Failure, api, config::AdminConfig, documents::Documents, panel, stat
 pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
     let stop = stop_on_signal()?;
     let metrics = health::install_prometheus()?;
-    let app = gateway_providers::start(&config.common).await?;
+    let Some(app) = stop.run_until_cancelled(gateway_providers::start(&config.common)).await else {
+        tracing::info!("stopped before it was ready");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let app = app?;
     tell_first_step(&app).await?;
     let limits = RateLimits::new(config.rates);
     tokio::spawn(limits.clone().clean_up_until(stop.clone()));

@@ -3,21 +3,24 @@
 use std::process::ExitCode;
 
 use gateway_core::telemetry;
+use web_kit::shutdown::block_on;
 
 /// Returns memory sooner than the system's allocator does.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     // Fails only where a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let _telemetry = telemetry::init("main-backend");
-    match main_backend::run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "cannot run");
-            ExitCode::FAILURE
-        }
+    match block_on(main_backend::run()) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => failed(&error),
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    tracing::error!(%error, "cannot run");
+    ExitCode::FAILURE
 }

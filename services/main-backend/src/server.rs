@@ -9,6 +9,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use gateway_core::config::ConfigError;
+use gateway_core::timing::scaled;
 use gateway_providers::StartError;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -54,7 +55,11 @@ pub async fn run() -> Result<(), RunError> {
     let config = Config::from_env()?;
     let stop = stop_on_signal()?;
     let metrics = health::install_prometheus().map_err(|error| RunError::Metrics(error.to_string()))?;
-    let app = gateway_providers::start(&config.common).await?;
+    let Some(app) = stop.run_until_cancelled(gateway_providers::start(&config.common)).await else {
+        tracing::info!("stopped before it was ready");
+        return Ok(());
+    };
+    let app = app?;
     let gateway = Gateway::new(app, &config, stop.clone());
 
     let stack = StackConfig {
@@ -79,7 +84,8 @@ pub async fn run() -> Result<(), RunError> {
     let internal = serve(internal, health::router(deep, Some(metrics)), limits, stop);
     tracing::info!(checkout = %config.checkout, runtime = %config.runtime, "listening");
     tokio::try_join!(pages, api, internal)?;
-    gateway.background.drain(BACKGROUND_GRACE).await;
+    gateway.background.drain(scaled(BACKGROUND_GRACE)).await;
+    tracing::info!("stopped");
     Ok(())
 }
 

@@ -49,8 +49,8 @@ impl WorkerConfig {
         let font_paths = font_paths(&mut reader);
         let smtp = match (reader.text("SMTP_URL"), reader.text("SMTP_FROM")) {
             (Some(url), Some(from)) => {
-                if let Err(error) = SmtpMailer::new(&url, &from) {
-                    reader.problem(error.to_string());
+                for problem in SmtpMailer::problems(&url, &from) {
+                    reader.problem(problem.to_string());
                 }
                 Some((url, from))
             }
@@ -58,7 +58,11 @@ impl WorkerConfig {
                 reader.problem("SMTP_FROM is missing: whom mails come from");
                 None
             }
-            _ => None,
+            (None, Some(_)) => {
+                reader.problem("SMTP_URL is missing: the mail server that SMTP_FROM sends through");
+                None
+            }
+            (None, None) => None,
         };
         let config =
             common.map(|common| Self { common, listen: address, health_listen, sender, font_paths, smtp });

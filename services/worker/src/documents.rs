@@ -1,8 +1,9 @@
 //! Documents for the gateway's other services, never public: each request carries a signed token that names the
 //! tenant and the path, good for a minute.
 //!
-//! `GET /documents/{invoiceId}/pdf|xml` answers the stored files, `GET /documents/{invoiceId}/preview` the PDF of
-//! a draft as it would be issued now, rendered for this request alone. `?organization=…&mode=…` names the tenant.
+//! `GET /documents/{invoiceId}/preview` answers the PDF of a draft as it would be issued now, rendered for this
+//! request alone. `?organization=…&mode=…` names the tenant. The files of issued documents lie sealed in the
+//! database, where each service reads them itself.
 
 use std::sync::Arc;
 
@@ -15,19 +16,13 @@ use axum::{
 use gateway_core::{
     app::{
         App, AppError,
-        invoices::{
-            self, PaperRenderer,
-            render::{File, FileKind, file},
-        },
+        invoices::{self, PaperRenderer, render::FileKind},
     },
     domain::{InvoiceId, Mode, OrganizationId, Tenant},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use web_kit::{ApiError, Path, Query, request_id};
-
-/// How long to wait before asking again for a file that is not made yet.
-const SOON: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
@@ -41,8 +36,6 @@ pub struct DocumentsState {
 /// The routes.
 pub fn router(state: DocumentsState) -> Router {
     Router::new()
-        .route("/documents/{id}/pdf", get(pdf))
-        .route("/documents/{id}/xml", get(xml))
         .route("/documents/{id}/preview", get(preview))
         .layer(axum::middleware::from_fn(request_id::internal_layer))
         .with_state(state)
@@ -70,26 +63,6 @@ impl Whose {
     }
 }
 
-async fn pdf(
-    State(state): State<DocumentsState>,
-    Path(id): Path<InvoiceId>,
-    Query(whose): Query<Whose>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    stored(&state.app, whose.tenant(&state.app, uri.path(), &headers)?, id, FileKind::Pdf).await
-}
-
-async fn xml(
-    State(state): State<DocumentsState>,
-    Path(id): Path<InvoiceId>,
-    Query(whose): Query<Whose>,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    stored(&state.app, whose.tenant(&state.app, uri.path(), &headers)?, id, FileKind::Xml).await
-}
-
 async fn preview(
     State(state): State<DocumentsState>,
     Path(id): Path<InvoiceId>,
@@ -101,21 +74,6 @@ async fn preview(
     let invoice = invoices::get(&state.app, tenant, id).await?;
     let paper = invoices::preview(&state.app, &invoice).await?;
     let files = state.renderer.render(&paper).await.map_err(|error| AppError::internal(error.to_string()))?;
-    Ok(bytes(files.pdf, FileKind::Pdf.content_type()))
-}
-
-async fn stored(app: &App, tenant: Tenant, id: InvoiceId, kind: FileKind) -> Result<Response, ApiError> {
-    match file(app, tenant, id, kind).await? {
-        File::Ready(content) => Ok(bytes(content, kind.content_type())),
-        File::NotYet => {
-            Err(ApiError::conflict("FILE_NOT_READY", "the file is being made: come back", Some(SOON)))
-        }
-        File::Parked(reason) => Err(ApiError::conflict("FILE_NOT_MADE", reason, None)),
-        File::None => Err(ApiError::not_found("file")),
-    }
-}
-
-fn bytes(content: Vec<u8>, content_type: &'static str) -> Response {
-    let kind = HeaderValue::from_static(content_type);
-    (StatusCode::OK, [(header::CONTENT_TYPE, kind)], content).into_response()
+    let kind = HeaderValue::from_static(FileKind::Pdf.content_type());
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], files.pdf).into_response())
 }

@@ -2,19 +2,23 @@
 
 mod press;
 
+use std::process::ExitCode;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
+fn main() -> ExitCode {
     let _telemetry = gateway_core::telemetry::init("worker");
-    match start().await {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the worker ends");
-            std::process::ExitCode::FAILURE
-        }
+    match web_kit::shutdown::block_on(start()) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => failed(&*error),
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    tracing::error!(%error, "the worker ends");
+    ExitCode::FAILURE
 }
 
 async fn start() -> Result<(), Box<dyn std::error::Error>> {

@@ -26,9 +26,9 @@ pub fn start(
     runner.job(jobs::ClaimSweep);
     runner.job(jobs::ImageFetch::new(client));
     runner.job(jobs::Numbering);
-    runner.job(jobs::Rendering(renderer));
+    runner.job(jobs::Rendering { renderer, stop: runner.stop() });
     if let Some(mailer) = mailer {
-        runner.job(jobs::Mailing(Arc::clone(&mailer)));
+        runner.job(jobs::Mailing { mailer: Arc::clone(&mailer), stop: runner.stop() });
         runner.job(jobs::Inviting(mailer));
     }
 }

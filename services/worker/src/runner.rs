@@ -48,6 +48,11 @@ pub struct Runner {
 }
 
 impl Runner {
+    /// Cancelled when the worker is to end: for jobs whose pass may take long.
+    pub fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     /// Runs a job: at once, then after its pause, or at once again when a pass left something.
     pub fn job<J: Job>(&self, job: J) {
         let (app, stop) = (self.app.clone(), self.stop.clone());
@@ -83,7 +88,11 @@ pub async fn run(
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let app = gateway_providers::start(&config.common).await?;
+    let Some(app) = stop.run_until_cancelled(gateway_providers::start(&config.common)).await else {
+        tracing::info!("stopped before it was ready");
+        return Ok(());
+    };
+    let app = app?;
     let client = GuardedClient::new(client_config(&config)?)?;
     let public = TcpListener::bind(config.listen).await?;
     let internal = TcpListener::bind(config.health_listen).await?;
@@ -111,9 +120,10 @@ pub async fn run(
     tokio::try_join!(serving, watching)?;
 
     runner.tasks.close();
-    if tokio::time::timeout(GRACE, runner.tasks.wait()).await.is_err() {
+    if tokio::time::timeout(scaled(GRACE), runner.tasks.wait()).await.is_err() {
         tracing::warn!(running = runner.tasks.len(), "grace period over: leases bring back what was cut off");
     }
+    tracing::info!("stopped");
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use gateway_core::{app::App, config::CommonConfig};
 use testkit::{
     process::{Child, ScratchFolder, Spec, free_port, workspace_binary},
     receiver::Receiver,
+    smtp_sink::SmtpSink,
     stripe_sim::StripeSim,
 };
 use tokio::{sync::Mutex, task::JoinHandle};
@@ -78,10 +79,14 @@ pub struct Cluster {
     pub admin_api: String,
     /// The address of webhooks and of the checkout runtime.
     pub runtime: String,
+    /// The worker's internal address.
+    pub worker: String,
     /// Stripe.
     pub stripe: StripeSim,
     /// The merchants' receiver.
     pub receiver: Receiver,
+    /// The mail server that documents are sent through.
+    pub mails: SmtpSink,
     /// For requests of merchants and customers.
     pub http: reqwest::Client,
     environment: Extra,
@@ -169,14 +174,20 @@ impl Cluster {
         // First here, so that three processes need not make the same indexes at once.
         let app = in_process::app(&config).await;
         let slots: Arc<[Mutex<Slot>; 3]> = Arc::default();
+        let mails = SmtpSink::start().await;
+        let mut environment = environment(&config, &keys, &listen);
+        environment.push(("SMTP_URL".to_owned(), mails.url()));
+        environment.push(("SMTP_FROM".to_owned(), "Example <billing@example.com>".to_owned()));
         let mut cluster = Self {
             app,
             admin_api: url(1),
             runtime: url(3),
+            worker: url(4),
             stripe,
             receiver: Receiver::start().await,
             http: client(),
-            environment: [environment(&config, &keys, &listen), extra].concat(),
+            mails,
+            environment: [environment, extra].concat(),
             health: [listen[5].1, listen[6].1, listen[7].1],
             folder: ScratchFolder::new(&std::env::temp_dir(), "tollgate-kill-").unwrap(),
             slots,
@@ -194,7 +205,8 @@ impl Cluster {
         self.folder.path().join(format!("{}.log", service.name()))
     }
 
-    fn spec(&self, service: Service, extra: &Extra) -> Spec {
+    /// How a service is started, with these variables on top.
+    pub fn spec(&self, service: Service, extra: &Extra) -> Spec {
         Spec::new(service.name(), workspace_binary(service.name()), self.log(service))
             .envs(self.environment.clone())
             .envs(extra.clone())
@@ -214,6 +226,11 @@ impl Cluster {
             assert_eq!(child.sigterm(READY_LIMIT).await, 0, "{} ends in order", service.name());
         }
         started.elapsed()
+    }
+
+    /// Takes a running service out of the supervisor's hands: its end is the caller's.
+    pub async fn take(&self, service: Service) -> Child {
+        self.slots[service.index()].lock().await.child.take().unwrap()
     }
 
     /// SIGKILL if it runs, then a start with these variables. Should it end by itself, it is started again

@@ -342,8 +342,9 @@ fn variables_read() -> BTreeMap<String, String> {
             let is_config = source.path.ends_with("/config.rs");
             for (_, line) in source.code() {
                 for literal in literals(line).filter(|literal| is_variable(literal)) {
-                    let asked =
-                        line.contains("env::var") || line.contains("env_var") || line.contains("env =");
+                    let asks =
+                        ["env::var", "env_var", "env =", "settings.text(", "reader.text(", "from_env()."];
+                    let asked = asks.iter().any(|asks| line.contains(asks));
                     let is_role = line.contains("public_url(");
                     if is_role {
                         found(format!("{literal}_URL"), source);
@@ -357,9 +358,6 @@ fn variables_read() -> BTreeMap<String, String> {
                         found(format!("RATE_LIMIT_{of}_PER_SECOND"), source);
                         found(format!("RATE_LIMIT_{of}_BURST"), source);
                     }
-                }
-                if line.contains("try_from_default_env") {
-                    found("RUST_LOG".to_owned(), source);
                 }
             }
         }

@@ -22,6 +22,7 @@ use gateway_providers::sandbox::{self, Outcome, SandboxPayment};
 use mongodb::bson::{Document, doc};
 use serde_json::json;
 use testkit::{
+    gocardless_sim::signature,
     mongod::{Mongod, Options},
     receiver::Answer,
 };
@@ -33,6 +34,11 @@ use crate::{
 
 /// How long what was provoked may take to show.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+const GOCARDLESS_SECRET: &str = "example-webhook-secret";
+/// Events in one webhook, and webhooks: more than may wait (8,192) and be on their way to MongoDB (1,000).
+const BATCH: usize = 1000;
+const BATCHES: usize = 12;
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -138,6 +144,15 @@ fn promtool_is_there() -> bool {
     found
 }
 
+/// A webhook of GoCardless's with as many events as a shop with many mandates gets at once.
+fn events(batch: usize) -> String {
+    let event = |number| {
+        json!({ "id": format!("EV{batch:03}{number:05}"), "created_at": "2030-01-31T12:00:00.000Z",
+            "resource_type": "mandates", "action": "created", "links": { "mandate": "MD000" } })
+    };
+    json!({ "events": (0..BATCH).map(event).collect::<Vec<_>>() }).to_string()
+}
+
 struct Scene {
     mongod: Mongod,
     cluster: Cluster,
@@ -153,13 +168,17 @@ impl Scene {
             api_key: Some("sk_test_simulated".to_owned()),
             webhook_secrets: Some(vec!["whsec_example".to_owned()]),
         };
+        let gocardless = NewCredentials {
+            api_key: Some("sandbox_simulated".to_owned()),
+            webhook_secrets: Some(vec![GOCARDLESS_SECRET.to_owned()]),
+        };
         let plan = Plan {
             organization: "Example GmbH".to_owned(),
             site: "Example Shop".to_owned(),
             mode: Mode::Test,
             sandbox: Wanted { wanted: true, ..Wanted::default() },
             stripe: Wanted { wanted: true, credentials },
-            gocardless: Wanted::default(),
+            gocardless: Wanted { wanted: true, credentials: gocardless },
         };
         let seed = bootstrap(&cluster.app, &plan).await.unwrap();
         Self { mongod, cluster, seed, count: 0 }
@@ -233,16 +252,18 @@ impl Scene {
         let nobody = ("STRIPE_API_BASE_URL".to_owned(), "http://127.0.0.1:9/".to_owned());
         self.cluster.restart(Service::Main, vec![nobody]).await;
         let provider = self.seed.stripe.as_ref().unwrap().id.to_string();
-        let mut scrapes = vec![scrape(&self.cluster).await];
-        for _ in 0..6 {
+        let before = scrape(&self.cluster).await;
+        for _ in 0..4 {
             let checkout = self.checkout().await;
             let url = format!("{}/api/v1/transactions/create", self.cluster.runtime);
             let body = json!({ "sessionPublicId": checkout.public_id, "providerId": provider });
             let answer = self.cluster.http.post(url).json(&body).send().await.unwrap();
             assert_eq!(answer.status(), 409);
-            scrapes.push(scrape(&self.cluster).await);
         }
-        judge(&scrapes, &["TollgateProviderFailing"]);
+        // All of them between two looks.
+        judge(&[before, scrape(&self.cluster).await], &["TollgateProviderFailing"]);
+        // Its counters begin at 0 again.
+        self.cluster.restart(Service::Main, Vec::new()).await;
     }
 
     async fn the_inbox_does_not_drain(&mut self, quiet: &Scrape) {
@@ -270,6 +291,26 @@ impl Scene {
             doc! { "$unset": { "outbox.due": "" } },
         )
         .await;
+    }
+
+    /// MongoDB takes no writes for a while, and providers send more than may wait.
+    async fn the_queue_is_full(&mut self) {
+        let before = scrape(&self.cluster).await;
+        let slow = doc! { "blockConnection": true, "blockTimeMS": 8000, "appName": "main-backend" };
+        self.mongod.fail_command(&["insert"], 2, slow).await.unwrap();
+        let account = self.seed.gocardless.as_ref().unwrap().id;
+        let url = format!("{}/hooks/gocardless/{account}", self.cluster.runtime);
+        let sent = (0..BATCHES).map(|batch| {
+            let body = events(batch);
+            let signature = signature(GOCARDLESS_SECRET, body.as_bytes());
+            self.cluster.http.post(&url).header("webhook-signature", signature).body(body).send()
+        });
+        let answers = futures::future::join_all(sent).await;
+        let statuses: Vec<u16> =
+            answers.into_iter().map(|answer| answer.unwrap().status().as_u16()).collect();
+        let turned_away = statuses.iter().filter(|status| **status == 503).count();
+        assert!((1..BATCHES).contains(&turned_away), "{statuses:?}");
+        judge(&[before, scrape(&self.cluster).await], &["TollgateBusy"]);
     }
 
     async fn a_service_is_down(&mut self) {
@@ -306,6 +347,7 @@ async fn every_alert_fires_when_its_condition_is_there_and_not_before() {
     scene.a_provider_fails().await;
     scene.the_inbox_does_not_drain(&quiet).await;
     scene.notifications_are_late(&quiet).await;
+    scene.the_queue_is_full().await;
     scene.a_service_is_down().await;
     scene.the_database_is_gone().await;
 }

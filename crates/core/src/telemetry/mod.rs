@@ -71,11 +71,12 @@ pub fn init(service: &'static str) -> Telemetry {
         Some(Err(problem)) => (None, Some(problem)),
         None => (None, None),
     };
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,hyper=warn,mongodb=warn,rustls=warn"));
+    let filter = reader.text("RUST_LOG").and_then(|text| EnvFilter::try_new(text).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new("info,hyper=warn,mongodb=warn,rustls=warn"));
+    let text = reader.text("LOG_FORMAT").is_some_and(|format| format == "text");
     // A second call (tests start several services in one process) keeps the first.
     let started = match &provider {
-        None => tracing_subscriber::registry().with(filter).with(logs()).try_init(),
+        None => tracing_subscriber::registry().with(filter).with(logs(text)).try_init(),
         Some(provider) => {
             let spans = tracing_opentelemetry::layer()
                 .with_tracer(provider.tracer("tollgate"))
@@ -83,7 +84,7 @@ pub fn init(service: &'static str) -> Telemetry {
                 .with_threads(false)
                 .with_target(false)
                 .with_tracked_inactivity(false);
-            let registry = tracing_subscriber::registry().with(logs().with_filter(filter));
+            let registry = tracing_subscriber::registry().with(logs(text).with_filter(filter));
             registry.with(spans.with_filter(filter_fn(is_traced))).try_init()
         }
     };
@@ -97,6 +98,18 @@ pub fn init(service: &'static str) -> Telemetry {
     Telemetry(provider)
 }
 
+/// What is wrong with the settings of logs and traces. Until the configuration is read, logs go on with the
+/// defaults and there are no traces.
+pub fn check(reader: &mut Reader) {
+    if let Some(Err(error)) = reader.text("RUST_LOG").map(EnvFilter::try_new) {
+        reader.problem(format!("RUST_LOG: {error}"));
+    }
+    if reader.text("LOG_FORMAT").is_some_and(|format| format != "json" && format != "text") {
+        reader.problem("LOG_FORMAT: use json or text");
+    }
+    config::TraceConfig::read(reader);
+}
+
 /// Spans only: what happened within them is told by the logs, which carry their ids.
 fn is_traced(metadata: &Metadata<'_>) -> bool {
     let of = metadata.target().split("::").next().unwrap_or_default();
@@ -104,11 +117,11 @@ fn is_traced(metadata: &Metadata<'_>) -> bool {
 }
 
 /// The layer of logs.
-fn logs<S>() -> Box<dyn Layer<S> + Send + Sync>
+fn logs<S>(text: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    if std::env::var("LOG_FORMAT").is_ok_and(|format| format == "text") {
+    if text {
         return fmt::layer().with_writer(std::io::stderr).boxed();
     }
     let json = lines::WithIds(fmt::format().json().flatten_event(true));

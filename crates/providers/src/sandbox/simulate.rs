@@ -9,6 +9,7 @@ use gateway_core::{
         App, AppError, apply,
         intake::{self, WebhookAccount},
     },
+    config::Reader,
     crypto::signature,
     domain::{
         ProviderId, SandboxPaymentId, Tenant, Timestamp, provider_account::ProviderAccount,
@@ -25,7 +26,7 @@ use super::{Outcome, SandboxPayment, SandboxState};
 
 /// How long "after some seconds" takes: `SANDBOX_DELAY_MS`, 5 s where absent.
 static DELAY: LazyLock<Duration> = LazyLock::new(|| {
-    let configured = std::env::var("SANDBOX_DELAY_MS").ok().and_then(|text| text.parse().ok());
+    let configured = Reader::from_env().optional("SANDBOX_DELAY_MS");
     Duration::from_millis(configured.unwrap_or(5000))
 });
 

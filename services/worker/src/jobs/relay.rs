@@ -22,7 +22,10 @@ use mongodb::{
     change_stream::event::ChangeStreamEvent,
     error::Error,
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Documents relayed at once. One document is always relayed by the same hand, so its changes stay in order.
@@ -53,16 +56,22 @@ enum Told {
 /// Relays until `stop`.
 pub async fn run(relay: Relay, app: App, stop: CancellationToken) {
     let missed = Arc::new(Notify::new());
-    let hands: Vec<_> = (0..HANDS).map(|_| hand(relay.clone())).collect();
+    let (hands, working): (Vec<_>, Vec<_>) = (0..HANDS).map(|_| hand(relay.clone(), stop.clone())).unzip();
     let listening = listen(&app, &hands, &missed, &stop);
     let polling = poll(&relay, &missed, &stop);
     tokio::join!(listening, polling);
+    drop(hands);
+    futures::future::join_all(working).await;
 }
 
-fn hand(relay: Relay) -> mpsc::Sender<Told> {
+/// Relays what it is told of; when stopping it ends what it has in hand, and the rest is left to the next poll.
+fn hand(relay: Relay, stop: CancellationToken) -> (mpsc::Sender<Told>, JoinHandle<()>) {
     let (queue, mut told) = mpsc::channel(QUEUE_MAX);
-    tokio::spawn(async move {
+    let working = tokio::spawn(async move {
         while let Some(document) = told.recv().await {
+            if stop.is_cancelled() {
+                return;
+            }
             // A failure has been logged, and the document put off.
             let _ = match document {
                 Told::Checkout(checkout) => relay.relay(&*checkout).await,
@@ -71,7 +80,7 @@ fn hand(relay: Relay) -> mpsc::Sender<Told> {
             };
         }
     });
-    queue
+    (queue, working)
 }
 
 async fn poll(relay: &Relay, missed: &Notify, stop: &CancellationToken) {

@@ -14,6 +14,7 @@ use gateway_core::{
     },
     jobs::{Job, Pass, lanes},
 };
+use tokio_util::sync::CancellationToken;
 
 /// What a use case takes on in one pass; a full hand is followed by another at once.
 const HAND: usize = 100;
@@ -112,13 +113,18 @@ impl Job for Numbering {
 }
 
 /// Sends documents to buyers.
-pub struct Mailing(pub Arc<dyn Mailer>);
+pub struct Mailing {
+    /// The mail server.
+    pub mailer: Arc<dyn Mailer>,
+    /// Ends a pass after the mail that is being handed over.
+    pub stop: CancellationToken,
+}
 
 impl Job for Mailing {
     const NAME: &'static str = "mailing";
     const EVERY: Duration = Duration::from_secs(1);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
-        Ok(Pass::of(mail::send_due(app, &self.0).await?, mail::HAND_FULL))
+        Ok(Pass::of(mail::send_due(app, &self.mailer, &self.stop).await?, mail::HAND_FULL))
     }
 }
 
@@ -134,12 +140,17 @@ impl Job for Inviting {
 }
 
 /// Makes the files of issued documents.
-pub struct Rendering(pub Arc<dyn PaperRenderer>);
+pub struct Rendering {
+    /// The typesetter.
+    pub renderer: Arc<dyn PaperRenderer>,
+    /// Ends a pass after the document that is being made.
+    pub stop: CancellationToken,
+}
 
 impl Job for Rendering {
     const NAME: &'static str = "rendering";
     const EVERY: Duration = Duration::from_millis(500);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
-        Ok(Pass::of(render::render_due(app, &self.0).await?, render::HAND_FULL))
+        Ok(Pass::of(render::render_due(app, &self.renderer, &self.stop).await?, render::HAND_FULL))
     }
 }

@@ -7,7 +7,10 @@ use gateway_core::{
 };
 use lettre::{
     Message,
-    message::{Attachment, Mailbox, MultiPart, SinglePart, header::ContentType},
+    message::{
+        Attachment, Body, Mailbox, MultiPart, SinglePart,
+        header::{ContentTransferEncoding, ContentType},
+    },
 };
 use web_kit::{Locale, money::format_amount};
 
@@ -76,6 +79,9 @@ pub(super) fn compose(from: &Mailbox, mail: &OutgoingMail) -> Result<Message, Ma
     let name = paper.number.as_deref().unwrap_or("document").replace('/', "-");
     let attach = |extension: &str, kind: &str, content: Vec<u8>| -> Result<SinglePart, MailError> {
         let kind = ContentType::parse(kind).map_err(broken)?;
+        // Left to itself an XML would go as text, whose line ends are any mail server's to change.
+        let content = Body::new_with_encoding(content, ContentTransferEncoding::Base64);
+        let content = content.map_err(|_| broken("a file cannot be encoded"))?;
         Ok(Attachment::new(format!("{name}.{extension}")).body(content, kind))
     };
     let body = MultiPart::mixed().multipart(MultiPart::alternative_plain_html(text, html));

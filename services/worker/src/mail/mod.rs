@@ -44,13 +44,22 @@ impl SmtpMailer {
     /// The mail server at `SMTP_URL` (`smtps://`, `smtp://…?tls=required`, or plain `smtp://` on loopback), with
     /// `SMTP_FROM` as the sender.
     pub fn new(url: &str, from: &str) -> Result<Self, MailSettingsError> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
-            .map_err(|_| MailSettingsError::Url)?
-            .timeout(Some(DEADLINE))
-            .build();
-        let from = from.parse().map_err(|_| MailSettingsError::From)?;
-        Ok(Self { transport, from })
+        Ok(Self { transport: transport(url)?, from: sender(from)? })
     }
+
+    /// Everything that is wrong with these.
+    pub fn problems(url: &str, from: &str) -> impl Iterator<Item = MailSettingsError> {
+        [transport(url).err(), sender(from).err()].into_iter().flatten()
+    }
+}
+
+fn transport(url: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailSettingsError> {
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url);
+    Ok(transport.map_err(|_| MailSettingsError::Url)?.timeout(Some(DEADLINE)).build())
+}
+
+fn sender(from: &str) -> Result<Mailbox, MailSettingsError> {
+    from.parse().map_err(|_| MailSettingsError::From)
 }
 
 #[async_trait]

@@ -33,6 +33,7 @@ use testkit::{
     shared_mongod,
     smtp_sink::{Fate, SmtpSink},
 };
+use tokio_util::sync::CancellationToken;
 use worker::{
     documents::{DocumentsState, router},
     mail::SmtpMailer,
@@ -70,6 +71,7 @@ struct Office {
     renderer: Arc<dyn PaperRenderer>,
     sink: SmtpSink,
     mailer: Arc<dyn Mailer>,
+    stop: CancellationToken,
 }
 
 impl Office {
@@ -94,6 +96,7 @@ impl Office {
             tenant,
             json,
             sink,
+            stop: CancellationToken::new(),
         }
     }
 
@@ -109,8 +112,8 @@ impl Office {
 
     /// Renders and mails what is due, as the worker does.
     async fn work(&self) {
-        render::render_due(&self.app, &self.renderer).await.unwrap();
-        mail::send_due(&self.app, &self.mailer).await.unwrap();
+        render::render_due(&self.app, &self.renderer, &self.stop).await.unwrap();
+        mail::send_due(&self.app, &self.mailer, &self.stop).await.unwrap();
     }
 }
 
@@ -120,7 +123,7 @@ async fn files_are_made_once_and_served_as_they_were() {
     let invoice = office.issued().await;
     let get = async |kind| file(&office.app, office.tenant, invoice.id, kind).await.unwrap();
     assert_eq!(get(FileKind::Pdf).await, File::NotYet);
-    let passes = (0..4).map(|_| render::render_due(&office.app, &office.renderer));
+    let passes = (0..4).map(|_| render::render_due(&office.app, &office.renderer, &office.stop));
     futures::future::join_all(passes).await.into_iter().for_each(|pass| assert!(pass.unwrap() <= 1));
     assert_eq!(office.json.rendered.load(Ordering::SeqCst), 1, "one worker renders, the others let it");
     let File::Ready(pdf) = get(FileKind::Pdf).await else { panic!("no PDF") };
@@ -171,11 +174,11 @@ async fn issued_document_is_mailed_once_with_its_files() {
     let to = Some("buyer@example.com".to_owned());
     mail::send(&office.app, office.tenant, invoice.id, to, None).await.unwrap();
     // The mail waits for the files.
-    mail::send_due(&office.app, &office.mailer).await.unwrap();
+    mail::send_due(&office.app, &office.mailer, &office.stop).await.unwrap();
     assert!(office.sink.mails().is_empty());
-    render::render_due(&office.app, &office.renderer).await.unwrap();
+    render::render_due(&office.app, &office.renderer, &office.stop).await.unwrap();
     office.clock.advance(Duration::from_secs(5));
-    let passes = (0..4).map(|_| mail::send_due(&office.app, &office.mailer));
+    let passes = (0..4).map(|_| mail::send_due(&office.app, &office.mailer, &office.stop));
     futures::future::join_all(passes).await.into_iter().for_each(|pass| assert!(pass.unwrap() <= 1));
     let mails = office.sink.mails();
     assert_eq!(mails.len(), 1, "four workers, one mail");
@@ -195,7 +198,7 @@ async fn issued_document_is_mailed_once_with_its_files() {
 async fn mail_that_was_cut_off_goes_out_again_under_the_same_name() {
     let office = Office::open(false).await;
     let invoice = office.issued().await;
-    render::render_due(&office.app, &office.renderer).await.unwrap();
+    render::render_due(&office.app, &office.renderer, &office.stop).await.unwrap();
     let to = Some("buyer@example.com".to_owned());
     let mail = mail::send(&office.app, office.tenant, invoice.id, to, None).await.unwrap();
     office.sink.next(&[Fate::Later, Fate::TakeAndCut, Fate::Take]);
@@ -242,25 +245,26 @@ async fn documents_are_for_those_with_a_fresh_token_for_this_path_alone() {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router(state)).await });
     let (organization, mode) = (office.tenant.organization.to_string(), office.tenant.mode.as_str());
-    let path = |what: &str| format!("/documents/{}/{what}", draft.id);
-    let get = async |what: &str, mode: &str, token: &str| {
-        let url = format!("http://{address}{}?organization={organization}&mode={mode}", path(what));
+    let other = super::world::queued_or_not(&office.app, office.tenant, false).await;
+    let path = |of: &Invoice| format!("/documents/{}/preview", of.id);
+    let get = async |of: &Invoice, mode: &str, token: &str| {
+        let url = format!("http://{address}{}?organization={organization}&mode={mode}", path(of));
         crate::cluster::client().get(url).bearer_auth(token).send().await.unwrap()
     };
     let tokens = office.app.store.keys().service_tokens();
-    let token = tokens.issue((&organization, mode), &path("preview"), office.app.now().seconds());
-    let preview = get("preview", mode, &token).await;
+    let token = tokens.issue((&organization, mode), &path(&draft), office.app.now().seconds());
+    let preview = get(&draft, mode, &token).await;
     assert_eq!(preview.status(), StatusCode::OK.as_u16());
     let paper: Paper = serde_json::from_slice(&preview.bytes().await.unwrap()).unwrap();
     assert_eq!((paper.number, paper.seller.name.as_str()), (None, "Example GmbH"));
     assert!(!paper.date.is_empty());
-    for (what, mode, token) in
-        [("pdf", mode, token.as_str()), ("preview", "live", token.as_str()), ("preview", mode, "")]
+    for (of, mode, token) in
+        [(&other, mode, token.as_str()), (&draft, "live", token.as_str()), (&draft, mode, "")]
     {
-        assert_eq!(get(what, mode, token).await.status().as_u16(), 401, "{what} {mode}");
+        assert_eq!(get(of, mode, token).await.status().as_u16(), 401, "{} {mode}", of.id);
     }
     office.clock.advance(Duration::from_mins(2));
-    assert_eq!(get("preview", mode, &token).await.status().as_u16(), 401, "it has run out");
+    assert_eq!(get(&draft, mode, &token).await.status().as_u16(), 401, "it has run out");
     let found = documents(&office.app, office.tenant, mongodb::bson::doc! {}).await;
     assert_eq!(found[0].status, InvoiceStatus::Draft);
 }

@@ -1,21 +1,25 @@
 //! From money to paper, through the three services.
 
-use std::time::Duration;
+use std::{path::Path, process::Command, time::Duration};
 
 use gateway_core::{
     app::{
         bootstrap::{Bootstrapped, Plan, Wanted, bootstrap},
+        invoices::mail as documents_mail,
         refund::{NewRefund, refund},
-        settings::{endpoints, invoicing as settings_of},
+        settings::{
+            endpoints,
+            invoicing::{self as settings_of, NewInvoiceSettings},
+        },
     },
     domain::{
         Mode,
         checkout::CheckoutStatus,
-        invoice::{Invoice, InvoiceStatus, PaperKind},
+        invoice::{Invoice, InvoiceStatus, MailState, PaperKind},
         transaction::{DisputeFact, DisputeState, RefundFact, RefundState, Transaction},
     },
 };
-use gateway_providers::sandbox::Outcome;
+use gateway_providers::sandbox::{Outcome, SandboxPayment};
 use mongodb::bson::doc;
 use testkit::shared_mongod;
 
@@ -23,7 +27,11 @@ use super::world::{
     TOTAL, assert_gapless, checkout_is, choose, credit_notes, documents, invoicing, kinds, paid, paper,
     paper_of, settings, started, states, until,
 };
-use crate::{cluster::Cluster, in_process};
+use crate::{
+    cluster::Cluster,
+    in_process,
+    tools::{install, pip},
+};
 
 async fn shop(cluster: &Cluster) -> Bootstrapped {
     let plan = Plan {
@@ -68,6 +76,7 @@ async fn paper_follows_the_money() {
         portugal_gets_a_receipt(&cluster),
         second_payment_is_no_second_sale(&cluster),
         files_come_from_the_typesetter(&cluster),
+        document_goes_to_its_buyer_by_mail(&cluster),
     );
     let all = documents_of_all(&cluster).await;
     assert!(all > 8, "{all}");
@@ -110,7 +119,9 @@ async fn paid_checkout_gets_its_invoice_before_it_is_completed(cluster: &Cluster
 
     let last = until("all webhooks", async || {
         let heard = heard(cluster, path);
-        (heard.iter().filter(|kind| *kind == "order.completed").count() == 5).then_some(heard)
+        let ends = ["session.completed", "order.completed"];
+        let all = ends.iter().all(|end| heard.iter().filter(|kind| kind == end).count() == 5);
+        all.then_some(heard)
     })
     .await;
     for kind in ["invoice.issued", "invoice.settled", "session.paid", "session.completed"] {
@@ -178,6 +189,59 @@ async fn files_come_from_the_typesetter(cluster: &Cluster) {
     assert!(preview.starts_with(b"%PDF-") && !holds(&preview, "factur-x.xml"), "a draft is no invoice yet");
 }
 
+/// With `sendByEmail`, once it is issued: to the address of the checkout, with the very files that the API serves.
+async fn document_goes_to_its_buyer_by_mail(cluster: &Cluster) {
+    let (app, shop) = (&cluster.app, shop(cluster).await);
+    let tenant = shop.tenant;
+    settings_of::put(app, tenant, NewInvoiceSettings { send_by_email: true, ..settings("DE") })
+        .await
+        .unwrap();
+    tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
+    let payment = paid(app, tenant, shop.site.id).await;
+    let invoice = paper_of(app, tenant, payment.id, InvoiceStatus::Settled).await;
+    let mail = until("the mail", async || cluster.mails.mails().into_iter().next()).await;
+    assert_eq!(mail.to, ["buyer@example.com"]);
+    let number = invoice.number().unwrap();
+    assert!(mail.header("Subject").unwrap().contains(number), "{:?}", mail.header("Subject"));
+    let key = shop.api_key.unwrap().expose().to_owned();
+    let mut files = Vec::new();
+    for kind in ["pdf", "xml"] {
+        files.push((format!("{number}.{kind}"), file(cluster, &key, &invoice, kind).await));
+    }
+    assert!(mail.attachments() == files, "other files than the API's are attached: {}", mail.text);
+    let text = read_pdf(files[0].1.clone()).await;
+    for part in [number, "Example Buyer", "Example GmbH", "Example product"] {
+        assert!(text.contains(part), "{part} cannot be read in {text}");
+    }
+    // Nobody else switched it on, and nothing is sent twice.
+    until("it is written down", async || {
+        let mails = documents_mail::mails(app, tenant, invoice.id).await.unwrap();
+        mails.iter().any(|mail| mail.state == MailState::Sent).then_some(())
+    })
+    .await;
+    assert_eq!(cluster.mails.mails().len(), 1);
+}
+
+/// The text of a PDF as another library reads it.
+async fn read_pdf(pdf: Vec<u8>) -> String {
+    const SCRIPT: &str = "import sys, pypdfium2\n\
+        pages = pypdfium2.PdfDocument(sys.argv[1])\n\
+        print(''.join(page.get_textpage().get_text_range() for page in pages))";
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/documents/tests/truth");
+    let read = move || {
+        let libraries = install("papers", &sources, &["requirements.txt"], pip).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("document.pdf");
+        std::fs::write(&path, pdf).unwrap();
+        let mut python = Command::new("python3");
+        python.args(["-c", SCRIPT]).arg(&path).env("PYTHONPATH", libraries);
+        let output = python.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    tokio::task::spawn_blocking(read).await.unwrap()
+}
+
 async fn refunds_become_credit_notes(cluster: &Cluster) {
     let (app, (shop, payment, invoice)) = (&cluster.app, invoiced(cluster).await);
     give_back(cluster, &payment, Some(500)).await;
@@ -235,6 +299,11 @@ async fn refund_that_bounced_is_flagged_and_never_credited_twice(cluster: &Clust
         failure: None,
         at: None,
     };
+    // The sandbox's own word comes with the next refund, and must be the same.
+    let payments = app.store.database().collection::<SandboxPayment>(SandboxPayment::COLLECTION);
+    let bounced = doc! { "$set": { "refunds.0.state": "failed" }, "$inc": { "version": 1_i64 } };
+    let changed = payments.update_one(doc! { "transactionId": payment.id }, bounced).await.unwrap();
+    assert_eq!(changed.modified_count, 1);
     states(app, &payment, |update| update.refunds = vec![fact]).await;
     let flagged = until("the bounced refund is flagged", async || {
         let found = documents(app, shop.tenant, doc! { "needsReview": { "$exists": true } }).await;

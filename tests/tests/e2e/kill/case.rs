@@ -10,16 +10,21 @@ use futures::TryStreamExt;
 use gateway_core::{
     app::{
         bootstrap::{Bootstrapped, Plan, Wanted, bootstrap},
-        settings::{endpoints, providers::NewCredentials},
+        invoices::render::{File, FileKind, file},
+        settings::{
+            endpoints,
+            invoicing::{self, NewInvoiceSettings},
+            providers::NewCredentials,
+        },
     },
     domain::Mode,
 };
 use mongodb::bson::{Document, doc, oid::ObjectId};
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use testkit::{sim::DeliveryPolicy, stripe_sim::StripeEffects};
+use testkit::{sim::DeliveryPolicy, smtp_sink::Mail, stripe_sim::StripeEffects};
 
-use crate::{cluster::Cluster, in_process};
+use crate::{cluster::Cluster, in_process, invoices::world::settings};
 
 /// What a checkout is over, in minor units.
 pub const AMOUNT: i64 = 1000;
@@ -81,6 +86,10 @@ pub struct Case<'a> {
     resent: Option<String>,
     /// Credit notes that must be there in the end; none at all where the organization does not invoice.
     credit_notes: Option<usize>,
+    /// Whether the invoice goes to its buyer by mail.
+    by_mail: bool,
+    /// The files as they were once: sealed anew they would be others.
+    files: Vec<Document>,
 }
 
 /// Why somebody did not get what they asked for.
@@ -125,13 +134,27 @@ impl<'a> Case<'a> {
             refunded: 0,
             resent: None,
             credit_notes: None,
+            by_mail: false,
+            files: Vec::new(),
         }
     }
 
     /// Switches invoicing on.
-    pub async fn invoice(&mut self) {
-        crate::invoices::world::invoicing(&self.cluster.app, self.bootstrapped.tenant).await;
+    pub async fn invoice(&mut self, by_mail: bool) {
+        let settings = NewInvoiceSettings { send_by_email: by_mail, ..settings("DE") };
+        invoicing::put(&self.cluster.app, self.bootstrapped.tenant, settings).await.unwrap();
         self.credit_notes = Some(0);
+        self.by_mail = by_mail;
+    }
+
+    /// Notes what files there are by now.
+    pub async fn note_files(&mut self) {
+        self.files = self.documents("invoice_files").await;
+    }
+
+    /// The buyer's address.
+    fn buyer(&self) -> String {
+        format!("{}@example.com", self.name)
     }
 
     /// Sends until it is answered with 2xx, if this one repeats at all.
@@ -173,6 +196,7 @@ impl<'a> Case<'a> {
         let body = json!({
             "amount": AMOUNT,
             "currency": "EUR",
+            "email": self.buyer(),
             "externalReference": self.name,
             "metadata": { "case": self.name },
             "captureMethod": if self.manual_capture { "manual" } else { "automatic" },
@@ -338,6 +362,9 @@ impl Case<'_> {
         self.check_events(&self.documents("provider_events").await)?;
         let invoices = self.documents("invoices").await;
         self.check_papers(&invoices)?;
+        if self.by_mail {
+            self.check_files(&invoices).await?;
+        }
         for document in checkouts.iter().chain(&transactions).chain(&invoices) {
             let outbox = document.get_document("outbox").map_err(|e| e.to_string())?;
             let waiting = outbox.get_array("entries").map_or(0, Vec::len);
@@ -370,6 +397,43 @@ impl Case<'_> {
         let wanted: Vec<i64> = (1..).take(credit_notes).collect();
         let found = (numbers("invoice"), numbers("credit_note"));
         if found == (vec![1], wanted) { Ok(()) } else { Err(format!("numbers of papers: {found:?}")) }
+    }
+
+    /// Files that were made once, and a mail with them to the buyer: once, or where a crash hides what became of
+    /// it again under the same Message-ID.
+    async fn check_files(&self, invoices: &[Document]) -> Result<(), Refusal> {
+        let app = &self.cluster.app;
+        let [invoice] = invoices else { return Err(format!("{} invoices", invoices.len())) };
+        let id = invoice.get_object_id("_id").unwrap().to_hex().parse().unwrap();
+        let pdf = match file(app, self.bootstrapped.tenant, id, FileKind::Pdf).await {
+            Ok(File::Ready(pdf)) => pdf,
+            other => return Err(format!("the invoice's PDF: {other:?}")),
+        };
+        let files = self.documents("invoice_files").await;
+        if files.len() != 1 || (!self.files.is_empty() && self.files != files) {
+            return Err("the files were made a second time".to_owned());
+        }
+        let mails = self.documents("invoice_mails").await;
+        let [mail] = &mails[..] else { return Err(format!("{} mails", mails.len())) };
+        let rows = mail.get_array("attempts").cloned().unwrap_or_default();
+        let outcomes: Vec<_> =
+            rows.iter().filter_map(|row| row.as_document()?.get_str("outcome").ok()).collect();
+        let all = self.cluster.mails.mails();
+        let arrived: Vec<_> = all.iter().filter(|mail| mail.to == [self.buyer()]).collect();
+        if outcomes.last() != Some(&"sent") {
+            return Err(format!("the mail is not sent: {outcomes:?}, {} arrived", arrived.len()));
+        }
+        if arrived.len() > outcomes.len()
+            || (arrived.len() < outcomes.len() && !outcomes.contains(&"unknown"))
+        {
+            return Err(format!("{} mails arrived, {outcomes:?} are written down", arrived.len()));
+        }
+        let names: BTreeSet<_> = arrived.iter().map(|mail| mail.header("Message-ID")).collect();
+        let carries = |mail: &&Mail| mail.attachments().iter().any(|(_, content)| *content == pdf);
+        if names.len() != 1 || !arrived.iter().copied().all(|mail| carries(&mail)) {
+            return Err(format!("not one mail with the PDF: {names:?}"));
+        }
+        Ok(())
     }
 
     fn check_order(

@@ -28,6 +28,8 @@ fn hopeless_after(without: &[Recovery]) -> Duration {
         Recovery::Reconciler | Recovery::OperationResume => 6,
         // 30 s: 1.5 s at this scale.
         Recovery::LeaseExpiry | Recovery::LaneRecovery => 4,
+        // 2 min: 6 s at this scale.
+        Recovery::PaperLease => 10,
         _ => 3,
     };
     Duration::from_secs(without.iter().map(waits).max().unwrap_or(3))
@@ -86,7 +88,7 @@ async fn live(
 async fn order<'a>(cluster: &'a Cluster, point: &Point, habits: Habits) -> Case<'a> {
     let mut case = Case::new(cluster, point.name, habits, point.manual_capture()).await;
     if point.invoices() {
-        case.invoice().await;
+        case.invoice(point.mails()).await;
     }
     case
 }
@@ -97,6 +99,7 @@ async fn comes_through(cluster: &Cluster, point: &Point, seed: u64, nth: u32) {
     cluster.set_later(&Vec::new()).await;
     let mut case = order(cluster, point, Habits::good(seed)).await;
     let lived = live(&mut case, point, nth, Habits::good(seed), nth == 1).await;
+    case.note_files().await;
     let settled = match lived {
         Ok(_) => case.settles_within(point.end(), SETTLES_WITHIN).await,
         Err(problem) => Err(problem),

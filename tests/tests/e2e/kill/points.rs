@@ -74,7 +74,12 @@ impl Point {
 
     /// Whether the organization invoices.
     pub fn invoices(&self) -> bool {
-        ["invoice.", "number.", "credit."].iter().any(|start| self.name.starts_with(start))
+        self.mails() || ["invoice.", "number.", "credit."].iter().any(|start| self.name.starts_with(start))
+    }
+
+    /// Whether its invoices go out by mail, and their files and mails are looked at.
+    pub fn mails(&self) -> bool {
+        ["render.", "mail."].iter().any(|start| self.name.starts_with(start))
     }
 
     /// How its order ends.
@@ -116,12 +121,15 @@ const ALL_GONE: Habits = Habits { clients_repeat: false, provider_repeats: false
 /// | `number.after_claim`, `number.before_save` | the end of the lane's lease | |
 /// | `credit.after_decide` | the poll of outboxes | the making of files |
 /// | `credit.after_request` | the credit found by its `Idempotency-Key` | |
+/// | `render.*` | the end of the document's lease; files that are there stay | |
+/// | `mail.after_queue` | the poll of outboxes | the making of files |
+/// | `mail.after_begin`, `mail.after_send` | the end of the mail's lease; sent again under its Message-ID | |
 /// | `resend.after_update` | the look for forgotten lanes | the merchant's repetition |
 pub const POINTS: &[Point] = {
     use Proof::{ClientRepeats, NothingLeft, Stuck, Wrong};
     use Recovery::{
         EventSweep, ForgottenLanes, Idempotency, LaneRecovery, LeaseExpiry, OperationResume, OutboxPoll,
-        Projection, Reconciler, Rendering, StartResume,
+        PaperLease, Projection, Reconciler, Rendering, StartResume,
     };
     use Service::{Admin, Main, Worker};
     use Step::{Capture, Create, Credit, Pay, Refund, Resend, Start};
@@ -173,6 +181,11 @@ pub const POINTS: &[Point] = {
         Point::new("credit.after_decide", Worker, Refund, Stuck(&[OutboxPoll, Rendering], REPEATS)),
         Point::new("credit.after_request", Admin, Credit, Wrong(&[Idempotency], REPEATS)),
         Point::new("resend.after_update", Admin, Resend, Stuck(&[ForgottenLanes], MERCHANT_GONE)),
+        Point::new("render.after_take", Worker, Pay, Stuck(&[PaperLease], REPEATS)),
+        Point::new("render.after_files", Worker, Pay, Stuck(&[PaperLease], REPEATS)),
+        Point::new("mail.after_queue", Worker, Pay, Stuck(&[OutboxPoll, Rendering], REPEATS)),
+        Point::new("mail.after_begin", Worker, Pay, Stuck(&[PaperLease], REPEATS)),
+        Point::new("mail.after_send", Worker, Pay, Stuck(&[PaperLease], REPEATS)),
     ]
 };
 

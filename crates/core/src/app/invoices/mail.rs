@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mongodb::bson::doc;
+use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 
 use super::{get, open_paper, settings_or_initial};
@@ -16,8 +17,12 @@ use crate::{
     crypto::random,
     domain::{
         InvoiceId, MailId, Tenant,
-        invoice::{DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailState, Paper, RenderStatus, StoredFiles},
+        invoice::{
+            DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailOutcome, MailState, Paper, RenderStatus,
+            StoredFiles,
+        },
     },
+    fault::{self, Recovery},
     store::{Entity, StoreError},
     telemetry,
     timing::scaled,
@@ -99,7 +104,9 @@ async fn queue(app: &App, invoice: &Invoice, to: &str, cause: &str) -> Result<Do
         created_at: now,
         updated_at: now,
     };
-    match store.insert(&mail).await {
+    let inserted = store.insert(&mail).await;
+    fault::point("mail.after_queue");
+    match inserted {
         Ok(()) => Ok(mail),
         Err(StoreError::Duplicate) => store.get::<DocumentMail>(id).await?.ok_or(AppError::NotFound("mail")),
         Err(error) => Err(error.into()),
@@ -142,11 +149,17 @@ pub async fn mails(app: &App, tenant: Tenant, id: InvoiceId) -> Result<Vec<Docum
     Ok(store.find(doc! { "invoiceId": id }, doc! { "createdAt": 1, "_id": 1 }, 100).await?)
 }
 
-/// Sends what is due; answers how many were looked at.
-pub async fn send_due(app: &App, mailer: &Arc<dyn Mailer>) -> Result<usize, AppError> {
+/// Sends what is due, up to the mail in hand when `stop` comes: one that is cut off would go out twice. Answers
+/// how many were due.
+pub async fn send_due(
+    app: &App,
+    mailer: &Arc<dyn Mailer>,
+    stop: &CancellationToken,
+) -> Result<usize, AppError> {
     let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
     let due = app.store.due_mails(app.now(), limit).await?;
-    for mail in &due {
+    let may_be_taken = |mail: &&DocumentMail| !was_cut_off(mail) || Recovery::PaperLease.is_on();
+    for mail in due.iter().filter(may_be_taken).take_while(|_| !stop.is_cancelled()) {
         let sending = async {
             if let Err(error) = send_one(app, mailer, mail.clone()).await {
                 tracing::warn!(mail = %mail.id, ?error, "a mail was not sent");
@@ -156,6 +169,11 @@ pub async fn send_due(app: &App, mailer: &Arc<dyn Mailer>) -> Result<usize, AppE
         telemetry::follow(mail.trail.as_ref(), span, sending).await;
     }
     Ok(due.len())
+}
+
+/// Whether a worker was about to hand it over and has not said how that went.
+fn was_cut_off(mail: &DocumentMail) -> bool {
+    mail.attempts.last().is_some_and(|attempt| attempt.outcome == MailOutcome::Started)
 }
 
 async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -> Result<(), AppError> {
@@ -173,15 +191,17 @@ async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -
             return Ok(store.save(&mut mail).await?);
         }
     }
-    mail.begin(app.now() + LEASE, app.now());
+    mail.begin(app.now() + scaled(LEASE), app.now());
     match store.save(&mut mail).await {
         Ok(()) => {}
         // Another worker has it.
         Err(StoreError::Conflict) => return Ok(()),
         Err(error) => return Err(error.into()),
     }
+    fault::point("mail.after_begin");
     let outgoing = outgoing(app, &mail, &invoice).await?;
     let result = mailer.send(&outgoing).await;
+    fault::point("mail.after_send");
     let (now, tries) = (app.now(), i64::try_from(mail.attempts.len()).unwrap_or(i64::MAX));
     let may_try = result.as_ref().is_err_and(|error| !error.is_permanent) && tries < MAIL_ATTEMPTS_MAX;
     let again = may_try.then(|| now + backoff(tries));

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mongodb::bson::doc;
+use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 
 use super::open_paper;
@@ -13,7 +14,7 @@ use crate::{
         InvoiceId, Tenant,
         invoice::{Invoice, Paper, RENDER_ATTEMPTS_MAX, RenderStatus, Rendering, StoredFiles},
     },
-    fault::Recovery,
+    fault::{self, Recovery},
     store::{Entity, StoreError},
     telemetry,
     timing::scaled,
@@ -93,14 +94,19 @@ pub enum File {
     None,
 }
 
-/// Renders what is due; answers how many were looked at.
-pub async fn render_due(app: &App, renderer: &Arc<dyn PaperRenderer>) -> Result<usize, AppError> {
+/// Renders what is due, up to the document in hand when `stop` comes; answers how many were due.
+pub async fn render_due(
+    app: &App,
+    renderer: &Arc<dyn PaperRenderer>,
+    stop: &CancellationToken,
+) -> Result<usize, AppError> {
     if !Recovery::Rendering.is_on() {
         return Ok(0);
     }
     let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
     let due = app.store.due_renderings(app.now(), limit).await?;
-    for invoice in &due {
+    let may_be_taken = |invoice: &&Invoice| !was_cut_off(invoice) || Recovery::PaperLease.is_on();
+    for invoice in due.iter().filter(may_be_taken).take_while(|_| !stop.is_cancelled()) {
         let rendering = async {
             if let Err(error) = render_one(app, renderer, invoice).await {
                 tracing::warn!(invoice = %invoice.id, ?error, "a document's files were not made");
@@ -113,10 +119,16 @@ pub async fn render_due(app: &App, renderer: &Arc<dyn PaperRenderer>) -> Result<
     Ok(due.len())
 }
 
+/// Whether a worker had taken it and has not said how it went.
+fn was_cut_off(invoice: &Invoice) -> bool {
+    invoice.rendering.as_ref().is_some_and(|rendering| rendering.attempts > 0 && rendering.reason.is_none())
+}
+
 async fn render_one(app: &App, renderer: &Arc<dyn PaperRenderer>, invoice: &Invoice) -> Result<(), AppError> {
     if !take(app, invoice).await? {
         return Ok(());
     }
+    fault::point("render.after_take");
     let paper = open_paper(app, invoice).await?;
     let files = match renderer.render(&paper).await {
         Ok(made) => check_size(made),
@@ -124,6 +136,7 @@ async fn render_one(app: &App, renderer: &Arc<dyn PaperRenderer>, invoice: &Invo
     };
     if let Ok(files) = &files {
         store_files(app, invoice, files).await?;
+        fault::point("render.after_files");
     }
     finish(app, invoice, files).await
 }
