@@ -20,6 +20,7 @@ mod in_process;
 mod invoices;
 mod kill;
 mod panel;
+mod people;
 mod permutations;
 mod products;
 mod providers_sim;

@@ -8,13 +8,15 @@ use futures::TryStreamExt;
 use gateway_core::{
     app::{
         bootstrap::{Bootstrapped, Plan, Wanted, bootstrap},
+        people::{invitations, reset, second, session},
         settings::{
             endpoints::{self, EndpointSettings},
             providers::NewCredentials,
             sites,
         },
     },
-    domain::Mode,
+    crypto::Secret,
+    domain::{Mode, role::Role},
 };
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use serde_json::{Value, json};
@@ -23,6 +25,7 @@ use testkit::{receiver::Answer, shared_mongod, sim::DeliveryPolicy};
 use crate::{
     cluster::{Cluster, Service},
     in_process,
+    people::world,
 };
 
 /// Something that must not be readable anywhere.
@@ -135,6 +138,39 @@ impl World {
         self.bootstrapped.api_key.as_ref().unwrap().expose().to_owned()
     }
 
+    /// Somebody signs in, with a wrong password first; the set-up link in the log is not theirs.
+    async fn people(&mut self) {
+        let app = self.cluster.app.clone();
+        let (password, wrong) = (self.fresh("password"), self.fresh("wrong password"));
+        let organization = self.bootstrapped.tenant.organization;
+        let email = world::address();
+        let token = world::invited(&app, organization, &email, Role::Admin).await;
+        let token = self.know("invitation", token);
+        let new = Secret::new(password.clone());
+        let person = invitations::accept_new(&app, &token, "Ada Example", "en", &new).await.unwrap();
+        let url = |path: &str| format!("{}/v1/auth/{path}", self.cluster.admin_api);
+        let log_in = |password: &str| {
+            let body = json!({ "email": email, "password": password, "totp": "000000" });
+            self.cluster.http.post(url("login")).json(&body)
+        };
+        assert_eq!(log_in(&wrong).send().await.unwrap().status().as_u16(), 401);
+        let tokens = log_in(&password).send().await.unwrap().text().await.unwrap();
+        let tokens: Value = serde_json::from_str(&tokens).unwrap();
+        let refresh = json!({ "refreshToken": tokens["refreshToken"] });
+        for _ in 0..2 {
+            self.cluster.http.post(url("refresh")).json(&refresh).send().await.unwrap();
+        }
+        for field in ["accessToken", "refreshToken", "browser"] {
+            self.know("token", tokens[field].as_str().unwrap().to_owned());
+        }
+        let secret = second::begin(&app, person.id).await.unwrap().secret;
+        self.know("TOTP secret", secret.expose().to_owned());
+        let (session, _) = session::open(&app, &person, &session::Client::default()).await.unwrap();
+        self.know("session", session.expose().to_owned());
+        let reset = reset::link(&app, &email).await.unwrap();
+        self.know("reset link", world::token_of(&reset));
+    }
+
     /// The merchant's server asks for a checkout; wrong ways first.
     async fn create(&mut self) -> Value {
         let mut address = json!({ "country": "DE" });
@@ -238,6 +274,7 @@ async fn nothing_secret_is_readable_in_the_database_or_the_logs() {
         world.cluster.receiver.script(path, [Answer::status(500).with_body(echo.clone())]);
         world.cluster.receiver.always(path, Answer::ok().with_body(echo.clone()));
     }
+    world.people().await;
     let created = world.create().await;
     world.pay(&created).await;
     world.wait_told().await;

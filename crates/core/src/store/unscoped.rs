@@ -442,6 +442,9 @@ fn transient(error: mongodb::error::Error) -> StoreError {
     if error.contains_label(TRANSIENT_TRANSACTION_ERROR) { StoreError::Conflict } else { error.into() }
 }
 
+/// How often a try is counted anew that met another.
+const COUNT_RETRIES: usize = 8;
+
 /// The collection of tries to sign in.
 const TRIES: &str = "sign_in_tries";
 
@@ -474,17 +477,22 @@ impl Store {
             } },
         ];
         let filter = doc! { "_id": &id, "waitUntil": { "$lte": now } };
-        let counted = tries.update_one(filter, update).upsert(true).await.map_err(StoreError::from);
-        match counted {
-            Ok(_) => Ok(None),
-            // It is there and has to wait: the upsert met its id.
-            Err(StoreError::Duplicate) => {
-                let found = tries.find_one(doc! { "_id": &id }).await?;
-                let until = found.and_then(|row| row.get_datetime("waitUntil").ok().copied());
-                Ok(Some(until.map_or(now, |at| Timestamp::from_millis(at.timestamp_millis()))))
+        for _ in 0..COUNT_RETRIES {
+            let counted = tries.update_one(filter.clone(), update.clone()).upsert(true).await;
+            match counted.map_err(StoreError::from) {
+                Ok(_) => return Ok(None),
+                // It is there: it has to wait, or another first try was a moment faster, which is no reason to.
+                Err(StoreError::Duplicate) => {}
+                Err(error) => return Err(error),
             }
-            Err(error) => Err(error),
+            let found = tries.find_one(doc! { "_id": &id }).await?;
+            let until = found.and_then(|row| row.get_datetime("waitUntil").ok().copied());
+            let until = until.map_or(now, |at| Timestamp::from_millis(at.timestamp_millis()));
+            if until > now {
+                return Ok(Some(until));
+            }
         }
+        Ok(Some(now + Duration::from_secs(1)))
     }
 
     /// Takes a counted try back.

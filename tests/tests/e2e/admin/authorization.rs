@@ -1,5 +1,5 @@
-//! Who may, shown for every operation of the OpenAPI document: without a key, without the scope, in the other
-//! mode, in another organization. A new operation is in this test by being in the document.
+//! Who may, shown for every operation of the OpenAPI document: without a key, without the scope, as every role, in
+//! the other mode, in another organization. A new operation is in this test by being in the document.
 
 use gateway_core::{
     app::{
@@ -11,6 +11,7 @@ use gateway_core::{
         delivery::Delivery,
         invoice::{Invoice, PaperKind},
         provider_event::{EventState, ProviderEvent},
+        role::Role,
         scope::Scope,
     },
     store::Entity,
@@ -20,9 +21,17 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::door::{Answer, Door, Shop};
+use crate::people::world;
 
 /// What asks for no key, and is tested on its own.
-const PUBLIC: [&str; 1] = ["verifyDomain"];
+const PUBLIC: [&str; 6] =
+    ["verifyDomain", "login", "refreshTokens", "logout", "beginPasskeyLogin", "passkeyLogin"];
+
+/// What asks for a person and no role, since it is their own.
+const PERSONAL: [&str; 1] = ["getMe"];
+
+/// What changes people, who belong to both modes: keys need live mode, and all that they hand out.
+const CHANGES_PEOPLE: [&str; 4] = ["updatePerson", "removePerson", "createInvitation", "revokeInvitation"];
 
 /// What names a site in its body.
 const NAMES_A_SITE: [&str; 2] = ["recoverDeliveries", "createDomain"];
@@ -44,6 +53,8 @@ struct Operation {
 fn body_of(operation: &str, shop: &Shop) -> Value {
     match operation {
         "createCheckout" => json!({ "amount": 1, "currency": "EUR", "externalReference": "ORD-2" }),
+        "createInvitation" => json!({ "email": "authorization@example.com", "role": "viewer" }),
+        "updatePerson" => json!({ "role": "viewer" }),
         "createSite" => json!({ "name": "Example" }),
         "createProvider" => json!({ "type": "stripe", "credentials": { "apiKey": "rk_example" } }),
         "createApiKey" => json!({ "name": "Example", "scopes": ["api-key:write"] }),
@@ -109,7 +120,13 @@ impl Things {
         let discount = door.post(&shop.key, "/v1/discounts", &discount).await.ok(201);
         let invoice = crate::invoices::world::queued_or_not(&door.app, shop.tenant, false).await;
         let note = credit_note(door, shop, &invoice).await;
+        let person = world::member(&door.app, shop.tenant.organization, Role::Viewer).await;
+        world::invited(&door.app, shop.tenant.organization, &world::address(), Role::Viewer).await;
+        let invitations = format!("/v1/organizations/{}/invitations?state=open", shop.tenant.organization);
+        let invitations = door.get(&shop.key, &invitations).await.ok(200);
         Self(vec![
+            ("people", person.id.to_string()),
+            ("invitations", invitations["data"][0]["id"].as_str().unwrap().to_owned()),
             ("products", product["id"].as_str().unwrap().to_owned()),
             ("discounts", discount["id"].as_str().unwrap().to_owned()),
             ("invoices", invoice.id.to_string()),
@@ -195,14 +212,20 @@ fn operations(document: &Value, things: &Things, shop: &Shop) -> Vec<Operation> 
                 assert!(PUBLIC.contains(&id.as_str()), "{id} asks for no key: is that meant?");
                 continue;
             }
+            if operation["x-person"] == true {
+                assert!(PERSONAL.contains(&id.as_str()), "{id} asks for no role: is that meant?");
+                continue;
+            }
             let body = operation["requestBody"].is_object().then(|| body_of(&id, shop));
             found.push(Operation {
                 method: method.to_uppercase().parse().unwrap(),
                 path: things.fill(template),
                 scope: operation["x-required-scope"].as_str().unwrap().parse().unwrap(),
                 names_something: template.contains('{') || NAMES_A_SITE.contains(&id.as_str()),
-                // An organization has both modes; its keys have one.
-                has_mode: template.matches('{').count() > usize::from(template.contains("/organizations/")),
+                // An organization has both modes, and so have its people; its keys have one.
+                has_mode: !template.contains("/people")
+                    && !template.contains("/invitations")
+                    && template.matches('{').count() > usize::from(template.contains("/organizations/")),
                 id,
                 body,
             });
@@ -260,9 +283,56 @@ async fn every_operation_asks_for_its_key_scope_mode_and_organization() {
         }
     }
     for operation in &operations {
-        let key = door.key(&shop, &[operation.scope]).await;
+        let key = if CHANGES_PEOPLE.contains(&operation.id.as_str()) {
+            other_mode.key.clone()
+        } else {
+            door.key(&shop, &[operation.scope]).await
+        };
         let answer = call(&door, operation, Some(&key)).await;
         assert!(![401, 403, 404, 405].contains(&answer.status), "{}: {}", operation.id, answer.text);
         assert!(answer.status < 500, "{}: {}", operation.id, answer.text);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_is_for_the_roles_that_the_table_names() {
+    let door = Door::open().await;
+    let (shop, stranger) = (door.shop().await, door.shop().await);
+    let document = door.send(door.request(Method::GET, "/api/v1/openapi.json")).await.ok(200);
+    let things = Things::of(&door, &shop).await;
+    let operations = operations(&document, &things, &shop);
+    let organization = shop.tenant.organization;
+    let foreign = world::member(&door.app, stranger.tenant.organization, Role::Admin).await;
+    let foreign = world::access(&door, &foreign, &json!({})).await;
+    let admin = world::member(&door.app, organization, Role::Admin).await;
+    let live = world::access(&door, &admin, &json!({ "mode": "live" })).await;
+    for operation in &operations {
+        let what = format!("{} {}", operation.method, operation.path);
+        if operation.names_something {
+            let answer = call(&door, operation, Some(&foreign)).await;
+            assert_eq!(answer.refused(404), "NOT_FOUND", "{what} of another organization");
+        }
+        if operation.has_mode || NAMES_A_SITE.contains(&operation.id.as_str()) {
+            let answer = call(&door, operation, Some(&live)).await;
+            assert_eq!(answer.refused(404), "NOT_FOUND", "{what} in the other mode");
+        }
+    }
+    let mut counted = [0, 0];
+    for role in Role::ALL {
+        let person = world::member(&door.app, organization, *role).await;
+        let token = world::access(&door, &person, &json!({})).await;
+        for operation in &operations {
+            let answer = call(&door, operation, Some(&token)).await;
+            let what = format!("{role}: {} {}: {}", operation.method, operation.path, answer.text);
+            if role.grants(operation.scope) {
+                assert!(![401, 403, 405].contains(&answer.status) && answer.status < 500, "{what}");
+                counted[0] += 1;
+            } else {
+                assert_eq!(answer.refused(403), "FORBIDDEN", "{what}");
+                assert!(answer.text.contains(operation.scope.as_str()), "{what}");
+                counted[1] += 1;
+            }
+        }
+    }
+    assert!(counted.iter().all(|count| *count >= 40), "{counted:?}");
 }

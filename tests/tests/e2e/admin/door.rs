@@ -51,7 +51,8 @@ async fn start() -> Service {
     config.keys.search = keys[1].parse().unwrap();
     config.keys.pepper = keys[2].parse().unwrap();
     config.urls.admin_backend = url(0).parse().unwrap();
-    config.urls.admin_frontend = url(1).parse().unwrap();
+    // A name, since passkeys belong to names.
+    config.urls.admin_frontend = format!("http://localhost:{}", ports[1]).parse().unwrap();
     // First here, so that the indexes are there.
     in_process::app(&config).await;
     let log = std::env::temp_dir().join(format!("tollgate-admin-{}.log", config.store.database));

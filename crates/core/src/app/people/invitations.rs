@@ -122,10 +122,7 @@ async fn put(
         }
         let id = before.as_ref().map_or_else(InvitationId::generate, |before| before.id);
         let (token, now) = (Token::generate(), app.now());
-        let mail = match by_mail {
-            true => Some(mail_with(app, organization, id, &token).await?),
-            false => None,
-        };
+        let mail = if by_mail { Some(mail_with(app, organization, id, &token).await?) } else { None };
         let mut invitation = Invitation {
             id,
             org: organization,

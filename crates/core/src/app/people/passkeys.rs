@@ -79,7 +79,7 @@ pub async fn begin_registration(app: &App, person: &Person) -> Result<Begun, App
         return Err(AppError::conflict("TOO_MANY_PASSKEYS", "nobody has more than 20 passkeys: remove one"));
     }
     let known = person.passkeys.iter().filter_map(|record| BASE64.decode(&record.credential_id).ok());
-    let known: Vec<CredentialID> = known.map(CredentialID::from).collect();
+    let known: Vec<CredentialID> = known.collect();
     let begun = app.passkeys.party()?.start_passkey_registration(
         handle_of(person.id),
         &person.email,

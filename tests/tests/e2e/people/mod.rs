@@ -1,0 +1,10 @@
+//! People: how the first one comes, how they sign in, and what their roles let them do, over HTTP and against a real
+//! MongoDB.
+
+mod authenticator;
+mod invitations;
+mod passkeys;
+mod setup;
+mod sign_in;
+mod tokens;
+pub mod world;
