@@ -67,11 +67,13 @@ fn linear(part: u8) -> u64 {
     (value * 1_000_000.0).round() as u64
 }
 
-/// Ink and backgrounds of the shared look, light and dark; `look.css` holds the same values.
+/// Ink and grounds (card, page, tint) of the shared look, light and dark; a test reads them in `look.css`.
 const INK_LIGHT: Color = Color::new(0x16, 0x18, 0x1d);
 const INK_DARK: Color = Color::new(0xec, 0xee, 0xf2);
-const CARD_LIGHT: Color = Color::new(0xff, 0xff, 0xff);
-const CARD_DARK: Color = Color::new(0x17, 0x1b, 0x22);
+const GROUNDS_LIGHT: [Color; 3] =
+    [Color::new(0xff, 0xff, 0xff), Color::new(0xf6, 0xf7, 0xf9), Color::new(0xf1, 0xf3, 0xf8)];
+const GROUNDS_DARK: [Color; 3] =
+    [Color::new(0x17, 0x1b, 0x22), Color::new(0x0f, 0x12, 0x17), Color::new(0x1d, 0x22, 0x2b)];
 
 /// A brand colour with what goes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,20 +104,27 @@ impl Brand {
         }
     }
 
-    /// The colour of marks on the card (selected method, focus ring): the brand where it stands out 3 to 1, else
-    /// the ink.
-    fn accent(self, card: Color, ink: Color) -> Color {
-        if self.brand.contrast_hundredths(card) >= 300 { self.brand } else { ink }
+    /// The colour of marks (selected method, focus ring): the brand where it stands out 3 to 1 from every ground
+    /// that a mark may lie on, else the ink.
+    fn accent(self, grounds: [Color; 3], ink: Color) -> Color {
+        let stands_out = grounds.iter().all(|ground| self.brand.contrast_hundredths(*ground) >= 300);
+        if stands_out { self.brand } else { ink }
+    }
+
+    /// What is laid over the brand under the pointer: away from the ink, so that contrast only grows.
+    fn hover(self) -> &'static str {
+        if self.on_brand() == Color::new(0, 0, 0) { "rgb(255 255 255/.12)" } else { "rgb(0 0 0/.12)" }
     }
 
     /// The custom properties, to follow the shared look in the page's nonced style element.
     pub fn css(self) -> String {
         format!(
-            ":root{{--brand:{};--on-brand:{};--accent:{}}}@media(prefers-color-scheme:dark){{:root{{--accent:{}}}}}",
+            ":root{{--brand:{};--on-brand:{};--hover:{};--accent:{}}}@media(prefers-color-scheme:dark){{:root{{--accent:{}}}}}",
             self.brand,
             self.on_brand(),
-            self.accent(CARD_LIGHT, INK_LIGHT),
-            self.accent(CARD_DARK, INK_DARK),
+            self.hover(),
+            self.accent(GROUNDS_LIGHT, INK_LIGHT),
+            self.accent(GROUNDS_DARK, INK_DARK),
         )
     }
 }
@@ -140,13 +149,51 @@ mod tests {
     }
 
     #[test]
-    fn text_on_any_brand_is_readable() {
-        for step in 0..=u32::from(u8::MAX) {
-            let part = |factor: u32| u8::try_from(step * factor % 256).unwrap_or(0);
-            let brand = Brand::new(Color::new(part(1), part(7), part(31)));
+    fn text_on_every_brand_is_readable_and_marks_are_seen_in_both_schemes() {
+        // The arithmetic of 16.7 million colours, with each part's light looked up.
+        let light: Vec<u64> = (0..=u8::MAX).map(linear).collect();
+        let luminance = |c: Color| {
+            let part = |part: u8| light[usize::from(part)];
+            (part(c.red) * 2126 + part(c.green) * 7152 + part(c.blue) * 722) / 10_000
+        };
+        let contrast = |a: u64, b: u64| (a.max(b) + 50_000) * 100 / (a.min(b) + 50_000);
+        let mut least = u64::MAX;
+        for rgb in 0..=0x00ff_ffff_u32 {
+            let [_, red, green, blue] = rgb.to_be_bytes();
+            let color = Color::new(red, green, blue);
+            let own = luminance(color);
+            let ink = if contrast(own, 1_000_000) >= contrast(own, 0) { 1_000_000 } else { 0 };
+            least = least.min(contrast(own, ink));
+        }
+        assert!(least >= 450, "{least}");
+        // What is looked up above is what pages do.
+        for rgb in (0..=0x00ff_ffff_u32).step_by(4099) {
+            let [_, red, green, blue] = rgb.to_be_bytes();
+            let brand = Brand::new(Color::new(red, green, blue));
+            assert_eq!(brand.brand.luminance(), luminance(brand.brand));
             assert!(brand.brand.contrast_hundredths(brand.on_brand()) >= 450, "{brand:?}");
+            for (grounds, ink) in [(GROUNDS_LIGHT, INK_LIGHT), (GROUNDS_DARK, INK_DARK)] {
+                let accent = brand.accent(grounds, ink);
+                assert!(grounds.iter().all(|g| accent.contrast_hundredths(*g) >= 300), "{brand:?}");
+            }
         }
         let yellow = Brand::new(Color::new(0xff, 0xe6, 0x00));
-        assert!(yellow.css().starts_with(":root{--brand:#ffe600;--on-brand:#000000;--accent:#16181d}"));
+        assert!(yellow.css().starts_with(
+            ":root{--brand:#ffe600;--on-brand:#000000;--hover:rgb(255 255 255/.12);--accent:#16181d}"
+        ));
+    }
+
+    #[test]
+    fn the_look_has_the_same_grounds() {
+        let (light, dark) = crate::look::BASE_CSS.split_once("prefers-color-scheme: dark").unwrap();
+        for (css, ink, [card, page, tint]) in
+            [(light, INK_LIGHT, GROUNDS_LIGHT), (dark, INK_DARK, GROUNDS_DARK)]
+        {
+            for (name, color) in [("ink", ink), ("card", card), ("page", page), ("tint", tint)] {
+                let full = format!("--{name}: {color};");
+                // White is written #fff.
+                assert!(css.contains(&full) || css.contains(&full.replace("#ffffff", "#fff")), "{full}");
+            }
+        }
     }
 }
