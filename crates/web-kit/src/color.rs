@@ -73,6 +73,17 @@ const INK_DARK: Color = Color::new(0xec, 0xee, 0xf2);
 const CARD_LIGHT: Color = Color::new(0xff, 0xff, 0xff);
 const CARD_DARK: Color = Color::new(0x17, 0x1b, 0x22);
 
+/// A card of the checkout with its text and its marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnCard {
+    /// The card's ground.
+    pub card: Color,
+    /// The text on it.
+    pub ink: Color,
+    /// Marks on it: the brand colour where it can be seen there, else the ink.
+    pub accent: Color,
+}
+
 /// A brand colour with what goes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Brand {
@@ -91,6 +102,11 @@ impl Brand {
         Self { brand }
     }
 
+    /// The colour itself.
+    pub const fn color(self) -> Color {
+        self.brand
+    }
+
     /// Ink on the brand colour: black or white, whichever reads better (never below 4.5 to 1).
     pub fn on_brand(self) -> Color {
         let white = Color::new(255, 255, 255);
@@ -106,6 +122,15 @@ impl Brand {
     /// the ink.
     fn accent(self, card: Color, ink: Color) -> Color {
         if self.brand.contrast_hundredths(card) >= 300 { self.brand } else { ink }
+    }
+
+    /// What it looks like on the light and on the dark card, for previews.
+    pub fn on_cards(self) -> [OnCard; 2] {
+        [(CARD_LIGHT, INK_LIGHT), (CARD_DARK, INK_DARK)].map(|(card, ink)| OnCard {
+            card,
+            ink,
+            accent: self.accent(card, ink),
+        })
     }
 
     /// The custom properties, to follow the shared look in the page's nonced style element.
@@ -148,5 +173,7 @@ mod tests {
         }
         let yellow = Brand::new(Color::new(0xff, 0xe6, 0x00));
         assert!(yellow.css().starts_with(":root{--brand:#ffe600;--on-brand:#000000;--accent:#16181d}"));
+        let [light, dark] = yellow.on_cards();
+        assert_eq!((light.accent, dark.accent), (INK_LIGHT, yellow.brand));
     }
 }

@@ -11,6 +11,7 @@ mod list;
 mod member;
 pub mod screens;
 mod shell;
+mod sites;
 mod transactions;
 mod visitor;
 
@@ -67,7 +68,7 @@ impl Panel {
 
 /// Every screen.
 fn all(panel: Panel) -> Screens {
-    Screens::new(panel).and(account::screens).and(transactions::screens)
+    Screens::new(panel).and(account::screens).and(transactions::screens).and(sites::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.

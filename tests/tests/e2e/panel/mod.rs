@@ -1,7 +1,9 @@
 //! The Admin Panel over HTTP, as a browser without scripts would see it.
 
 mod account;
+mod domains;
 mod guard;
+mod sites;
 mod transactions;
 
 use gateway_core::{
