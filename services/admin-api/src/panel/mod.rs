@@ -9,6 +9,7 @@ mod done;
 mod form;
 mod list;
 mod member;
+mod products;
 mod providers;
 pub mod screens;
 mod shell;
@@ -69,7 +70,7 @@ impl Panel {
 
 /// Every screen.
 fn all(panel: Panel) -> Screens {
-    Screens::new(panel).and(account::screens).and(transactions::screens).and(sites::screens).and(providers::screens)
+    Screens::new(panel).and(account::screens).and(transactions::screens).and(sites::screens).and(providers::screens).and(products::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.

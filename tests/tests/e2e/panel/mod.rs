@@ -3,6 +3,7 @@
 mod account;
 mod domains;
 mod guard;
+mod products;
 mod providers;
 mod sites;
 mod transactions;
