@@ -5,6 +5,7 @@
 //! route with what it asks of its caller.
 
 mod account;
+mod discounts;
 mod done;
 mod form;
 mod list;
@@ -70,7 +71,7 @@ impl Panel {
 
 /// Every screen.
 fn all(panel: Panel) -> Screens {
-    Screens::new(panel).and(account::screens).and(transactions::screens).and(sites::screens).and(providers::screens).and(products::screens)
+    Screens::new(panel).and(account::screens).and(transactions::screens).and(sites::screens).and(providers::screens).and(products::screens).and(discounts::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.
