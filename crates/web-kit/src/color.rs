@@ -75,6 +75,17 @@ const GROUNDS_LIGHT: [Color; 3] =
 const GROUNDS_DARK: [Color; 3] =
     [Color::new(0x17, 0x1b, 0x22), Color::new(0x0f, 0x12, 0x17), Color::new(0x1d, 0x22, 0x2b)];
 
+/// A card of the checkout with its text and its marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnCard {
+    /// The card's ground.
+    pub card: Color,
+    /// The text on it.
+    pub ink: Color,
+    /// Marks on it: the brand colour where it can be seen there, else the ink.
+    pub accent: Color,
+}
+
 /// A brand colour with what goes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Brand {
@@ -91,6 +102,11 @@ impl Brand {
     /// A shop's colour.
     pub const fn new(brand: Color) -> Self {
         Self { brand }
+    }
+
+    /// The colour itself.
+    pub const fn color(self) -> Color {
+        self.brand
     }
 
     /// Ink on the brand colour: black or white, whichever reads better (never below 4.5 to 1).
@@ -114,6 +130,15 @@ impl Brand {
     /// What is laid over the brand under the pointer: away from the ink, so that contrast only grows.
     fn hover(self) -> &'static str {
         if self.on_brand() == Color::new(0, 0, 0) { "rgb(255 255 255/.12)" } else { "rgb(0 0 0/.12)" }
+    }
+
+    /// What it looks like on the light and on the dark card, for previews.
+    pub fn on_cards(self) -> [OnCard; 2] {
+        [(GROUNDS_LIGHT, INK_LIGHT), (GROUNDS_DARK, INK_DARK)].map(|(grounds, ink)| OnCard {
+            card: grounds[0],
+            ink,
+            accent: self.accent(grounds, ink),
+        })
     }
 
     /// The custom properties, to follow the shared look in the page's nonced style element.
@@ -181,6 +206,8 @@ mod tests {
         assert!(yellow.css().starts_with(
             ":root{--brand:#ffe600;--on-brand:#000000;--hover:rgb(255 255 255/.12);--accent:#16181d}"
         ));
+        let [light, dark] = yellow.on_cards();
+        assert_eq!((light.accent, dark.accent), (INK_LIGHT, yellow.brand));
     }
 
     #[test]

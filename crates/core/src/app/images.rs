@@ -69,6 +69,11 @@ pub async fn ready(
     Ok(app.store.for_org(tenant).ids::<ProductImage>(filter).await?.into_iter().collect())
 }
 
+/// A tenant's picture, or how far its fetching has come.
+pub async fn get(app: &App, tenant: Tenant, id: ImageId) -> Result<Option<ProductImage>, AppError> {
+    Ok(app.store.for_org(tenant).get::<ProductImage>(id).await?)
+}
+
 /// The bytes of a picture by the id in its address.
 pub async fn lookup(app: &App, id: ImageId) -> Result<Option<Jpeg>, AppError> {
     Ok(app.store.lookup_image(id).await?.and_then(|image| image.jpeg))

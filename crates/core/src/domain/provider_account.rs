@@ -65,12 +65,26 @@ pub struct ProviderAccount {
     /// When the last verified event came.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_event_at: Option<Timestamp>,
+    /// What the last test of the credentials came to; forgotten with the key that it tested.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_test: Option<CredentialsTest>,
     /// Rises with every change.
     pub version: i64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+/// What the provider said when it was asked whether the credentials work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsTest {
+    /// When it was asked.
+    pub at: Timestamp,
+    /// Why they do not work; absent when they do.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub problem: Option<String>,
 }
 
 impl ProviderAccount {

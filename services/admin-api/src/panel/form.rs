@@ -6,8 +6,12 @@ use axum::{
     body::{Body, to_bytes},
     extract::FromRequestParts,
 };
-use gateway_core::domain::{Currency, money::AMOUNT_MAX};
+use gateway_core::{
+    app::AppError,
+    domain::{Currency, Timestamp, money::AMOUNT_MAX},
+};
 use http::{HeaderMap, header, request};
+use rust_decimal::Decimal;
 use subtle::ConstantTimeEq;
 use web_kit::{ApiError, FieldProblem};
 
@@ -72,6 +76,11 @@ impl FormData {
         self.pairs.iter().rev().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
     }
 
+    /// Whether a field was there at all, empty or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(key, _)| key == name)
+    }
+
     /// Every value of a field that can be there several times, such as check boxes.
     pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
@@ -121,6 +130,44 @@ impl FormData {
         minor
     }
 
+    /// A percentage as people write it (`23`, `5.5`, `5,5`); `None` where it is empty or wrong.
+    pub(crate) fn percent(&mut self, name: &str) -> Option<Decimal> {
+        let text = self.text(name)?;
+        let read = Decimal::from_str_exact(&text.replace(',', ".")).ok();
+        if read.is_none() {
+            self.problem(name, "must be a percentage such as 23 or 5.5");
+        }
+        read
+    }
+
+    /// A moment as `<input type=datetime-local>` sends it, meant in UTC; `None` where it is empty or wrong.
+    pub(crate) fn moment(&mut self, name: &str) -> Option<Timestamp> {
+        let text = self.text(name)?;
+        let seconds = if text.len() == "2030-01-31T12:00".len() { ":00" } else { "" };
+        let read = Timestamp::parse(&format!("{text}{seconds}Z"));
+        if read.is_none() {
+            self.problem(name, "must be a date and time such as 2030-01-31T12:00");
+        }
+        read
+    }
+
+    /// The lines of a text area that hold anything, without blanks around them.
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
+        let lines = self.value(name).lines().map(str::trim).filter(|line| !line.is_empty());
+        lines.map(str::to_owned).collect()
+    }
+
+    /// What stood against a form: beside the fields that it names, else as a text for the top of the page. What
+    /// is not there, and our own failures, have pages of their own.
+    pub(crate) fn refused(&mut self, error: AppError) -> Result<Option<String>, ApiError> {
+        let mut error = ApiError::from(error);
+        if error.status.is_server_error() || error.status == 404 {
+            return Err(error);
+        }
+        error.details.iter_mut().for_each(name_the_entry);
+        Ok(if self.take(&error) { None } else { Some(error.message.into_owned()) })
+    }
+
     /// Notes what is wrong with a field.
     pub(crate) fn problem(&mut self, name: &str, problem: impl Into<String>) {
         self.problems.push(FieldProblem::new(name, problem.into()));
@@ -146,6 +193,21 @@ impl FormData {
     pub(crate) fn problems(&self) -> &[FieldProblem] {
         &self.problems
     }
+}
+
+/// A list is one text area here: `origins[2]` is the third entry of `origins`.
+fn name_the_entry(problem: &mut FieldProblem) {
+    let Some((name, rest)) = problem.field.split_once('[') else { return };
+    let Some(index) = rest.strip_suffix(']').and_then(|digits| digits.parse::<usize>().ok()) else { return };
+    problem.problem = format!("{} (entry {})", problem.problem, index + 1);
+    problem.field = name.to_owned();
+}
+
+/// A moment as `<input type=datetime-local>` takes it, in UTC, and not more exact than it is.
+pub(crate) fn local_moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    let text = text.trim_end_matches('Z').trim_end_matches(".000");
+    text.strip_suffix(":00").filter(|short| short.matches(':').count() == 1).unwrap_or(text).to_owned()
 }
 
 /// No grouping: `1.200` would be read as one and a fifth here and as twelve hundred there.
@@ -207,6 +269,36 @@ mod tests {
             assert_eq!(major_units(minor, currency), text);
             assert_eq!(minor_units(text, currency), Some(minor));
         }
+    }
+
+    #[test]
+    fn moments_go_through_a_form_unchanged() {
+        for (iso, local) in [
+            ("2030-01-31T12:30:00.000Z", "2030-01-31T12:30"),
+            ("2030-01-31T12:00:00.000Z", "2030-01-31T12:00"),
+            ("2030-01-31T23:59:59.000Z", "2030-01-31T23:59:59"),
+            ("2030-01-31T23:59:59.999Z", "2030-01-31T23:59:59.999"),
+        ] {
+            assert_eq!(local_moment(Timestamp::parse(iso).unwrap()), local);
+            let mut form = FormData::of([("at", local.to_owned())]);
+            assert_eq!(form.moment("at").unwrap().to_string(), iso);
+        }
+        let mut form = FormData::of([("at", "tomorrow".to_owned()), ("rate", "5,5".to_owned())]);
+        assert_eq!(form.moment("at"), None);
+        assert!(form.error("at").is_some());
+        assert_eq!(form.percent("rate"), Some(Decimal::new(55, 1)));
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_list_is_found_by_its_entry() {
+        let mut form = FormData::of([("origins", "a\n\n b \n".to_owned())]);
+        assert_eq!(form.lines("origins"), ["a", "b"]);
+        let alert = form.refused(AppError::field("origins[1]", "must be scheme and host")).unwrap();
+        assert_eq!(alert, None);
+        assert_eq!(form.error("origins"), Some("must be scheme and host (entry 2)"));
+        let alert = form.refused(AppError::conflict("X", "not now")).unwrap();
+        assert_eq!(alert.as_deref(), Some("not now"));
+        assert!(form.refused(AppError::NotFound("site")).is_err());
     }
 
     #[test]

@@ -5,12 +5,16 @@
 //! route with what it asks of its caller.
 
 mod account;
+mod discounts;
 mod done;
 mod form;
 mod list;
 mod member;
+mod products;
+mod providers;
 pub mod screens;
 mod shell;
+mod sites;
 mod transactions;
 mod visitor;
 
@@ -67,7 +71,7 @@ impl Panel {
 
 /// Every screen.
 fn all(panel: Panel) -> Screens {
-    Screens::new(panel).and(account::screens).and(transactions::screens)
+    Screens::new(panel).and(account::screens).and(transactions::screens).and(sites::screens).and(providers::screens).and(products::screens).and(discounts::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.

@@ -71,6 +71,8 @@ async fn start() -> Service {
         .env("ADMIN_API_LISTEN", address(0))
         .env("ADMIN_PANEL_LISTEN", address(1))
         .env("ADMIN_HEALTH_LISTEN", address(2))
+        // Nobody listens there: no test asks a provider of the real world.
+        .env("STRIPE_API_BASE_URL", "http://127.0.0.1:9")
         .env("IPN_ALLOW_PRIVATE_TARGETS", "true")
         .env("TRUSTED_PROXIES", "loopback");
     let mut child = Child::spawn(&spec).unwrap();

@@ -1,7 +1,12 @@
 //! The Admin Panel over HTTP, as a browser without scripts would see it.
 
 mod account;
+mod discounts;
+mod domains;
 mod guard;
+mod products;
+mod providers;
+mod sites;
 mod transactions;
 
 use gateway_core::{

@@ -61,6 +61,13 @@ pub async fn get(app: &App, tenant: Tenant, id: DomainId) -> Result<CustomDomain
     app.store.for_org(tenant).get::<CustomDomain>(id).await?.ok_or(AppError::NotFound("domain"))
 }
 
+/// A site's domains, newest first.
+pub async fn of_site(app: &App, tenant: Tenant, site: SiteId) -> Result<Vec<CustomDomain>, AppError> {
+    let store = app.store.for_org(tenant);
+    let most = i64::try_from(DOMAINS_MAX).unwrap_or(i64::MAX);
+    Ok(store.find(doc! { "siteId": site }, doc! { "_id": -1 }, most).await?)
+}
+
 /// Takes a domain out. Other nodes serve it for [`crate::app::SETTINGS_CACHE`] at most; its certificate is not
 /// renewed any more.
 pub async fn delete(app: &App, tenant: Tenant, id: DomainId) -> Result<(), AppError> {

@@ -8,7 +8,7 @@ use crate::{
     crypto::{OrganizationKeys, Sealed, random},
     domain::{
         ProviderId, Tenant,
-        provider_account::{Credentials, ProviderAccount, ProviderKind},
+        provider_account::{Credentials, CredentialsTest, ProviderAccount, ProviderKind},
         transaction::Transaction,
     },
     provider::AccountInfo,
@@ -96,6 +96,7 @@ pub async fn create(
         credentials: seal(&keys, tenant, id, &credentials)?,
         account: None,
         last_event_at: None,
+        last_test: None,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -128,6 +129,7 @@ pub async fn update(
             if given.api_key.is_some() {
                 // Another key may open another account: the next test finds out which.
                 account.account = None;
+                account.last_test = None;
             }
         }
         finish(problems)?;
@@ -174,23 +176,40 @@ pub async fn delete(app: &App, tenant: Tenant, id: ProviderId) -> Result<(), App
     Ok(())
 }
 
-/// Asks the provider whether the credentials work, and remembers whose account they open.
+/// Asks the provider whether the credentials work, and remembers what it said and whose account they open.
 pub async fn test(app: &App, tenant: Tenant, id: ProviderId) -> Result<AccountInfo, AppError> {
     let provider = get(app, tenant, id).await?;
-    let account = app.open_account(&provider).await?;
+    let found = ask(app, &provider).await;
+    let problem = match &found {
+        Ok(_) => None,
+        Err(error @ (AppError::Provider { .. } | AppError::Conflict { .. })) => Some(error.to_string()),
+        // Our own trouble says nothing about the credentials.
+        Err(_) => return found,
+    };
+    let now = app.now();
+    let test = CredentialsTest { at: now, problem };
+    edit::<ProviderAccount>(app, tenant, id, "provider", |stored| {
+        // Other credentials have come meanwhile: this was not their test.
+        if stored.credentials != provider.credentials {
+            return Ok(());
+        }
+        if let Some(account) = found.as_ref().ok().and_then(|info| info.account.as_ref()) {
+            stored.account = Some(account.clone());
+        }
+        stored.last_test = Some(test.clone());
+        stored.updated_at = now;
+        Ok(())
+    })
+    .await?;
+    found
+}
+
+async fn ask(app: &App, provider: &ProviderAccount) -> Result<AccountInfo, AppError> {
+    let account = app.open_account(provider).await?;
     let info = app.adapter(provider.kind)?.account_info(&account).await?;
-    if info.livemode.is_some_and(|live| live != tenant.mode.is_live()) {
-        let message = format!("these credentials are not for {} mode", tenant.mode);
+    if info.livemode.is_some_and(|live| live != provider.mode.is_live()) {
+        let message = format!("these credentials are not for {} mode", provider.mode);
         return Err(AppError::conflict("PROVIDER_MODE_MISMATCH", message));
-    }
-    if info.account.is_some() && info.account != provider.account {
-        let now = app.now();
-        edit::<ProviderAccount>(app, tenant, id, "provider", |stored| {
-            stored.account.clone_from(&info.account);
-            stored.updated_at = now;
-            Ok(())
-        })
-        .await?;
     }
     Ok(info)
 }

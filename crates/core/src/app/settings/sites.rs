@@ -61,21 +61,21 @@ pub struct SiteSecrets {
 }
 
 /// Makes a site with a fresh webhook secret.
-pub async fn create(app: &App, tenant: Tenant, settings: SiteSettings) -> Result<Site, AppError> {
+pub async fn create(app: &App, tenant: Tenant, mut settings: SiteSettings) -> Result<Site, AppError> {
     let store = app.store.for_org(tenant);
     if store.count::<Site>(doc! {}, SITES_MAX).await? >= SITES_MAX {
         return Err(AppError::conflict("TOO_MANY_SITES", "an organization takes at most 1000 sites"));
     }
-    let mut problems = Vec::new();
-    let name = check_name(settings.name.as_deref(), &mut problems);
-    finish(problems)?;
+    // A name that is missing is found with all else that is wrong.
+    settings.name.get_or_insert_default();
+    let checked = check(app, tenant, settings).await?;
     let (keys, now, id) = (store.keys().await?, app.now(), SiteId::generate());
     let secret = random::site_webhook_secret();
     let mut site = Site {
         id,
         org: tenant.organization,
         mode: tenant.mode,
-        name,
+        name: String::new(),
         brand_color: None,
         webhook_secret: seal(&keys, tenant, id, Site::SECRET_FIELD, secret.expose()),
         next_webhook_secret: None,
@@ -90,7 +90,6 @@ pub async fn create(app: &App, tenant: Tenant, settings: SiteSettings) -> Result
         created_at: now,
         updated_at: now,
     };
-    let checked = check(app, tenant, settings).await?;
     checked.lay_over(&mut site, &keys);
     store.insert(&site).await?;
     app.forget_settings(tenant).await;

@@ -11,6 +11,8 @@ use super::{
     shell::{Pill, Tone, words},
 };
 
+pub(super) use show::{delivery_pill, last_answer};
+
 pub(super) const PATH: &str = "/transactions";
 
 pub(super) fn screens(screens: Screens) -> Screens {

@@ -263,12 +263,17 @@ pub(in crate::panel) fn delivery_pill(state: DeliveryState) -> Pill {
     }
 }
 
-fn notification(ctx: &Ctx, delivery: &Delivery) -> Notification {
+/// What the receiver said last, in a few words.
+pub(in crate::panel) fn last_answer(delivery: &Delivery) -> String {
     let last = delivery.attempts.last().map(|attempt| match (attempt.status, attempt.duration_ms) {
         (Some(status), Some(ms)) => format!("{status} in {ms} ms"),
         (Some(status), None) => status.to_string(),
         _ => attempt.error.clone().unwrap_or_else(|| "no answer yet".to_owned()),
     });
+    last.unwrap_or_else(|| "not sent yet".to_owned())
+}
+
+fn notification(ctx: &Ctx, delivery: &Delivery) -> Notification {
     let may = ctx.member.role.grants(Scope::DeliveryWrite) && delivery.state != DeliveryState::Superseded;
     let transaction = delivery.transaction_id.filter(|_| may);
     Notification {
@@ -280,7 +285,7 @@ fn notification(ctx: &Ctx, delivery: &Delivery) -> Notification {
             DeliveryKind::Webhook => delivery.event.clone(),
         },
         state: delivery_pill(delivery.state),
-        last: last.unwrap_or_else(|| "not sent yet".to_owned()),
+        last: last_answer(delivery),
         attempts: delivery.attempts.len(),
         url: ctx.url(&format!("/deliveries/{}", delivery.id)),
         resend: transaction.map(|id| ctx.url(&format!("{PATH}/{id}/notifications/{}/resend", delivery.id))),

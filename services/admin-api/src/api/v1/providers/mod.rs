@@ -49,10 +49,21 @@ pub struct ProviderBody {
     pub credentials: CredentialsBody,
     /// When the last verified webhook came.
     pub last_event_at: Option<String>,
+    /// What the last test of the credentials came to.
+    pub last_test: Option<LastTestBody>,
     /// When it was made.
     pub created_at: String,
     /// When it last changed.
     pub updated_at: String,
+}
+
+/// A test of credentials.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LastTestBody {
+    /// When the provider was asked.
+    pub at: String,
+    /// Why the credentials do not work; null when they do.
+    pub problem: Option<String>,
 }
 
 /// Which credentials there are.
@@ -81,6 +92,10 @@ async fn body(app: &App, account: &ProviderAccount) -> Result<ProviderBody, AppE
             webhook_secrets: shape.webhook_secrets,
         },
         last_event_at: account.last_event_at.map(|at| at.to_string()),
+        last_test: account
+            .last_test
+            .as_ref()
+            .map(|test| LastTestBody { at: test.at.to_string(), problem: test.problem.clone() }),
         created_at: account.created_at.to_string(),
         updated_at: account.updated_at.to_string(),
     })

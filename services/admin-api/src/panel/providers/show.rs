@@ -1,0 +1,106 @@
+//! `GET …/providers/{id}`: what is left to do until money can come in, and whether it works.
+
+use askama::Template;
+use axum::response::Response;
+use gateway_core::{
+    app::settings::providers,
+    domain::{
+        ProviderId,
+        provider_account::{ProviderAccount, ProviderKind},
+        scope::Scope,
+    },
+};
+use http::StatusCode;
+use web_kit::{ApiError, Path};
+
+use super::{One, PATH, enabled_pill, kind_name, test_pill};
+use crate::panel::{
+    form::FormData,
+    shell::{self, Ctx, Html, Pill, Shell, moment},
+};
+
+#[derive(Template)]
+#[template(path = "panel/provider.html")]
+struct ShowPage {
+    shell: Shell,
+    alert: Option<String>,
+    id: String,
+    path: String,
+    name: String,
+    kind: &'static str,
+    is_sandbox: bool,
+    is_enabled: bool,
+    enabled: Pill,
+    /// The account's id at the provider.
+    account: Option<String>,
+    has_api_key: bool,
+    webhook_secrets: usize,
+    webhook_url: String,
+    /// Where the address is pasted.
+    where_to: &'static str,
+    test: Pill,
+    tested: Option<Html>,
+    test_problem: Option<String>,
+    test_is_good: bool,
+    last_event: Option<Html>,
+    created: Html,
+}
+
+pub(super) async fn show(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
+    Ok(shell::page(&page(&ctx, one.id, None).await?))
+}
+
+/// The page again, after something that could not be done.
+pub(super) async fn again(
+    ctx: &Ctx,
+    id: ProviderId,
+    mut form: FormData,
+    error: gateway_core::app::AppError,
+) -> Result<Response, ApiError> {
+    let message = error.to_string();
+    let alert = form.refused(error)?.unwrap_or(message);
+    Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page(ctx, id, Some(alert)).await?))
+}
+
+async fn page(ctx: &Ctx, id: ProviderId, alert: Option<String>) -> Result<ShowPage, ApiError> {
+    let account: ProviderAccount = providers::get(ctx.app(), ctx.tenant(), id).await?;
+    let shape = providers::shape(ctx.app(), &account).await?;
+    let test = account.last_test.as_ref();
+    Ok(ShowPage {
+        shell: ctx.shell(PATH, account.name.clone()),
+        alert,
+        id: id.to_string(),
+        path: format!("{PATH}/{id}"),
+        kind: kind_name(account.kind),
+        is_sandbox: account.kind == ProviderKind::Sandbox,
+        is_enabled: account.enabled,
+        enabled: enabled_pill(&account),
+        has_api_key: shape.has_api_key,
+        webhook_secrets: shape.webhook_secrets,
+        webhook_url: providers::webhook_url(ctx.app(), &account).into(),
+        where_to: where_to(account.kind),
+        test: test_pill(test),
+        tested: test.map(|test| moment(test.at)),
+        test_problem: test.and_then(|test| test.problem.clone()),
+        test_is_good: test.is_some_and(|test| test.problem.is_none()),
+        last_event: account.last_event_at.map(moment),
+        created: moment(account.created_at),
+        name: account.name,
+        account: account.account,
+    })
+}
+
+/// Where a provider wants the address, in one sentence.
+const fn where_to(kind: ProviderKind) -> &'static str {
+    match kind {
+        ProviderKind::Sandbox => "Nothing to paste: the sandbox is built in and knows this address.",
+        ProviderKind::Stripe => {
+            "In Stripe's dashboard under Developers, Webhooks, add an endpoint with this address and the events of \
+             checkout.session, payment_intent, charge and refund; then enter its signing secret (whsec_…) here."
+        }
+        ProviderKind::GoCardless => {
+            "In GoCardless's dashboard under Developers, create a webhook endpoint with this address; then enter \
+             its secret here."
+        }
+    }
+}
