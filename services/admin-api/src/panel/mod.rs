@@ -5,8 +5,10 @@
 //! route with what it asks of its caller.
 
 mod account;
+mod act;
 mod done;
 mod form;
+mod invoices;
 mod list;
 mod member;
 pub mod screens;
@@ -67,7 +69,10 @@ impl Panel {
 
 /// Every screen.
 fn all(panel: Panel) -> Screens {
-    Screens::new(panel).and(account::screens).and(transactions::screens)
+    Screens::new(panel)
+        .and(account::screens)
+        .and(transactions::screens)
+        .and(invoices::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.

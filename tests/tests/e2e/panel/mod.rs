@@ -2,6 +2,7 @@
 
 mod account;
 mod guard;
+mod invoices;
 mod transactions;
 
 use gateway_core::{
