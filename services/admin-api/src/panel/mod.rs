@@ -6,15 +6,21 @@
 
 mod account;
 mod act;
+mod api_keys;
+mod deliveries;
 mod done;
+mod events;
 mod form;
+mod group;
 mod invoices;
 mod list;
 mod member;
+mod pretty;
 pub mod screens;
 mod shell;
 mod transactions;
 mod visitor;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -73,6 +79,10 @@ fn all(panel: Panel) -> Screens {
         .and(account::screens)
         .and(transactions::screens)
         .and(invoices::screens)
+        .and(api_keys::screens)
+        .and(webhooks::screens)
+        .and(deliveries::screens)
+        .and(events::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.
