@@ -1,14 +1,17 @@
 //! Who calls: from a Bearer token to an API key.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use super::{App, AppError};
 use crate::{
     crypto::{KeyMode, api_key as codec},
-    domain::{ApiKeyId, Mode, api_key::ApiKey},
+    domain::{ApiKeyId, Mode, Timestamp, api_key::ApiKey},
     store::Entity,
 };
 use mongodb::bson::{self, doc};
+
+/// How exactly a key's last use is known. A finer one would be a write per request.
+const USE_KNOWN_TO: Duration = Duration::from_hours(1);
 
 const REFUSED: AppError = AppError::Unauthorized("the API key is not valid");
 
@@ -39,6 +42,9 @@ pub async fn authenticate(app: &App, bearer: &str, address: IpAddr) -> Result<Ar
         let hash = codec::hash(pepper, &presented.key_id, &presented.secret);
         rehash(app, &key, hash).await?;
     }
+    if key.last_used_at.is_none_or(|at| now.since(at) >= USE_KNOWN_TO) {
+        note_use(app, &key, now).await;
+    }
     Ok(key)
 }
 
@@ -47,6 +53,18 @@ pub const fn key_mode(mode: Mode) -> KeyMode {
     match mode {
         Mode::Live => KeyMode::Live,
         Mode::Test => KeyMode::Test,
+    }
+}
+
+/// Notes that a key is in use, for whoever wonders whether it may be revoked. Not worth failing a request for.
+async fn note_use(app: &App, key: &ApiKey, now: Timestamp) {
+    let before = doc! { "lastUsedAt": { "$lt": now - USE_KNOWN_TO } };
+    let filter = doc! { "$or": [{ "lastUsedAt": { "$exists": false } }, before] };
+    let update = doc! { "$set": { "lastUsedAt": now } };
+    match app.store.for_org(key.tenant()).update::<ApiKey>(key.id, filter, update).await {
+        // The next request finds the key as it is now, and writes nothing.
+        Ok(_) => app.forget_settings(key.tenant()).await,
+        Err(error) => tracing::debug!(key = %key.id, ?error, "a key's use was not noted"),
     }
 }
 

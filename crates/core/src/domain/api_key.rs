@@ -40,6 +40,9 @@ pub struct ApiKey {
     /// When it was revoked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to the hour.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_used_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
 }

@@ -18,6 +18,11 @@ macro_rules! scopes {
             pub const fn as_str(self) -> &'static str {
                 match self { Self::All => "*", $(Self::$variant => $text,)* }
             }
+
+            /// What it allows, in a sentence.
+            pub const fn about(self) -> &'static str {
+                match self { Self::All => "Everything.", $(Self::$variant => $doc,)* }
+            }
         }
     };
 }

@@ -3,9 +3,10 @@
 use std::str::FromStr;
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::FromRequestParts,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gateway_core::{
     app::AppError,
     domain::{Currency, Timestamp, money::AMOUNT_MAX},
@@ -15,7 +16,7 @@ use rust_decimal::Decimal;
 use subtle::ConstantTimeEq;
 use web_kit::{ApiError, FieldProblem};
 
-/// Largest form, in bytes: templates and notes of people, no files.
+/// Largest form, in bytes: templates and notes of people, and a logo.
 const FORM_BYTES_MAX: usize = 256 * 1024;
 
 /// The name of the field that holds the session's token.
@@ -47,16 +48,22 @@ impl FormData {
     }
 
     pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Self, ApiError> {
-        let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kind = kind.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(ApiError::bad_field("form", "must be sent as application/x-www-form-urlencoded"));
+        let kind =
+            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let has_files = multer::parse_boundary(kind).ok();
+        let plain = kind.split(';').next().unwrap_or_default().trim();
+        if has_files.is_none() && !plain.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let problem = "must be sent as application/x-www-form-urlencoded or multipart/form-data";
+            return Err(ApiError::bad_field("form", problem));
         }
         let bytes = to_bytes(body, FORM_BYTES_MAX).await;
         let bytes = bytes.map_err(|_| ApiError::bad_field("form", "is too large"))?;
-        let pairs = url::form_urlencoded::parse(&bytes);
+        let pairs = match has_files {
+            Some(boundary) => parts(bytes, boundary).await?,
+            None => url::form_urlencoded::parse(&bytes).into_owned().collect(),
+        };
         // What browsers send between the lines of a text area becomes what everybody else writes.
-        let pairs = pairs.map(|(k, v)| (k.into_owned(), v.replace("\r\n", "\n"))).collect();
+        let pairs = pairs.into_iter().map(|(name, value)| (name, value.replace("\r\n", "\n"))).collect();
         Ok(Self { pairs, problems: Vec::new() })
     }
 
@@ -118,8 +125,25 @@ impl FormData {
 
     /// An amount as people write it (`12.50`, `12,50`, `1200`), in minor units; `None` where it is empty or wrong.
     pub(crate) fn amount(&mut self, name: &str, currency: Currency) -> Option<i64> {
+        self.amount_of(name, currency, |text| minor_units(text, currency))
+    }
+
+    /// The same for what may be taken off, too: `-12.50`.
+    pub(crate) fn signed_amount(&mut self, name: &str, currency: Currency) -> Option<i64> {
+        self.amount_of(name, currency, |text| match text.strip_prefix('-') {
+            Some(amount) => minor_units(amount, currency).map(|minor| -minor),
+            None => minor_units(text, currency),
+        })
+    }
+
+    fn amount_of(
+        &mut self,
+        name: &str,
+        currency: Currency,
+        read: impl FnOnce(&str) -> Option<i64>,
+    ) -> Option<i64> {
         let text = self.text(name)?;
-        let minor = minor_units(&text, currency);
+        let minor = read(&text);
         if minor.is_none() {
             let digits = match currency.exponent() {
                 0 => "such as 12".to_owned(),
@@ -168,6 +192,19 @@ impl FormData {
         Ok(if self.take(&error) { None } else { Some(error.message.into_owned()) })
     }
 
+    /// Moves problems of a list's entries (`address[1]`) to the one text area that holds them, a line each.
+    pub(crate) fn gather(&mut self, name: &str) {
+        let entry = |field: &str| -> Option<usize> {
+            field.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+        };
+        for problem in &mut self.problems {
+            if let Some(index) = entry(&problem.field) {
+                problem.problem = format!("in line {} {}", index + 1, problem.problem);
+                name.clone_into(&mut problem.field);
+            }
+        }
+    }
+
     /// Notes what is wrong with a field.
     pub(crate) fn problem(&mut self, name: &str, problem: impl Into<String>) {
         self.problems.push(FieldProblem::new(name, problem.into()));
@@ -208,6 +245,26 @@ pub(crate) fn local_moment(at: Timestamp) -> String {
     let text = at.to_string();
     let text = text.trim_end_matches('Z').trim_end_matches(".000");
     text.strip_suffix(":00").filter(|short| short.matches(':').count() == 1).unwrap_or(text).to_owned()
+}
+
+/// The parts of a form with files. A file arrives as its bytes in base64, and one that was not chosen as nothing.
+async fn parts(bytes: Bytes, boundary: String) -> Result<Vec<(String, String)>, ApiError> {
+    let unreadable = |_| ApiError::bad_field("form", "cannot be read");
+    let whole = futures::stream::once(async { Ok::<_, std::convert::Infallible>(bytes) });
+    let mut form = multer::Multipart::new(whole, boundary);
+    let mut pairs = Vec::new();
+    while let Some(part) = form.next_field().await.map_err(unreadable)? {
+        let name = part.name().unwrap_or_default().to_owned();
+        let is_file = part.file_name().is_some();
+        let content = part.bytes().await.map_err(unreadable)?;
+        let value = if is_file {
+            STANDARD.encode(content)
+        } else {
+            String::from_utf8(content.into()).map_err(|_| ApiError::bad_field(&name, "must be text"))?
+        };
+        pairs.push((name, value));
+    }
+    Ok(pairs)
 }
 
 /// No grouping: `1.200` would be read as one and a fifth here and as twelve hundred there.
@@ -269,6 +326,40 @@ mod tests {
             assert_eq!(major_units(minor, currency), text);
             assert_eq!(minor_units(text, currency), Some(minor));
         }
+    }
+
+    #[tokio::test]
+    async fn a_form_with_a_file_is_read_like_any_other() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, "multipart/form-data; boundary=XX".parse().unwrap());
+        let part = |about: &str, content: &str| {
+            format!("--XX\r\nContent-Disposition: form-data; {about}\r\n\r\n{content}\r\n")
+        };
+        let body = [
+            part("name=\"csrf\"", "t"),
+            part("name=\"notes\"", "one\r\ntwo"),
+            part("name=\"logo\"; filename=\"a.png\"", "\u{1}\u{2}"),
+            part("name=\"none\"; filename=\"\"", ""),
+            "--XX--\r\n".to_owned(),
+        ];
+        let form = FormData::read(&headers, Body::from(body.concat())).await.unwrap();
+        assert!(form.must_carry("t").is_ok());
+        assert_eq!(form.value("notes"), "one\ntwo");
+        assert_eq!(form.value("logo"), "AQI=");
+        assert_eq!(form.text("none"), None);
+        let cut = FormData::read(&headers, Body::from("--XX\r\nContent-Disp")).await;
+        assert!(cut.is_err(), "half a form is none");
+    }
+
+    #[test]
+    fn entries_of_a_list_are_lines_of_one_field() {
+        let mut form = FormData::of([("notes", " one\n\ntwo ".to_owned()), ("price", "-1,5".to_owned())]);
+        assert_eq!(form.lines("notes"), ["one", "two"]);
+        assert_eq!(form.signed_amount("price", Currency::EUR), Some(-150));
+        assert_eq!(form.amount("price", Currency::EUR), None);
+        form.problem("notes[1]", "is too long");
+        form.gather("notes");
+        assert_eq!(form.error("notes"), Some("in line 2 is too long"));
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! Lists: filters that live in the address, and pages of rows.
 
-use gateway_core::store::{Entity, list};
+use gateway_core::{
+    app::list::Span,
+    domain::Timestamp,
+    store::{Entity, list},
+};
 use web_kit::{ApiError, PageQuery};
 
 use super::{form::FormData, shell::Ctx};
-use crate::api::query::page_request;
+use crate::api::query::{Filters, page_request};
 
 /// Rows on a screen.
 const ROWS: u32 = 50;
@@ -75,4 +79,27 @@ pub(crate) struct Pager {
     pub(crate) summary: String,
     pub(crate) newer: Option<String>,
     pub(crate) older: Option<String>,
+}
+
+/// `from` and `to` as people mean them: the last day whole.
+pub(crate) fn days(filters: &mut Filters) -> Span {
+    let mut span = filters.span();
+    if let (Some(to), Some(text)) = (span.to, filters.text("to"))
+        && !text.contains('T')
+    {
+        span.to = Some(Timestamp::from_seconds(to.seconds() + 24 * 3600));
+    }
+    span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_day_is_meant_whole() {
+        let to = |query: &str| days(&mut Filters::of(Some(query))).to.unwrap().to_string();
+        assert_eq!(to("to=2030-01-31"), "2030-02-01T00:00:00.000Z");
+        assert_eq!(to("to=2030-01-31T12:00:00Z"), "2030-01-31T12:00:00.000Z");
+    }
 }

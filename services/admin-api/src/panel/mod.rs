@@ -5,11 +5,18 @@
 //! route with what it asks of its caller.
 
 mod account;
+mod act;
+mod api_keys;
+mod deliveries;
 mod discounts;
 mod done;
+mod events;
 mod form;
+mod group;
+mod invoices;
 mod list;
 mod member;
+mod pretty;
 mod products;
 mod providers;
 pub mod screens;
@@ -17,6 +24,7 @@ mod shell;
 mod sites;
 mod transactions;
 mod visitor;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -71,7 +79,18 @@ impl Panel {
 
 /// Every screen.
 fn all(panel: Panel) -> Screens {
-    Screens::new(panel).and(account::screens).and(transactions::screens).and(sites::screens).and(providers::screens).and(products::screens).and(discounts::screens)
+    Screens::new(panel)
+        .and(account::screens)
+        .and(transactions::screens)
+        .and(invoices::screens)
+        .and(sites::screens)
+        .and(providers::screens)
+        .and(products::screens)
+        .and(discounts::screens)
+        .and(api_keys::screens)
+        .and(webhooks::screens)
+        .and(deliveries::screens)
+        .and(events::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.

@@ -261,6 +261,7 @@ static NAV: &[(&str, &[Entry])] = &[
             entry("/providers", "Providers", Scope::ProviderRead),
             entry("/products", "Products", Scope::ProductRead),
             entry("/discounts", "Discounts", Scope::DiscountRead),
+            entry("/invoice-settings", "Invoicing", Scope::InvoiceSettingsRead),
         ],
     ),
     (

@@ -1,9 +1,11 @@
 //! The Admin Panel over HTTP, as a browser without scripts would see it.
 
 mod account;
+mod developers;
 mod discounts;
 mod domains;
 mod guard;
+mod invoices;
 mod products;
 mod providers;
 mod sites;

@@ -78,6 +78,7 @@ pub async fn create(
         allowed_networks,
         expires_at: new.expires_at,
         revoked_at: None,
+        last_used_at: None,
         created_at: now,
     };
     store.insert(&key).await?;

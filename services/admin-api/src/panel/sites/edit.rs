@@ -22,6 +22,11 @@ use crate::panel::{
 /// Most providers of a tenant; all of them are shown.
 const PROVIDERS_MAX: u64 = 100;
 
+/// Choices of the checkout page: what the API calls them, and what people read.
+const DISCOUNT_ENTRY: &[(&str, &str)] = &[("auto", "While there is a code to enter"), ("off", "Never")];
+const BILLING_ADDRESS: &[(&str, &str)] =
+    &[("none", "Not asked for"), ("optional", "May be given"), ("required", "Must be given")];
+
 /// How a provider's field is called: it holds the place in which customers see it.
 const PLACE: &str = "place.";
 
@@ -35,12 +40,14 @@ struct FormPage {
     /// A field's name and the provider's; in the order of the site.
     providers: Vec<(String, String)>,
     places: Vec<(String, String)>,
+    discount_entry: &'static [(&'static str, &'static str)],
+    billing_address: &'static [(&'static str, &'static str)],
     /// The site's page; `None` for a new one.
     site: Option<String>,
 }
 
 pub(super) async fn new(ctx: Ctx) -> Result<Response, ApiError> {
-    let form = FormData::of([("ipnVersion", "2".to_owned())]);
+    let form = FormData::of([("ipnVersion", "2".to_owned()), ("discountEntry", "auto".to_owned())]);
     page(&ctx, None, form, None, StatusCode::OK).await
 }
 
@@ -112,6 +119,8 @@ async fn page(
         form,
         alert,
         places: places.collect(),
+        discount_entry: DISCOUNT_ENTRY,
+        billing_address: BILLING_ADDRESS,
         providers: providers.into_iter().map(|one| (format!("{PLACE}{}", one.id), one.name)).collect(),
         site: site.map(|site| format!("{PATH}/{}", site.id)),
     };
@@ -129,6 +138,9 @@ async fn stored(ctx: &Ctx, site: &Site) -> Result<FormData, ApiError> {
         ("ipnVersion", u8::from(site.ipn_version).to_string()),
         ("sendInitiated", flag(site.send_initiated)),
         ("amountsInHundredths", flag(site.amounts_in_hundredths)),
+        ("discountEntry", site.page.discount_entry.as_str().to_owned()),
+        ("billingAddress", site.page.billing_address.as_str().to_owned()),
+        ("receiptEmail", flag(site.page.receipt_email)),
     ];
     let places = site.provider_ids.iter().enumerate();
     let places: Vec<_> =
@@ -147,6 +159,9 @@ fn settings(form: &mut FormData) -> SiteSettings {
         origins: Some(form.lines("origins")),
         provider_ids: Some(in_their_places(form)),
         default_ipn_url: Some(form.text("defaultIpnUrl")),
+        discount_entry: form.text("discountEntry"),
+        billing_address: form.text("billingAddress"),
+        receipt_email: Some(form.is("receiptEmail", "true")),
     }
 }
 

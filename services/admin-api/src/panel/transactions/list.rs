@@ -7,7 +7,7 @@ use axum::response::Response;
 use gateway_core::{
     app::list::{self, TransactionFilter},
     domain::{
-        ProviderId, SiteId, Timestamp,
+        ProviderId, SiteId,
         provider_account::ProviderAccount,
         scope::Scope,
         site::Site,
@@ -22,7 +22,7 @@ use crate::{
     api::query::Filters,
     panel::{
         form::FormData,
-        list::{Asked, Pager},
+        list::{Asked, Pager, days},
         shell::{self, Ctx, Html, Pill, Shell, words},
     },
 };
@@ -109,16 +109,10 @@ pub(in crate::panel) fn filter(query: &str) -> Result<TransactionFilter, ApiErro
         client_id: filters.text("clientId"),
         checkout: filters.parsed("checkoutId"),
         needs_review: filters.flag("needsReview"),
-        span: filters.span(),
+        span: days(&mut filters),
         metadata: filters.metadata(),
         ..TransactionFilter::default()
     };
-    // The last day is meant whole.
-    if let (Some(to), Some(text)) = (filter.span.to, filters.text("to"))
-        && !text.contains('T')
-    {
-        filter.span.to = Some(Timestamp::from_seconds(to.seconds() + 24 * 3600));
-    }
     match filters.text("q").map(|text| text.trim().to_owned()) {
         Some(text) if text.contains('@') => filter.email = Some(text),
         Some(text) => match text.split_once('=') {

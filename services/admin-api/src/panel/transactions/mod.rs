@@ -1,8 +1,8 @@
 //! Transactions: what was paid, what became of it, and what may be done about it.
 
 mod acts;
-mod list;
-mod show;
+pub(super) mod list;
+pub(super) mod show;
 
 use gateway_core::domain::{scope::Scope, transaction::TransactionStatus};
 

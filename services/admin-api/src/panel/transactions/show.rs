@@ -6,6 +6,7 @@ use gateway_core::{
     app::{
         AppError,
         deliveries::{self, DeliveryFilter},
+        invoices::follow,
         list::{self, EventFilter},
     },
     domain::{
@@ -58,6 +59,9 @@ struct ShowPage {
     capture: Option<Ask>,
     may_cancel: bool,
     may_confirm: bool,
+    /// Its paper's number and page.
+    invoice: Option<(String, String)>,
+    may_invoice: bool,
 }
 
 /// What is left to give back or to take.
@@ -99,7 +103,7 @@ pub(super) async fn show(ctx: Ctx, Path(one): Path<One>) -> Result<Response, Api
 }
 
 /// The page again, after a form that could not be done.
-pub(super) async fn again(
+pub(in crate::panel) async fn again(
     ctx: &Ctx,
     id: TransactionId,
     form: FormData,
@@ -125,6 +129,7 @@ async fn page(
     let first = PageRequest { page: 1, limit: ROWS, after: None };
     let told = DeliveryFilter { transaction: Some(id), ..DeliveryFilter::default() };
     let told = deliveries::list(ctx.app(), ctx.tenant(), told, &first).await?;
+    let invoice = follow::of_transaction(ctx.app(), ctx.tenant(), id).await?;
     let is_capturable = one.status == TransactionStatus::Authorized;
     let ask = |left: i64| Ask {
         left: ctx.money(left, one.currency),
@@ -150,6 +155,11 @@ async fn page(
         refund: Some(one.refundable()).filter(|left| *left > 0).map(ask),
         capture: is_capturable.then(|| ask(one.amount)),
         may_cancel: one.status.is_open(),
+        may_invoice: invoice.is_none() && one.succeeded_at.is_some(),
+        invoice: invoice.map(|invoice| {
+            let number = invoice.number().unwrap_or("a draft").to_owned();
+            (number, ctx.url(&format!("/invoices/{}", invoice.id)))
+        }),
         may_confirm: one.provider_id.is_some() && !one.refs.is_empty(),
     })
 }

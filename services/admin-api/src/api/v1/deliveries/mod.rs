@@ -118,16 +118,16 @@ impl From<&DeliveryAttempt> for DeliveryAttemptBody {
     }
 }
 
-const KINDS: &[DeliveryKind] = &[DeliveryKind::Ipn, DeliveryKind::Webhook];
+pub(crate) const KINDS: &[DeliveryKind] = &[DeliveryKind::Ipn, DeliveryKind::Webhook];
 
-const fn kind(kind: DeliveryKind) -> &'static str {
+pub(crate) const fn kind(kind: DeliveryKind) -> &'static str {
     match kind {
         DeliveryKind::Ipn => "ipn",
         DeliveryKind::Webhook => "webhook",
     }
 }
 
-const STATES: &[DeliveryState] = &[
+pub(crate) const STATES: &[DeliveryState] = &[
     DeliveryState::Pending,
     DeliveryState::Sending,
     DeliveryState::Delivered,
@@ -135,7 +135,7 @@ const STATES: &[DeliveryState] = &[
     DeliveryState::Failed,
 ];
 
-const fn state(state: DeliveryState) -> &'static str {
+pub(crate) const fn state(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Pending => "pending",
         DeliveryState::Sending => "sending",
@@ -145,7 +145,7 @@ const fn state(state: DeliveryState) -> &'static str {
     }
 }
 
-const fn outcome(outcome: AttemptOutcome) -> &'static str {
+pub(crate) const fn outcome(outcome: AttemptOutcome) -> &'static str {
     match outcome {
         AttemptOutcome::Started => "started",
         AttemptOutcome::Succeeded => "succeeded",

@@ -61,10 +61,10 @@ impl From<&ProviderEvent> for EventBody {
     }
 }
 
-const STATES: &[EventState] =
+pub(crate) const STATES: &[EventState] =
     &[EventState::Received, EventState::Applied, EventState::Ignored, EventState::Parked];
 
-const fn state(state: EventState) -> &'static str {
+pub(crate) const fn state(state: EventState) -> &'static str {
     match state {
         EventState::Received => "received",
         EventState::Applied => "applied",

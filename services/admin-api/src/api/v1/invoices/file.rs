@@ -19,7 +19,7 @@ use crate::state::AppState;
 const SOON: Duration = Duration::from_secs(2);
 
 /// The stored file of an issued document.
-pub(super) async fn stored(
+pub(crate) async fn stored(
     state: &AppState,
     tenant: Tenant,
     id: InvoiceId,

@@ -35,6 +35,7 @@ use crate::{
 };
 
 pub(super) use body::InvoiceBody;
+pub(crate) use file::stored;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
