@@ -466,13 +466,16 @@ impl Store {
         let over = doc! { "$subtract": ["$tries", free] };
         let doubled =
             doc! { "$multiply": [1000_i64, { "$pow": [2_i64, { "$min": [over.clone(), 20_i64] }] }] };
-        let wait = doc! { "$cond": [
-            { "$lt": [over, 0_i64] }, 0_i64, { "$min": [doubled, millis(wait_max)] },
+        // The past, and not this moment: clocks of two who come at once differ.
+        let wait_until = doc! { "$cond": [
+            { "$lt": [over, 0_i64] },
+            Timestamp::default(),
+            { "$add": [now, { "$min": [doubled, millis(wait_max)] }] },
         ] };
         let update = vec![
             doc! { "$set": { "tries": { "$add": [{ "$ifNull": ["$tries", 0_i64] }, 1_i64] } } },
             doc! { "$set": {
-                "waitUntil": { "$add": [now, wait] },
+                "waitUntil": wait_until,
                 "expiresAt": { "$add": [now, millis(forget)] },
             } },
         ];
