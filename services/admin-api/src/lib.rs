@@ -6,7 +6,7 @@ pub mod cli;
 mod commands;
 pub mod config;
 pub mod documents;
-mod panel;
+pub mod panel;
 mod serve;
 pub mod state;
 

@@ -78,8 +78,8 @@ impl Panel {
 }
 
 /// Every screen.
-fn all(panel: Panel) -> Screens {
-    Screens::new(panel)
+fn all(screens: Screens) -> Screens {
+    screens
         .and(account::screens)
         .and(transactions::screens)
         .and(invoices::screens)
@@ -94,14 +94,14 @@ fn all(panel: Panel) -> Screens {
 }
 
 /// What every screen asks of its caller, for the authorization test.
-pub fn table(state: AppState) -> Vec<Screen> {
-    all(Panel::new(state)).finish().1
+pub fn table() -> Vec<Screen> {
+    all(Screens::listed()).table()
 }
 
 /// `/api/*` and `/v1/*` as on the API's listener, all else a page.
 pub(crate) fn router(api: Router, state: AppState, config: &StackConfig) -> Router {
     let api = stack::api(api, config);
-    let (screens, _) = all(Panel::new(state)).finish();
+    let screens = all(Screens::new(Panel::new(state))).router();
     let pages = stack::pages(screens.merge(shell::static_files().router()), config, error_page);
     Router::new().fallback(async move |request: Request| {
         let path = request.uri().path();

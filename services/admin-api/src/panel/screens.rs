@@ -46,14 +46,19 @@ pub(crate) const TENANT: &str = "/o/{org}/{mode}";
 
 /// Gathers routes.
 pub(crate) struct Screens {
-    panel: Panel,
+    /// `None` where they are only to be listed.
+    panel: Option<Panel>,
     router: Router<Panel>,
     table: Vec<Screen>,
 }
 
 impl Screens {
     pub(crate) fn new(panel: Panel) -> Self {
-        Self { panel, router: Router::new(), table: Vec::new() }
+        Self { panel: Some(panel), router: Router::new(), table: Vec::new() }
+    }
+
+    pub(crate) fn listed() -> Self {
+        Self { panel: None, router: Router::new(), table: Vec::new() }
     }
 
     /// A page for everybody.
@@ -116,15 +121,25 @@ impl Screens {
     }
 
     fn add(mut self, method: Method, path: String, needs: Needs, routes: MethodRouter<Panel>) -> Self {
-        let guarded = routes.layer(from_fn_with_state((self.panel.clone(), needs), guard));
-        self.router = self.router.route(&path, guarded);
+        if let Some(panel) = &self.panel {
+            let guarded = routes.layer(from_fn_with_state((panel.clone(), needs), guard));
+            self.router = self.router.route(&path, guarded);
+        }
         self.table.push(Screen { method, path, needs });
         self
     }
 
-    /// The routes, and what they ask.
-    pub(crate) fn finish(self) -> (Router, Vec<Screen>) {
-        (self.router.with_state(self.panel), self.table)
+    /// The routes.
+    pub(crate) fn router(self) -> Router {
+        match self.panel {
+            Some(panel) => self.router.with_state(panel),
+            None => Router::new(),
+        }
+    }
+
+    /// What they ask.
+    pub(crate) fn table(self) -> Vec<Screen> {
+        self.table
     }
 }
 

@@ -151,7 +151,6 @@ impl Ctx {
             current,
             member: Arc::clone(&self.member),
             nonce: self.nonce.clone(),
-            locale: self.locale,
             done: done::of_query(self.query()),
         }
     }
@@ -184,7 +183,6 @@ pub(crate) struct Shell {
     pub(crate) current: &'static str,
     pub(crate) member: Arc<Member>,
     pub(crate) nonce: Nonce,
-    pub(crate) locale: Locale,
     pub(crate) done: Option<&'static str>,
 }
 

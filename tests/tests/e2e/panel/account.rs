@@ -147,8 +147,10 @@ async fn an_invitation_makes_a_member_once() {
 async fn ways_to_sign_in_are_changed_only_by_somebody_fresh() {
     let door = Door::open().await;
     let shop = door.shop().await;
-    let operator = Operator::of(&door, &shop, Role::Viewer).await;
-    with_password(&door, operator.person.id).await;
+    let someone = person(&door, &[(&shop, Role::Viewer)]).await;
+    // First the password: a new one ends what sessions there are.
+    with_password(&door, someone.id).await;
+    let operator = Operator::signed_in(&door, &shop, someone).await;
     let fields =
         [("csrf", operator.csrf.as_str()), ("current", PASSWORD), ("password", "eight green bottles fell")];
     let wrong =

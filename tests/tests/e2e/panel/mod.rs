@@ -59,7 +59,11 @@ pub async fn person(door: &Door, memberships: &[(&Shop, Role)]) -> Person {
 impl<'a> Operator<'a> {
     /// A new person with a role in a shop, signed in.
     pub async fn of(door: &'a Door, shop: &'a Shop, role: Role) -> Self {
-        let person = person(door, &[(shop, role)]).await;
+        Self::signed_in(door, shop, person(door, &[(shop, role)]).await).await
+    }
+
+    /// Somebody of a shop, signed in.
+    pub async fn signed_in(door: &'a Door, shop: &'a Shop, person: Person) -> Self {
         let (token, session) = session::open(&door.app, &person, &Client::default()).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         Self {
