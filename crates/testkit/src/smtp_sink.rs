@@ -71,13 +71,7 @@ impl SmtpSink {
         let address = listener.local_addr().expect("a bound listener has an address");
         let state = Arc::<Mutex<State>>::default();
         let shared = Arc::clone(&state);
-        let serving = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let state = Arc::clone(&shared);
-                // A client that goes away is nobody's concern.
-                tokio::spawn(async move { drop(serve(stream, &state).await) });
-            }
-        });
+        let serving = tokio::spawn(receive(listener, move |mail| keep(&shared, mail)));
         Self { address, state, serving }
     }
 
@@ -97,7 +91,20 @@ impl SmtpSink {
     }
 }
 
-async fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+/// Takes mails until it is dropped; `decide` says what becomes of each.
+pub async fn receive<F>(listener: TcpListener, decide: F)
+where
+    F: Fn(Mail) -> Fate + Send + Sync + 'static,
+{
+    let decide = Arc::new(decide);
+    while let Ok((stream, _)) = listener.accept().await {
+        let decide = Arc::clone(&decide);
+        // A client that goes away is nobody's concern.
+        tokio::spawn(async move { drop(serve(stream, &*decide).await) });
+    }
+}
+
+async fn serve(stream: TcpStream, decide: &(impl Fn(Mail) -> Fate + Sync)) -> std::io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut lines = BufReader::new(reading).lines();
     writing.write_all(b"220 sink\r\n").await?;
@@ -114,7 +121,7 @@ async fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
                 writing.write_all(b"354 go on\r\n").await?;
                 let text = data(&mut lines).await?;
                 let mail = Mail { to: std::mem::take(&mut to), text };
-                match keep(state, mail) {
+                match decide(mail) {
                     Fate::Take => b"250 kept\r\n",
                     Fate::TakeAndCut => return Ok(()),
                     Fate::Later => b"451 later\r\n",

@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod gateway;
+mod mailbox;
 mod settings;
 mod soak;
 mod stack;

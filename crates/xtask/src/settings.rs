@@ -26,6 +26,7 @@ pub const WORKER: Listener = ("WORKER_LISTEN", 8090);
 pub const WORKER_HEALTH: Listener = ("WORKER_HEALTH_LISTEN", 8091);
 pub const CADDY: Listener = ("GATEWAY_PORT", 8080);
 pub const CADDY_HEALTH: Listener = ("CADDY_HEALTH_PORT", 2020);
+pub const MAILBOX: Listener = ("MAILBOX_PORT", 1025);
 pub const MONGOD: Listener = ("MONGOD_PORT", 27027);
 
 /// A variable of the caller's environment, unless it is empty.

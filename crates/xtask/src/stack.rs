@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use testkit::caddy::{self, Caddy, Edition};
 use testkit::mongod::{self, Mongod, Source};
 use testkit::process::{Child, ProcessError, Spec};
+use testkit::smtp_sink::Mail;
 
 use crate::Outcome;
 use crate::gateway::{Direct, Gateway, Seed, Urls};
+use crate::mailbox::Mailbox;
 use crate::settings::{self, Environment, Listener, Ports, from_caller, random_hex};
 use crate::workspace::{self, SERVICES, write_private};
 
@@ -65,6 +67,7 @@ pub struct Stack {
     gateway: Gateway,
     programs: Vec<Program>,
     mongod: Option<Mongod>,
+    _mailbox: Option<Mailbox>,
     /// Held as long as the stack runs, so that a second one leaves this folder alone.
     _lock: File,
 }
@@ -87,6 +90,7 @@ impl Stack {
         for (name, value) in &options.environment {
             plan.environment.unless_set(name, value.clone());
         }
+        let mailbox = start_mailbox(folder, &mut ports, &mut plan.environment).await?;
         ports.write(folder)?;
 
         let mut programs = Vec::new();
@@ -112,7 +116,7 @@ impl Stack {
             seed,
         };
         gateway.write(folder)?;
-        Ok(Self { gateway, programs, mongod, _lock: lock })
+        Ok(Self { gateway, programs, mongod, _mailbox: mailbox, _lock: lock })
     }
 
     /// Addresses, ids and secrets.
@@ -362,6 +366,22 @@ async fn start_mongod(folder: &Path, ports: &mut Ports) -> Outcome<(Option<Mongo
     let mongod = Mongod::start(options).await?;
     let uri = mongod.uri();
     Ok((Some(mongod), uri))
+}
+
+/// A mailbox for what the worker sends, unless the caller names a mail server.
+async fn start_mailbox(
+    folder: &Path,
+    ports: &mut Ports,
+    environment: &mut Environment,
+) -> Outcome<Option<Mailbox>> {
+    if from_caller("SMTP_URL").is_some() {
+        return Ok(None);
+    }
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.choose(settings::MAILBOX)));
+    environment.force("SMTP_URL", &format!("smtp://{address}"));
+    environment.unless_set("SMTP_FROM", "Tollgate <gateway@example.com>");
+    let tell = |mail: &Mail, path: &Path| println!("Mail to {}: {}", mail.to.join(", "), path.display());
+    Ok(Some(Mailbox::start(address, folder.join("mail"), tell).await?))
 }
 
 /// The Caddy that `deploy/caddy` pins, built here where Go is installed; else the installed one; else none.

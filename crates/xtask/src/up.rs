@@ -79,6 +79,7 @@ fn print(gateway: &Gateway) {
     println!("  {:<14}{}", "MongoDB", gateway.mongodb_uri);
     println!("  {:<14}{}", "API key", seed.api_key);
     println!("  {:<14}target/dev/logs", "Logs");
+    println!("  {:<14}target/dev/mail", "Mails");
     println!("  {:<14}target/dev/gateway.json", "All of this");
     println!("\nCreate a checkout, then open its paymentUrl in a browser:\n");
     println!("  curl -s {}/v1/checkouts/{}/create \\", direct.urls.admin_api, seed.site_id);
