@@ -3,16 +3,18 @@
 //! One place each for: the error body ([`error`]), request ids ([`request_id`]), who is calling
 //! ([`client_ip`]), reading requests ([`json`], [`extract`], [`pagination`]), limits ([`rate_limit`]),
 //! headers ([`headers`]), serving and stopping ([`shutdown`], [`health`]) and, for pages, the shared look
-//! ([`look`], [`color`], [`static_files`]), languages ([`locale`], [`text`]) and amounts ([`money`]).
+//! ([`look`], [`color`], [`static_files`]), languages ([`locale`], [`text`], [`form_text`], [`country`]) and amounts ([`money`]).
 //!
 //! Nothing here knows a checkout or a transaction: plain types in, plain types out.
 
 mod app_error;
 pub mod client_ip;
 pub mod color;
+pub mod country;
 pub mod csrf;
 pub mod error;
 pub mod extract;
+pub mod form_text;
 pub mod headers;
 pub mod health;
 pub mod json;

@@ -62,6 +62,13 @@ impl<K: Hash + Eq + Clone> KeyedLimiter<K> {
         Self { name, inner: quota.map(|quota| Arc::new(RateLimiter::dashmap(quota))) }
     }
 
+    /// A limiter of what should be rare: one each `every` in the long run, and some more at once.
+    pub fn slow(name: &'static str, every: Duration, burst: u32) -> Self {
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(every).map(|quota| quota.allow_burst(burst));
+        Self { name, inner: quota.map(|quota| Arc::new(RateLimiter::dashmap(quota))) }
+    }
+
     /// Takes one request from the key's bucket. 429 with `Retry-After` when it is empty.
     pub fn check(&self, key: &K) -> Result<(), ApiError> {
         let Some(limiter) = &self.inner else { return Ok(()) };
@@ -158,6 +165,15 @@ mod tests {
         assert_eq!((error.status.as_u16(), error.retry_after_secs()), (429, Some(1)));
         assert!(limits.check_key("b").is_ok());
         assert!((0..1000).all(|_| limits.check_organization("o").is_ok()), "switched off");
+    }
+
+    #[test]
+    fn what_should_be_rare_comes_back_slowly() {
+        let limiter = KeyedLimiter::slow("test", Duration::from_secs(6), 3);
+        assert!((0..3).all(|_| limiter.check(&1).is_ok()));
+        let error = limiter.check(&1).expect_err("the bucket is empty");
+        assert!((5..=6).contains(&error.retry_after_secs().unwrap()), "{:?}", error.retry_after_secs());
+        assert!(limiter.check(&2).is_ok());
     }
 
     #[test]

@@ -847,13 +847,16 @@ static ES: Text = Text {
 };
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    /// Names and texts of all fields, by way of the derived Debug form.
     fn fields(lang: Lang) -> Vec<(String, String)> {
-        let debug = format!("{:?}", Text::of(lang));
-        let body = debug.trim_start_matches("Text { ").trim_end_matches(" }");
+        fields_of(&format!("{:?}", Text::of(lang)))
+    }
+
+    /// Names and texts of all fields, by way of the derived Debug form.
+    pub(crate) fn fields_of(debug: &str) -> Vec<(String, String)> {
+        let body = debug.split_once(" { ").expect("a struct").1.trim_end_matches(" }");
         body.split("\", ")
             .map(|field| {
                 let (name, text) = field.split_once(": \"").expect("name and text");
@@ -862,7 +865,7 @@ mod tests {
             .collect()
     }
 
-    fn placeholders(text: &str) -> Vec<&str> {
+    pub(crate) fn placeholders(text: &str) -> Vec<&str> {
         let mut names: Vec<_> =
             text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name).collect();
         names.retain(|name| *name != "a0");

@@ -18,6 +18,7 @@ use web_kit::rate_limit::{RateConfig, RateLimits};
 use web_kit::{ApiError, ClientIp};
 
 use crate::background::Background;
+use crate::checkout::CodeLimits;
 use crate::config::Config;
 use crate::hooks::Refusals;
 use crate::live::Seats;
@@ -44,6 +45,8 @@ pub(crate) struct Gateway {
     pub(crate) seats: Seats,
     /// Limits per address.
     pub(crate) limits: RateLimits,
+    /// How quickly discount codes can be tried.
+    pub(crate) codes: CodeLimits,
     /// Ends streams when the service stops.
     pub(crate) stop: CancellationToken,
     confirmed: Cache<TransactionId, ()>,
@@ -59,6 +62,7 @@ impl Gateway {
             refusals: Refusals::default(),
             seats: Seats::default(),
             limits: RateLimits::new(rates),
+            codes: CodeLimits::default(),
             stop,
             confirmed: Cache::builder().max_capacity(100_000).time_to_live(CONFIRM_EVERY).build(),
         })

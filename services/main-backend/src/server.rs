@@ -70,6 +70,7 @@ pub async fn run() -> Result<(), RunError> {
 
     tokio::spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));
     tokio::spawn(gateway.limits.clone().clean_up_until(stop.clone()));
+    tokio::spawn(gateway.codes.clone().clean_up_until(stop.clone()));
     let pages = serve(pages, page_router(&gateway, &stack), limits, stop.clone());
     let api = serve(api, api_router(&gateway, &stack), limits, stop.clone());
     let deep = {

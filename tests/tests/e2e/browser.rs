@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// The most that a page may transfer before any provider's script, in bytes.
-const TRANSFER_MAX: u64 = 60_000;
+pub const TRANSFER_MAX: u64 = 60_000;
 
 /// How long a page may take to show what is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -49,7 +49,8 @@ pub struct Device {
 }
 
 pub const PHONE: Device = Device { width: 360, height: 740, scripts: true, dark: false };
-const SMALL_PHONE_WITHOUT_SCRIPTS: Device = Device { width: 320, height: 640, scripts: false, dark: false };
+pub const SMALL_PHONE_WITHOUT_SCRIPTS: Device =
+    Device { width: 320, height: 640, scripts: false, dark: false };
 pub const DESKTOP: Device = Device { width: 1280, height: 800, scripts: true, dark: false };
 
 /// Runs `body` in a browser, which is closed whatever happens.
@@ -134,7 +135,7 @@ pub async fn look(client: &Client, name: &str) {
 }
 
 /// Waits for a page with this heading, and looks whether all of it fits.
-async fn shows(client: &Client, heading: &str) {
+pub async fn shows(client: &Client, heading: &str) {
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
         let now = match client.find(Locator::Css("h1")).await {
@@ -159,7 +160,7 @@ pub async fn fits(client: &Client, what: &str) {
     assert_eq!(client.execute(overflow, vec![]).await.unwrap(), 0, "{what}: scrolls sideways");
 }
 
-async fn click(client: &Client, css: &str) {
+pub async fn click(client: &Client, css: &str) {
     client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap().click().await.unwrap();
 }
 
@@ -196,7 +197,7 @@ async fn a_phone_pays_and_the_page_hears_of_it_by_itself() {
 }
 
 /// A finger's tap by coordinates: chromedriver's own click waits for scripts, which do not run here.
-async fn tap(client: &Client, css: &str) {
+pub async fn tap(client: &Client, css: &str) {
     client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await.unwrap();
     let middle = "const e = document.querySelector(arguments[0]); e.scrollIntoView({ block: 'center' }); \
                   const r = e.getBoundingClientRect(); \
@@ -218,13 +219,13 @@ async fn focused(client: &Client) -> (String, String) {
     (found[0].as_str().unwrap().to_owned(), found[1].as_str().unwrap().to_owned())
 }
 
-async fn press(client: &Client, key: Key) {
+pub async fn press(client: &Client, key: Key) {
     let keys = char::from(key).to_string();
     client.active_element().await.unwrap().send_keys(&keys).await.unwrap();
 }
 
 /// Tabs on until the focus is on an element with this value or text, and looks whether it can be seen.
-async fn tab_to(client: &Client, wanted: &str) {
+pub async fn tab_to(client: &Client, wanted: &str) {
     for _ in 0..20 {
         press(client, Key::Tab).await;
         if focused(client).await.1.starts_with(wanted) {

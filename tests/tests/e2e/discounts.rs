@@ -9,12 +9,13 @@ use gateway_core::{
         App, AppError, apply, checkouts,
         create_checkout::{NewCheckout, create_checkout},
         discount_claims::{self, Moment},
+        reprice,
         settings::discounts::{self, DiscountSettings, Kind},
-        start_payment::{StartedPayment, start_payment},
+        start_payment::{StartedPayment, confirm_free, settle_free, start_payment},
     },
     domain::{
         CheckoutId, Mode, ProviderId, SiteId, Tenant, TransactionId,
-        checkout::{Checkout, CheckoutStatus},
+        checkout::{Checkout, CheckoutStatus, Item, Price},
         discount::{Discount, DiscountClaim, SLOT_UNLIMITED},
         provider_account::ProviderKind,
         transaction::{PaymentState, Transaction, TransactionStatus},
@@ -483,4 +484,212 @@ async fn a_payment_that_fails_late_gives_its_use_back() {
     store.save(&mut failed).await.unwrap();
     world.relay().await;
     assert_eq!(world.claims().await.len(), 0);
+}
+
+impl World {
+    /// An order of twelve euros at two rates of tax, shipping included, without a code.
+    async fn taxed(&self, reference: &str, code: Option<&str>) -> Checkout {
+        let line = |name: &str, unit_price, rate: &str| Item {
+            name: Some(name.to_owned()),
+            quantity: 1,
+            unit_price,
+            vat_rate: Some(rate.parse().unwrap()),
+            item_type: "goods".to_owned(),
+            ..Item::default()
+        };
+        let new = NewCheckout {
+            amount: None,
+            items: vec![line("Example product", 700, "19"), line("Example book", 500, "7")],
+            discount_code: code.map(str::to_owned),
+            ..in_process::ten_euros(reference)
+        };
+        self.try_order(new).await.unwrap()
+    }
+
+    async fn open_payment(&self, checkout: &Checkout) -> Option<Transaction> {
+        gateway_core::app::start_payment::open_transaction(&self.app, checkout).await.unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_is_entered_does_what_one_sent_at_creation_does_and_can_be_taken_out() {
+    let world = World::sandbox().await;
+    world.euro_off("EURO", None, None).await;
+    let (sent, bare) = (world.taxed("ORD-1", Some("EURO")).await, world.taxed("ORD-2", None).await);
+    let entered = reprice::enter_code(&world.app, &bare, " euro ").await.unwrap();
+    assert_eq!((entered.amount, &entered.items), (sent.amount, &sent.items));
+    let (of_entered, of_sent) = (entered.discount.as_ref().unwrap(), sent.discount.as_ref().unwrap());
+    assert_eq!((of_entered.id, of_entered.amount), (of_sent.id, of_sent.amount));
+    let back = reprice::remove_code(&world.app, &entered).await.unwrap();
+    assert_eq!((back.amount, &back.items, &back.discount), (bare.amount, &bare.items, &None));
+    // Without lines the order becomes one, above what reduces it; and goes again.
+    let plain = world.try_order(in_process::ten_euros("ORD-3")).await.unwrap();
+    let entered = reprice::enter_code(&world.app, &plain, "EURO").await.unwrap();
+    assert_eq!((entered.amount, entered.items.len()), (900, 2));
+    assert_eq!(reprice::remove_code(&world.app, &entered).await.unwrap().items, plain.items);
+    // The shop's own code is the shop's.
+    assert_eq!(code(&reprice::remove_code(&world.app, &sent).await), "PRICE_FIXED");
+    assert_eq!(world.checkout(sent.id).await.amount, sent.amount);
+    assert_eq!(code(&reprice::enter_code(&world.app, &sent, "EURO").await), "PRICE_FIXED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_changes_below_a_payment_whoever_comes_first() {
+    let world = World::sandbox().await;
+    world.euro_off("EURO", None, None).await;
+    let race = async |n: usize| {
+        let mut order = world.try_order(in_process::ten_euros(&format!("ORD-{n}"))).await.unwrap();
+        if n % 2 == 1 {
+            order = reprice::enter_code(&world.app, &order, "EURO").await.unwrap();
+        }
+        let pay = async {
+            tokio::time::sleep(Duration::from_millis(u64::try_from(n % 7).unwrap())).await;
+            world.start_payment(&order).await
+        };
+        let change = async {
+            if n % 2 == 1 {
+                reprice::remove_code(&world.app, &order).await
+            } else {
+                reprice::enter_code(&world.app, &order, "EURO").await
+            }
+        };
+        let (paid, changed) = tokio::join!(pay, change);
+        let (now, open) = (world.checkout(order.id).await, world.open_payment(&order).await);
+        if let Some(open) = &open {
+            assert!(now.costs(open.amount, open.discount_id), "{n}: {} and {}", now.amount, open.amount);
+        }
+        if changed.is_ok() {
+            assert!(paid.is_err() || open.is_none(), "{n}: a begun payment was ended for the change");
+        }
+        (code(&paid), code(&changed), now.price)
+    };
+    let mut outcomes = std::collections::BTreeMap::new();
+    for round in 0..10 {
+        for outcome in join_all((0..12).map(|n| race(round * 12 + n))).await {
+            *outcomes.entry(format!("{outcome:?}")).or_insert(0) += 1;
+        }
+    }
+    let known = ["", "CHECKOUT_CHANGED", "PAYMENT_RUNNING", "PAYMENT_ENDED"];
+    let is_known = |outcome: &String| {
+        let words: Vec<&str> = outcome.split('"').skip(1).step_by(2).collect();
+        words.iter().all(|word| known.contains(word))
+    };
+    assert!(outcomes.keys().all(is_known), "{outcomes:?}");
+    assert!(outcomes.len() > 1, "nothing met: {outcomes:?}");
+    // What the provider was asked for is what was stored.
+    let payments = world.app.store.database().collection::<Document>("sandbox_payments");
+    let mut found = payments.find(doc! { "org": world.tenant.organization }).await.unwrap();
+    let mut seen = 0;
+    while found.advance().await.unwrap() {
+        let payment: Document = found.deserialize_current().unwrap();
+        let asked = payment.get_i64("amount").unwrap();
+        let id = payment.get_object_id("transactionId").unwrap();
+        let transaction = world.transaction(id.to_hex().parse().unwrap()).await;
+        assert_eq!(asked, transaction.amount);
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_was_cut_off_gives_way_to_a_payment_and_an_old_price_to_the_new_one() {
+    let world = World::sandbox().await;
+    world.euro_off("EURO", None, None).await;
+    let order = world.try_order(in_process::ten_euros("ORD-1")).await.unwrap();
+    world.pretend(Checkout::COLLECTION, order.id, doc! { "$set": { "price": "changing" } }).await;
+    world.begin(&order).await;
+    assert_eq!(world.checkout(order.id).await.price, Price::Settled);
+    // A tab that was loaded before the code was entered in another one.
+    let seen = world.try_order(in_process::ten_euros("ORD-2")).await.unwrap();
+    let now = reprice::enter_code(&world.app, &seen, "EURO").await.unwrap();
+    assert_eq!(code(&world.start_payment(&seen).await), "CHECKOUT_CHANGED");
+    assert!(world.open_payment(&seen).await.is_none());
+    assert_eq!(world.begin(&now).await.amount, 900);
+    // A payment that its process stored with the old price, and then died over.
+    let seen = world.try_order(in_process::ten_euros("ORD-3")).await.unwrap();
+    let begun = world.begin(&seen).await;
+    let (old, heard) = (doc! { "amount": 1100_i64 }, doc! { "refs": [] });
+    let unset = doc! { "next": "" };
+    world.pretend(Transaction::COLLECTION, begun.id, doc! { "$set": old, "$unset": unset }).await;
+    world.pretend(Transaction::COLLECTION, begun.id, doc! { "$set": heard }).await;
+    assert_eq!(code(&world.start_payment(&seen).await), "CHECKOUT_CHANGED");
+    assert_eq!(world.transaction(begun.id).await.status, TransactionStatus::Cancelled);
+    assert_eq!(world.begin(&seen).await.amount, 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_to_enter_a_code_ends_what_they_had_begun() {
+    let world = World::sandbox().await;
+    world.euro_off("EURO", Some(1), None).await;
+    let order = world.try_order(in_process::ten_euros("ORD-1")).await.unwrap();
+    let begun = world.begin(&order).await;
+    assert_eq!(code(&reprice::enter_code(&world.app, &order, "EUROS").await), "DISCOUNT_CODE_UNKNOWN");
+    assert!(world.transaction(begun.id).await.status.is_open(), "a mistyped code ends nothing");
+    let order = reprice::enter_code(&world.app, &order, "EURO").await.unwrap();
+    assert_eq!(world.transaction(begun.id).await.status, TransactionStatus::Cancelled);
+    // Out again and in again while the ended payment's claim has not been given back: it is their own.
+    let second = world.begin(&order).await;
+    let order = reprice::remove_code(&world.app, &order).await.unwrap();
+    assert_eq!(world.transaction(second.id).await.status, TransactionStatus::Cancelled);
+    let order = reprice::enter_code(&world.app, &order, "EURO").await.unwrap();
+    world.relay().await;
+    let third = world.begin(&order).await;
+    assert_eq!((third.amount, world.claims().await.len()), (900, 1));
+    // Money is on its way: the price stays.
+    let pending = doc! { "$set": { "status": "pending" } };
+    world.pretend(Transaction::COLLECTION, third.id, pending).await;
+    assert_eq!(code(&reprice::remove_code(&world.app, &order).await), "PAYMENT_RUNNING");
+    assert_eq!(world.checkout(order.id).await.amount, 900);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_leaves_nothing_waits_for_the_customers_word() {
+    let world = World::sandbox().await;
+    let settings = DiscountSettings {
+        code: Some("ALL".to_owned()),
+        kind: Some(Kind::Percent),
+        percent: Some("100".parse().unwrap()),
+        max_redemptions: Some(Some(20)),
+        ..DiscountSettings::default()
+    };
+    discounts::create(&world.app, world.tenant, settings).await.unwrap();
+    let order = world.try_order(in_process::ten_euros("ORD-1")).await.unwrap();
+    let free = reprice::enter_code(&world.app, &order, "all").await.unwrap();
+    assert_eq!(free.amount, 0);
+    settle_free(&world.app, &free).await.unwrap();
+    assert_eq!(world.checkout(order.id).await.status, CheckoutStatus::Open, "they may take it out again");
+    confirm_free(&world.app, &free).await.unwrap();
+    let paid = world.checkout(order.id).await;
+    assert_eq!((paid.status, paid.amount), (CheckoutStatus::Paid, 0));
+    assert_eq!(code(&reprice::remove_code(&world.app, &free).await), "CHECKOUT_ALREADY_PAID");
+    // Word and removal at once: never paid for nothing and not free.
+    let race = async |n: usize| {
+        let order = world.try_order(in_process::ten_euros(&format!("ORD-1{n}"))).await.unwrap();
+        let free = reprice::enter_code(&world.app, &order, "ALL").await.unwrap();
+        let (_, _) = tokio::join!(confirm_free(&world.app, &free), reprice::remove_code(&world.app, &free));
+        let now = world.checkout(order.id).await;
+        assert_eq!(now.status == CheckoutStatus::Paid, now.amount == 0, "{:?}", now.status);
+        now.status
+    };
+    let met = join_all((0..16).map(race)).await;
+    assert!(met.contains(&CheckoutStatus::Open) || met.contains(&CheckoutStatus::Paid));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_of_before_the_code_buys_at_the_price_of_then() {
+    let sim = StripeSim::start().await;
+    sim.set_delivery(DeliveryPolicy::hold());
+    let world = World::start(ProviderKind::Stripe, &sim.base_url()).await;
+    world.euro_off("EURO", None, None).await;
+    let order = world.try_order(in_process::ten_euros("ORD-1")).await.unwrap();
+    let begun = world.begin(&order).await;
+    world.pretend(Transaction::COLLECTION, begun.id, ended()).await;
+    let order = reprice::enter_code(&world.app, &order, "EURO").await.unwrap();
+    assert_eq!(order.amount, 900);
+    sim.pay(begun.reference("checkout_session").unwrap()).unwrap();
+    apply::confirm(&world.app, &begun).await.unwrap();
+    world.relay().await;
+    let paid = world.checkout(order.id).await;
+    assert_eq!((paid.paid_by, paid.amount, &paid.discount), (Some(begun.id), 1000, &None));
+    assert_eq!(world.transaction(begun.id).await.needs_review.unwrap().reason, "late_success");
 }

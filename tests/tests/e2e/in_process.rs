@@ -8,7 +8,7 @@ use gateway_core::{
         Metadata, Mode, OrganizationId, SiteId, Tenant,
         metadata::Pair,
         organization::Organization,
-        site::{IpnVersion, Site},
+        site::{IpnVersion, PageSettings, Site},
     },
     store::{StoreConfig, keys::KeyConfig},
 };
@@ -75,6 +75,7 @@ pub async fn tenant(app: &App, mode: Mode) -> (Tenant, SiteId) {
         origins: Vec::new(),
         provider_ids: Vec::new(),
         default_ipn_url: None,
+        page: PageSettings::default(),
         version: 1,
         created_at: now,
         updated_at: now,

@@ -6,6 +6,8 @@ mod admin;
 mod axe;
 mod backup;
 mod browser;
+mod browser_forms;
+mod checkout_forms;
 mod checkout_page;
 mod cluster;
 mod compose;

@@ -15,7 +15,7 @@ use crate::{
         CheckoutId, Currency, Metadata, Mode, ProductId, SiteId, Tenant, Timestamp, TransactionId,
         checkout::{
             Address, AppliedDiscount, CaptureMethod, Checkout, CheckoutStatus, Customer, Idempotency,
-            IpnTarget, Item, LIFETIME_SECONDS_DEFAULT, LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN,
+            IpnTarget, Item, LIFETIME_SECONDS_DEFAULT, LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN, Price,
             items::{self, ITEMS_MAX, QUANTITY_MAX},
         },
         metadata::{KEY_CHARS_MAX, KEYS_MAX, VALUE_CHARS_MAX},
@@ -485,7 +485,7 @@ pub(super) fn check_customer(customer: &Customer, problems: &mut Vec<Problem>) {
     }
 }
 
-fn address_fields(address: &Address) -> [(&'static str, Option<&str>); 9] {
+fn address_fields(address: &Address) -> [(&'static str, Option<&str>); 10] {
     [
         ("firstName", address.first_name.as_deref()),
         ("lastName", address.last_name.as_deref()),
@@ -496,6 +496,7 @@ fn address_fields(address: &Address) -> [(&'static str, Option<&str>); 9] {
         ("postcode", address.postcode.as_deref()),
         ("country", address.country.as_deref()),
         ("phone", address.phone.as_deref()),
+        ("vatId", address.vat_id.as_deref()),
     ]
 }
 
@@ -602,6 +603,7 @@ fn build(
         currency: valid.currency,
         items: new.items,
         discount: valid.discount,
+        price: Price::Settled,
         external_reference: new.external_reference.unwrap_or_default(),
         invoice_number: new.invoice_number.unwrap_or_default(),
         metadata: new.metadata,

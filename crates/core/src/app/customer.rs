@@ -5,7 +5,7 @@ use mongodb::bson::doc;
 use super::{App, AppError, create_checkout};
 use crate::{
     domain::{
-        checkout::{Address, Checkout},
+        checkout::{Address, Checkout, CheckoutStatus},
         transaction::Transaction,
     },
     store::{Entity, seal_with},
@@ -44,9 +44,13 @@ pub async fn set_billing_address(
     let sealed = seal_with(&keys, tenant, collection, &id, Checkout::CUSTOMER_FIELD, json.as_bytes());
     let (changed, ()) = app
         .change::<Checkout, _, _>(tenant, checkout.id, "checkout", |c| {
-            c.customer = Some(sealed.clone());
-            c.updated_at = now;
-            Ok((true, ()))
+            // Once it is paid, the address is that of the paper.
+            let is_open = c.status == CheckoutStatus::Open;
+            if is_open {
+                c.customer = Some(sealed.clone());
+                c.updated_at = now;
+            }
+            Ok((is_open, ()))
         })
         .await?;
     Ok(changed)

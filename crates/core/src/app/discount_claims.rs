@@ -66,7 +66,7 @@ impl User {
         Self { customer, order }
     }
 
-    async fn of(app: &App, checkout: &Checkout) -> Result<Self, AppError> {
+    pub(super) async fn of(app: &App, checkout: &Checkout) -> Result<Self, AppError> {
         // What is sealed is opened only where it is needed.
         let email = match checkout.email_hash {
             Some(_) => super::start_payment::customer_of(app, checkout).await?.email,
@@ -187,10 +187,15 @@ async fn existing(
 
 /// Whether a use is left for an order that is about to be made. Nothing is taken: between this and the claim
 /// others may come.
-pub(super) async fn is_left(app: &App, discount: &Discount, user: &User) -> Result<(), AppError> {
+pub(super) async fn is_left(
+    app: &App,
+    discount: &Discount,
+    checkout: Option<CheckoutId>,
+    user: &User,
+) -> Result<(), AppError> {
     let store = app.store.for_org(discount.tenant());
     let has_limit = discount.max_redemptions.is_some() || discount.max_redemptions_per_customer.is_some();
-    if !has_limit || existing(&store, discount.id, None, user).await?.is_some() {
+    if !has_limit || existing(&store, discount.id, checkout, user).await?.is_some() {
         return Ok(());
     }
     slots(&store, discount, user).await?.map(|_| ()).map_err(refused)
@@ -268,23 +273,35 @@ pub async fn claim(
     transaction: TransactionId,
     moment: Moment,
 ) -> Result<Result<(), DiscountRefusal>, AppError> {
-    let Some(applied) = &checkout.discount else { return Ok(Ok(())) };
+    match &checkout.discount {
+        Some(applied) => claim_of(app, (checkout, applied.id), transaction, moment).await,
+        None => Ok(Ok(())),
+    }
+}
+
+/// The same for the discount that a payment was promised: its checkout's may be another by now.
+async fn claim_of(
+    app: &App,
+    (checkout, discount): (&Checkout, DiscountId),
+    transaction: TransactionId,
+    moment: Moment,
+) -> Result<Result<(), DiscountRefusal>, AppError> {
     let (store, user) = (app.store.for_org(checkout.tenant()), User::of(app, checkout).await?);
     for _ in 0..CONFLICT_RETRIES {
-        if let Some(claim) = existing(&store, applied.id, Some(checkout.id), &user).await? {
+        if let Some(claim) = existing(&store, discount, Some(checkout.id), &user).await? {
             // Written again even where nothing changes: what a fail-over would take back is no claim.
             if take_over(app, &store, &claim, checkout, transaction).await? {
                 return Ok(Ok(()));
             }
             continue;
         }
-        let slots = match free(&store, applied.id, &user, moment).await? {
+        let slots = match free(&store, discount, &user, moment).await? {
             Ok(slots) => slots,
             // The last one may have gone to another click of this very customer.
-            Err(_) if existing(&store, applied.id, Some(checkout.id), &user).await?.is_some() => continue,
+            Err(_) if existing(&store, discount, Some(checkout.id), &user).await?.is_some() => continue,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let fresh = new_claim(app, (checkout, applied.id), transaction, &user, slots);
+        let fresh = new_claim(app, (checkout, discount), transaction, &user, slots);
         match store.insert(&fresh).await {
             Ok(()) => return Ok(Ok(())),
             // A slot was taken meanwhile, or another click has claimed: look again.
@@ -428,7 +445,7 @@ async fn keep(
         return replace(store, &held, update).await;
     }
     let checkout = store.get::<Checkout>(paid.checkout_id).await?.ok_or(AppError::NotFound("checkout"))?;
-    match claim(app, &checkout, paid.id, Moment::Late).await? {
+    match claim_of(app, (&checkout, discount), paid.id, Moment::Late).await? {
         Ok(()) => return Ok(false),
         Err(refusal) => flag_exceeded(app, paid, refusal).await?,
     }

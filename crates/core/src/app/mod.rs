@@ -19,6 +19,7 @@ mod order;
 pub mod people;
 pub mod project;
 pub mod refund;
+pub mod reprice;
 pub mod rotate;
 pub mod settings;
 pub mod start_payment;
@@ -37,6 +38,7 @@ use crate::{
         ApiKeyId, Clock, OrganizationId, PersonId, ProviderId, SiteId, Tenant, Timestamp,
         api_key::ApiKey,
         custom_domain::CustomDomain,
+        discount::Discount,
         endpoint::WebhookEndpoint,
         invoice::InvoiceSettings,
         organization::Organization,
@@ -92,6 +94,7 @@ struct Caches {
     /// By provider and version, so that new credentials are seen as soon as the provider itself is.
     accounts: Cache<(ProviderId, i64), Arc<Account>>,
     invoicing: Cache<Tenant, Option<Arc<InvoiceSettings>>>,
+    codes: Cache<Tenant, bool>,
     domains: Cache<String, Option<Arc<CustomDomain>>>,
     organizations: Cache<OrganizationId, Option<Arc<Organization>>>,
     people: Cache<(PersonId, String), Option<Arc<Person>>>,
@@ -137,6 +140,7 @@ impl App {
                 endpoints: cache(),
                 accounts: cache(),
                 invoicing: cache(),
+                codes: cache(),
                 domains: cache(),
                 organizations: cache(),
                 people: cache(),
@@ -210,11 +214,24 @@ impl App {
         Ok(self.caches.invoicing.try_get_with(tenant, load).await?)
     }
 
+    /// Whether a tenant has a discount code that could be entered, as of [`SETTINGS_CACHE`] ago at most.
+    pub async fn has_codes(&self, tenant: Tenant) -> Result<bool, AppError> {
+        let now = self.now();
+        let load = async {
+            let ends = doc! { "$or": [{ "endsAt": { "$exists": false } }, { "endsAt": { "$gt": now } }] };
+            let mut filter = doc! { "codeKey": { "$exists": true }, "active": true };
+            filter.extend(ends);
+            Ok::<_, StoreError>(self.store.for_org(tenant).find_one::<Discount>(filter).await?.is_some())
+        };
+        Ok(self.caches.codes.try_get_with(tenant, load).await?)
+    }
+
     /// Forgets cached settings of this process after it changed them.
     pub async fn forget_settings(&self, tenant: Tenant) {
         self.caches.offered.invalidate(&tenant).await;
         self.caches.endpoints.invalidate(&tenant).await;
         self.caches.invoicing.invalidate(&tenant).await;
+        self.caches.codes.invalidate(&tenant).await;
         self.caches.sites.invalidate_all();
         self.caches.providers.invalidate_all();
         self.caches.keys.invalidate_all();

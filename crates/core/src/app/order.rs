@@ -115,22 +115,24 @@ impl Named {
         let has_customer = email.is_some() || client.is_some();
         if new.items.is_empty() {
             // What is reduced must stand above what reduces it.
-            new.items.push(whole_order(new, amount));
+            let given = [&new.external_reference, &new.invoice_number].into_iter().flatten();
+            let line = whole_order(given.map(String::as_str), amount);
+            new.items.push(line);
         }
         let order = Order { items: &new.items, amount, currency, has_customer };
         let lines = discount.reduce(order, now).map_err(refused)?;
-        discount_claims::is_left(app, discount, &user).await?;
+        discount_claims::is_left(app, discount, None, &user).await?;
         let off: i64 = lines.iter().map(|line| -line.unit_price).sum();
         new.items.extend(lines);
-        let applied = AppliedDiscount { id: discount.id, code: discount.code.clone(), amount: off };
+        let applied =
+            AppliedDiscount { id: discount.id, code: discount.code.clone(), amount: off, entered: None };
         Ok((amount - off, Some(applied)))
     }
 }
 
 /// The line of a checkout that was sent without any.
-fn whole_order(new: &NewCheckout, amount: i64) -> Item {
-    let given = [&new.external_reference, &new.invoice_number].into_iter().flatten();
-    let title = given.map(String::as_str).find(|text| !text.is_empty()).unwrap_or("Order");
+pub(super) fn whole_order<'a>(references: impl IntoIterator<Item = &'a str>, amount: i64) -> Item {
+    let title = references.into_iter().find(|text| !text.is_empty()).unwrap_or("Order");
     Item { description: title.to_owned(), quantity: 1, unit_price: amount, ..Item::default() }
 }
 
@@ -145,7 +147,7 @@ async fn products(store: &TenantStore, new: &NewCheckout) -> Result<HashMap<Prod
     Ok(found.into_iter().map(|product| (product.id, product)).collect())
 }
 
-async fn discount(store: &TenantStore, code: Option<&str>) -> Result<Option<Discount>, AppError> {
+pub(super) async fn discount(store: &TenantStore, code: Option<&str>) -> Result<Option<Discount>, AppError> {
     let Some(code) = code else { return Ok(None) };
     Ok(store.find_one(doc! { "codeKey": code_key(code) }).await?)
 }

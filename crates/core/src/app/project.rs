@@ -24,7 +24,14 @@ pub async fn project_checkout(app: &App, transaction: &Transaction) -> Result<()
             match checkout.paid_by {
                 Some(by) if by == id => Ok((false, Projected::Paid)),
                 Some(_) => Ok((false, Projected::PaidTwice)),
-                None => Ok((checkout.mark_paid(id, now), Projected::Paid)),
+                None => {
+                    // A payment from before its customer entered a code, whose money came late: what was paid
+                    // is what was bought, at the price of then.
+                    if transaction.discount_id.is_none() && checkout.amount != transaction.amount {
+                        checkout.put_back();
+                    }
+                    Ok((checkout.mark_paid(id, now), Projected::Paid))
+                }
             }
         })
         .await?;

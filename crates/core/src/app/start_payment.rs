@@ -6,12 +6,13 @@ use mongodb::bson::doc;
 use super::{
     App, AppError, apply,
     discount_claims::{self, Moment},
-    project,
+    project, reprice,
 };
 use crate::{
     domain::{
         Money, ProviderId, Timestamp, TransactionId,
-        checkout::{Checkout, CheckoutStatus, Customer, items},
+        checkout::{Checkout, CheckoutStatus, Customer, Price, items},
+        discount::DiscountRefusal,
         provider_account::ProviderAccount,
         site::Site,
         transaction::{
@@ -129,7 +130,11 @@ pub async fn start_payment(
         None => Box::pin(begin(app, checkout, &provider)).await?,
         Some(open) => match Box::pin(take_over(app, &provider, open)).await? {
             Taken::Running(started) => return Ok(started),
-            Taken::Resume(transaction) => transaction,
+            Taken::Resume(transaction) => {
+                // Another click may have stored it, with a price that is not what is seen here.
+                reprice::agree(app, checkout, &transaction).await?;
+                transaction
+            }
             Taken::Ended => Box::pin(begin(app, checkout, &provider)).await?,
         },
     };
@@ -146,8 +151,7 @@ async fn begin(app: &App, checkout: &Checkout, provider: &ProviderAccount) -> Re
     let transaction = insert(app, checkout, provider).await?;
     // Whoever ends a checkout looks for open payments once more after that; here the checkout is looked at
     // once more after the payment was stored. So one of the two sees the other.
-    let store = app.store.for_org(checkout.tenant());
-    let current = store.get::<Checkout>(checkout.id).await?.ok_or(AppError::NotFound("checkout"))?;
+    let current = reprice::agree(app, checkout, &transaction).await?;
     if let Err(reason) = payable(app, &current).await? {
         end_at_provider(app, &transaction, reason.end_state(), "customer").await?;
         return Err(reason.into_error());
@@ -290,6 +294,20 @@ async fn call_provider(
             Err(error.into())
         }
     }
+}
+
+/// Ends a payment of which its provider has heard nothing. Without an IPN: nothing was tried.
+pub(super) async fn end_unheard(app: &App, transaction: &Transaction) -> Result<(), AppError> {
+    let now = app.now();
+    app.change::<Transaction, (), _>(transaction.tenant(), transaction.id, "transaction", |t| {
+        let is_unheard = t.status.is_open() && t.refs.is_empty();
+        if is_unheard {
+            t.end_silently(PaymentState::Cancelled, "customer", now);
+        }
+        Ok((is_unheard, ()))
+    })
+    .await?;
+    Ok(())
 }
 
 /// A payment that was ended here (another tab, the merchant, time) while its provider was being asked for it:
@@ -457,18 +475,58 @@ pub async fn end_if_unpayable(app: &App, transaction: &Transaction) -> Result<()
     Ok(())
 }
 
-/// A total of zero completes without a provider. Called by the worker; harmless to repeat.
+/// A total of zero completes without a provider. Called by the worker; harmless to repeat. Where a code that
+/// the customer entered made it zero, they say when: see [`confirm_free`].
 pub async fn settle_free(app: &App, checkout: &Checkout) -> Result<(), AppError> {
-    if checkout.amount != 0 || checkout.status != CheckoutStatus::Open {
+    if checkout.amount != 0 || checkout.status != CheckoutStatus::Open || checkout.has_entered_code() {
         return Ok(());
     }
+    match complete_free(app, checkout).await? {
+        Ok(()) => Ok(()),
+        Err(_) => give_up_free(app, checkout).await,
+    }
+}
+
+/// The customer completes an order of which their code left nothing to pay. From here on the price stays.
+pub async fn confirm_free(app: &App, checkout: &Checkout) -> Result<(), AppError> {
+    if let Err(reason) = payable(app, checkout).await? {
+        return Err(reason.into_error());
+    }
+    let (tenant, id) = (checkout.tenant(), checkout.id);
+    let (current, is_free) = app
+        .change::<Checkout, _, _>(tenant, id, "checkout", |c| {
+            let is_free = c.amount == 0 && c.status == CheckoutStatus::Open;
+            let is_new = is_free && c.price != Price::Final;
+            if is_new {
+                c.price = Price::Final;
+            }
+            Ok((is_new, is_free))
+        })
+        .await?;
+    if !is_free {
+        let message = "the price of this checkout has changed: look at it again";
+        return Err(AppError::conflict("CHECKOUT_CHANGED", message));
+    }
+    let Err(refusal) = complete_free(app, &current).await? else { return Ok(()) };
+    app.change::<Checkout, (), _>(tenant, id, "checkout", |c| {
+        let may_change = c.status == CheckoutStatus::Open && c.price == Price::Final;
+        if may_change {
+            c.price = Price::Settled;
+        }
+        Ok((may_change, ()))
+    })
+    .await?;
+    Err(discount_claims::refused(refusal))
+}
+
+async fn complete_free(app: &App, checkout: &Checkout) -> Result<Result<(), DiscountRefusal>, AppError> {
     let tenant = checkout.tenant();
     let site = app.site(tenant, checkout.site_id).await?.ok_or(AppError::NotFound("site"))?;
     let now = app.now();
     let id = TransactionId::from_bytes(crate::domain::derived_id(&[b"free", &checkout.id.bytes()]));
     // The claim first: a transaction that is made here has succeeded already.
-    if discount_claims::claim(app, checkout, id, Moment::Start).await?.is_err() {
-        return give_up_free(app, checkout).await;
+    if let Err(refusal) = discount_claims::claim(app, checkout, id, Moment::Start).await? {
+        return Ok(Err(refusal));
     }
     fault::point("claim.after_insert");
     let mut transaction = new_transaction(checkout, &site, id, now);
@@ -484,7 +542,7 @@ pub async fn settle_free(app: &App, checkout: &Checkout) -> Result<(), AppError>
     if let Some(stored) = store.get::<Transaction>(transaction.id).await? {
         project::project_checkout(app, &stored).await?;
     }
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// Others used the code up between this checkout's creation and now, which is a moment: nothing can be paid

@@ -35,6 +35,63 @@ impl From<IpnVersion> for u8 {
     }
 }
 
+/// Whether customers may enter a discount code on the checkout page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiscountEntry {
+    /// Never: the price is the shop's alone. So it is for sites that have said nothing.
+    #[default]
+    Off,
+    /// While the organization has a code that could be entered.
+    Auto,
+}
+
+impl DiscountEntry {
+    /// As it stands in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+/// Whether the checkout page asks for a billing address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressEntry {
+    /// It does not.
+    #[default]
+    None,
+    /// It takes one.
+    Optional,
+    /// Nothing is paid without one.
+    Required,
+}
+
+impl AddressEntry {
+    /// As it stands in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
+}
+
+/// What a site's checkout page asks of customers, and what they get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PageSettings {
+    /// Discount codes.
+    pub discount_entry: DiscountEntry,
+    /// Billing address.
+    pub billing_address: AddressEntry,
+    /// Whether who paid gets a receipt by e-mail, unless the payment's own paper is mailed to them.
+    pub receipt_email: bool,
+}
+
 /// A shop.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,6 +130,9 @@ pub struct Site {
     /// Used where a checkout names no `ipnUrl`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub default_ipn_url: Option<Sealed>,
+    /// The checkout page.
+    #[serde(default)]
+    pub page: PageSettings,
     /// Rises with every change.
     pub version: i64,
     /// When it was made.

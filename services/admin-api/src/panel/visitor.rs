@@ -164,9 +164,15 @@ mod tests {
     #[test]
     fn a_log_in_leads_nowhere_else() {
         assert_eq!(safe_next(Some("/o/1/test?q=a%2Fb")), "/o/1/test?q=a%2Fb");
-        for elsewhere in
-            ["//example.com", "/\\example.com", "https://example.com", "/\t/example.com", "", "example", "/a\\b"]
-        {
+        for elsewhere in [
+            "//example.com",
+            "/\\example.com",
+            "https://example.com",
+            "/\t/example.com",
+            "",
+            "example",
+            "/a\\b",
+        ] {
             assert_eq!(safe_next(Some(elsewhere)), "/", "{elsewhere:?}");
         }
         assert_eq!(safe_next(None), "/");

@@ -21,7 +21,7 @@ pub(super) async fn gave_up(
     Ok(Redirect::to(&format!("{}?notice=stopped", view.path())))
 }
 
-/// `GET /checkout/{code}/pay`: somebody loads the address of a form.
+/// `GET /checkout/{code}/pay` and `/discount`: somebody loads the address of a form.
 pub(super) async fn to_page(
     State(gateway): State<Shared>,
     Path(code): Path<String>,

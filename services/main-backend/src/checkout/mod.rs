@@ -1,6 +1,8 @@
 //! The checkout as customers see it.
 
 mod back;
+mod discount;
+mod forms;
 mod host;
 mod live_state;
 mod methods;
@@ -10,6 +12,8 @@ mod return_;
 mod show;
 mod stage;
 pub(crate) mod view;
+
+pub(crate) use discount::CodeLimits;
 
 use axum::Router;
 use axum::routing::get;
@@ -22,6 +26,7 @@ pub(crate) fn router() -> Router<Shared> {
         .route("/checkout/{code}", get(show::show))
         // A reader who reloads the page that answered their form.
         .route("/checkout/{code}/pay", get(back::to_page).post(pay::pay))
+        .route("/checkout/{code}/discount", get(back::to_page).post(discount::change))
         .route("/checkout/{code}/return", get(return_::back_from_provider))
         .route("/checkout/{code}/back", get(back::gave_up))
         .route("/checkout/{code}/status", get(live_state::status))

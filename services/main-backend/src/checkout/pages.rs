@@ -5,8 +5,9 @@
 //! without JavaScript; `static/checkout.js` adds comfort only.
 //!
 //! Forms post to the page's own origin with the session's public id in the hidden field `session`:
-//! - [`PayPage`]: `session`, `provider`;
-//! - [`FailedPage`]: `session`, `provider` (the one that failed);
+//! - [`PayPage`]: `session`, `amount`, `provider`, and the fields of the billing address;
+//! - [`CodeEntry`]: `session`, `code` or `remove`;
+//! - [`FailedPage`]: `session`, `amount`, `provider` (the one that failed);
 //! - [`SandboxPayPage`]: `session`, `outcome` (a [`SandboxOutcome::value`] or `cancel`);
 //! - [`SandboxChallengePage`]: `session`, `outcome` (`approve` or `fail`).
 //!
@@ -21,11 +22,14 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use web_kit::ApiError;
 use web_kit::color::Brand;
+use web_kit::form_text::FormText;
 use web_kit::headers::Nonce;
 use web_kit::locale::Locale;
 use web_kit::stack::PageError;
 use web_kit::static_files::{StaticFile, StaticFiles};
 use web_kit::text::{Text, fill};
+
+pub use super::forms::{AddressEntry, AddressForm, CodeEntry};
 
 /// Most lines shown at once; a longer order folds the rest away.
 const LINES_SHOWN: usize = 4;
@@ -128,6 +132,11 @@ impl Shell {
         Text::of(self.locale.lang())
     }
 
+    /// The texts of forms in the reader's language.
+    pub fn form_text(&self) -> &'static FormText {
+        FormText::of(self.locale.lang())
+    }
+
     fn lang(&self) -> String {
         self.locale.tag()
     }
@@ -155,7 +164,7 @@ impl Shell {
         self.shop.clone().unwrap_or_else(|| Shop::named(""))
     }
 
-    fn with_shop(&self, text: &str) -> String {
+    pub(crate) fn with_shop(&self, text: &str) -> String {
         fill(text, &[("shop", self.shop_name())])
     }
 }
@@ -189,6 +198,8 @@ pub struct Sum {
 pub struct Order {
     /// The amount to pay.
     pub total: String,
+    /// The same in minor units: field `amount`, so that nobody pays another price than they saw.
+    pub minor: i64,
     /// The merchant's reference.
     pub reference: Option<String>,
     /// When the checkout expires, ISO 8601 in UTC.
@@ -239,8 +250,14 @@ pub struct PayPage {
     pub shell: Shell,
     /// What is to be paid.
     pub order: Order,
-    /// Ways to pay; a single one is chosen already.
+    /// Ways to pay; a single one is not asked about.
     pub methods: Vec<MethodOption>,
+    /// Whether nothing is left to pay: then there is no method, and one button.
+    pub free: bool,
+    /// Where a discount code is entered.
+    pub code: Option<CodeEntry>,
+    /// The billing address.
+    pub address: Option<AddressEntry>,
     /// Where the form posts to.
     pub form_action: String,
     /// Value of the form's field `session`.
@@ -279,14 +296,22 @@ impl PayPage {
         fill(self.shell.text().more_items, &[("count", &count)])
     }
 
+    fn remove_code(&self, code: &str) -> String {
+        fill(self.shell.form_text().code_remove, &[("code", code)])
+    }
+
     fn button(&self) -> String {
+        if self.free {
+            return self.shell.form_text().free_button.to_owned();
+        }
         fill(self.shell.text().pay_button, &[("amount", &self.order.total)])
     }
 }
 
 impl Page for PayPage {
     fn status(&self) -> StatusCode {
-        let wrong = self.alert.is_some() || self.method_error.is_some();
+        let code = self.code.as_ref().is_some_and(|code| code.error.is_some());
+        let wrong = self.alert.is_some() || self.method_error.is_some() || code;
         if wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }
     }
 
@@ -520,6 +545,8 @@ pub struct WaitingPage {
     pub live: Live,
     /// This page, for "check again".
     pub url: String,
+    /// The page with all methods, while the provider knows of no money.
+    pub choose_url: Option<String>,
     /// Back to the shop, where it makes sense to leave.
     pub shop_url: Option<String>,
 }
@@ -589,6 +616,8 @@ pub struct Retry {
     pub session_public_id: String,
     /// Field `provider`.
     pub provider: String,
+    /// Field `amount`.
+    pub minor: i64,
 }
 
 /// The payment failed.
@@ -740,6 +769,7 @@ impl Page for WaitingPage {
             .receipt(&self.receipt)
             .live(Some(&self.live))
             .link_as(Weight::Plain, text.check_again, Some(&self.url))
+            .link_as(Weight::Quiet, text.other_method, self.choose_url.as_ref())
             .link_as(Weight::Quiet, text.back_to_shop, self.shop_url.as_ref());
         view.refresh_seconds = Some(refresh_seconds);
         view.render()
@@ -792,6 +822,7 @@ impl Page for FailedPage {
             post: Some(vec![
                 ("session", retry.session_public_id.clone()),
                 ("provider", retry.provider.clone()),
+                ("amount", retry.minor.to_string()),
             ]),
         }));
         let back = if view.actions.is_empty() && self.choose_url.is_none() {

@@ -32,6 +32,7 @@ fn order(lang: Lang) -> Order {
     let sum = |label: String, minor, strong| Sum { label, amount: euro(minor, lang), strong };
     Order {
         total: euro(4900, lang),
+        minor: 4900,
         reference: Some("ORD-2025001".to_owned()),
         ends_at: "2099-11-23T00:00:00Z".to_owned(),
         seconds_left: 85_260,
@@ -80,12 +81,21 @@ fn shop_url() -> Option<String> {
     Some("https://shop.example.com/thanks?order=1&x=2".to_owned())
 }
 
+fn wrong_address(lang: Lang) -> AddressEntry {
+    let typed = super::super::forms::TypedAddress::sample();
+    let problems = typed.read().expect_err("a sample of what is wrong");
+    AddressEntry::Asked(AddressForm::of(Locale::of(lang), false, &typed, &problems))
+}
+
 impl PayPage {
     fn samples(lang: Lang) -> Vec<(&'static str, Self)> {
         let page = Self {
             shell: shell(lang),
             order: order(lang),
             methods: methods(lang),
+            free: false,
+            code: None,
+            address: None,
             form_action: "/checkout/abc/pay".to_owned(),
             session_public_id: SESSION.to_owned(),
             alert: None,
@@ -117,7 +127,30 @@ impl PayPage {
         }
         let mut none = page.clone();
         none.methods.clear();
+        let code = CodeEntry { form_action: "/checkout/abc/discount".to_owned(), ..CodeEntry::default() };
+        let form = FormText::of(lang);
+        let mut asked = page.clone();
+        asked.code = Some(code.clone());
+        asked.address = Some(AddressEntry::Asked(AddressForm::empty(Locale::of(lang), true)));
+        let mut refused = page.clone();
+        refused.alert = Some(form.address_wrong.to_owned());
+        refused.code = Some(CodeEntry {
+            typed: "SPRING".to_owned(),
+            error: Some(form.code_unknown.to_owned()),
+            ..code.clone()
+        });
+        refused.address = Some(wrong_address(lang));
+        let mut free = page.clone();
+        (free.methods, free.free) = (Vec::new(), true);
+        free.code = Some(CodeEntry { entered: Some("SPRING".to_owned()), ..code });
+        free.address = Some(AddressEntry::Known {
+            masked: "M••• E•••, 10••• E•••".to_owned(),
+            change_url: "/checkout/abc?address=1".to_owned(),
+        });
         vec![
+            ("pay-asked", asked),
+            ("pay-refused", refused),
+            ("pay-free", free),
             ("pay", page),
             ("pay-single", single),
             ("pay-wrong", wrong),
@@ -147,9 +180,10 @@ impl WaitingPage {
                 current: "0".to_owned(),
             },
             url: "/checkout/abc".to_owned(),
+            choose_url: Some("/checkout/abc".to_owned()),
             shop_url: None,
         };
-        let slow = Self { takes_days: true, shop_url: shop_url(), ..quick.clone() };
+        let slow = Self { takes_days: true, choose_url: None, shop_url: shop_url(), ..quick.clone() };
         vec![("waiting", quick), ("waiting-days", slow)]
     }
 }
@@ -171,6 +205,7 @@ impl FailedPage {
                 form_action: "/checkout/abc/pay".to_owned(),
                 session_public_id: SESSION.to_owned(),
                 provider: "p1".to_owned(),
+                minor: 4900,
             }),
             choose_url: Some("/checkout/abc?choose".to_owned()),
             shop_url: shop_url(),
@@ -309,7 +344,7 @@ fn all_samples_render_in_every_language() {
 
 #[test]
 fn values_are_escaped() {
-    let mut page = PayPage::samples(Lang::En).remove(0).1;
+    let mut page = PayPage::samples(Lang::En).remove(3).1;
     let nasty = "\"><script>alert(1)</script>".to_owned();
     page.shell.shop = Some(Shop::named(&nasty));
     page.order.reference = Some(nasty.clone());
@@ -334,7 +369,7 @@ async fn pages_keep_to_their_policy_and_errors_become_pages() {
     use axum::{Router, body::Body, routing::get};
     use tower::ServiceExt as _;
     let handler = get(async |nonce: Nonce| {
-        let page = PayPage::samples(Lang::En).remove(0).1;
+        let page = PayPage::samples(Lang::En).remove(3).1;
         respond(&PayPage { shell: Shell { nonce, ..page.shell.clone() }, ..page })
     });
     let app = Router::new().route("/checkout/abc", handler).merge(static_files().router());

@@ -2,9 +2,11 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use gateway_core::app::AppError;
-use gateway_core::app::start_payment::{StartedPayment, start_payment};
+use gateway_core::app::start_payment::{StartedPayment, confirm_free, start_payment};
+use gateway_core::app::{AppError, customer};
 use gateway_core::domain::ProviderId;
+use gateway_core::domain::checkout::CheckoutStatus;
+use gateway_core::domain::site::AddressEntry;
 use gateway_core::domain::transaction::NextStep;
 use http::HeaderMap;
 use serde::Deserialize;
@@ -14,6 +16,7 @@ use web_kit::csrf::{proves_session, same_origin_only};
 use web_kit::headers::Nonce;
 use web_kit::{ApiError, Form, Path};
 
+use super::forms::TypedAddress;
 use super::methods;
 use super::pages::HandoverPage;
 use super::view::{Browser, View};
@@ -26,6 +29,11 @@ pub(super) struct Choice {
     session: String,
     #[serde(default)]
     provider: String,
+    /// What the page said is to be paid, in minor units.
+    #[serde(default)]
+    amount: Option<i64>,
+    #[serde(flatten)]
+    address: TypedAddress,
 }
 
 /// Starts a payment and sends the customer on; what goes wrong is said on the page, with the other methods.
@@ -36,10 +44,20 @@ pub(super) async fn pay(
     headers: HeaderMap,
     Form(choice): Form<Choice>,
 ) -> Result<Response, ApiError> {
-    let view = View::by_code(&gateway, &code, Browser { nonce, headers: headers.clone() }).await?;
+    let mut view = View::by_code(&gateway, &code, Browser { nonce, headers: headers.clone() }).await?;
     same_origin_only(&headers, &view.own_origin())?;
     proves_session(&choice.session, &view.checkout.public_id)?;
-    let Ok(provider) = choice.provider.parse::<ProviderId>() else {
+    let chosen = choice.provider.parse::<ProviderId>().ok();
+    if choice.amount.is_some_and(|seen| seen != view.checkout.amount) {
+        return other_price(&view, chosen).await;
+    }
+    if let Some(refused) = take_address(&mut view, chosen, &choice.address).await? {
+        return Ok(refused);
+    }
+    if view.checkout.amount == 0 && view.checkout.has_entered_code() {
+        return complete(&mut view).await;
+    }
+    let Some(provider) = chosen else {
         return no_choice(&view).await;
     };
     let (app, checkout) = (gateway.app.clone(), view.checkout.clone());
@@ -47,7 +65,68 @@ pub(super) async fn pay(
     let starting = async move { start_payment(&app, &checkout, provider).await };
     match gateway.background.spawn(starting.in_current_span()).await.map_err(ApiError::internal)? {
         Ok(started) => go_on(&view, &started),
+        Err(AppError::Conflict { code: "CHECKOUT_CHANGED", .. }) => {
+            view.refresh().await?;
+            other_price(&view, chosen).await
+        }
         Err(error) => explain(&view, provider, error).await,
+    }
+}
+
+/// Nobody pays another price than they saw: a code was entered or taken out in another tab.
+async fn other_price(view: &View, chosen: Option<ProviderId>) -> Result<Response, ApiError> {
+    if view.checkout.status != CheckoutStatus::Open {
+        return Ok(Redirect::to(&view.path()).into_response());
+    }
+    let mut page = view.pay_page(chosen).await?;
+    page.alert = Some(view.form_text().price_changed.to_owned());
+    Ok(view.respond(&page))
+}
+
+/// Keeps the billing address where the site asks for one; the page again where something is wrong with it.
+async fn take_address(
+    view: &mut View,
+    chosen: Option<ProviderId>,
+    typed: &TypedAddress,
+) -> Result<Option<Response>, ApiError> {
+    let is_needed = match view.address_wanted() {
+        AddressEntry::None => return Ok(None),
+        AddressEntry::Optional => false,
+        AddressEntry::Required => true,
+    };
+    let is_over = view.checkout.status != CheckoutStatus::Open;
+    if is_over || typed.is_blank() && (!is_needed || view.known_address().await?.is_some()) {
+        return Ok(None);
+    }
+    match typed.read() {
+        Ok(address) => {
+            let app = &view.gateway.app;
+            view.checkout = customer::set_billing_address(app, &view.checkout, address).await?;
+            Ok(None)
+        }
+        Err(problems) => {
+            let mut page = view.pay_page(chosen).await?;
+            page.alert = Some(view.form_text().address_wrong.to_owned());
+            page.address = Some(view.address_again(typed, &problems));
+            Ok(Some(view.respond(&page)))
+        }
+    }
+}
+
+/// A code left nothing to pay, and the customer says so.
+async fn complete(view: &mut View) -> Result<Response, ApiError> {
+    match confirm_free(&view.gateway.app, &view.checkout).await {
+        Ok(()) => Ok(Redirect::to(&view.path()).into_response()),
+        Err(AppError::Unusable { .. }) => {
+            view.refresh().await?;
+            let mut page = view.pay_page(None).await?;
+            page.alert = Some(view.form_text().code_gone.to_owned());
+            Ok(view.respond(&page))
+        }
+        Err(AppError::Conflict { code, .. }) if code.starts_with("CHECKOUT_") => {
+            Ok(Redirect::to(&view.path()).into_response())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -78,7 +157,13 @@ async fn explain(view: &View, provider: ProviderId, error: AppError) -> Result<R
         AppError::Conflict { code, .. } if code.starts_with("CHECKOUT_") => {
             return Ok(Redirect::to(&view.path()).into_response());
         }
-        AppError::Unusable { code, .. } if code.starts_with("DISCOUNT_CODE_") => view.text().discount_refused,
+        AppError::Unusable { code, .. } if code.starts_with("DISCOUNT_CODE_") => {
+            if view.checkout.has_entered_code() {
+                view.form_text().code_gone
+            } else {
+                view.text().discount_refused
+            }
+        }
         AppError::Conflict { .. } => view.text().reason_unknown,
         AppError::Provider { .. } | AppError::Invalid(_) => {
             tracing::info!(checkout = %view.checkout.id, %provider, %error, "a method could not be used");

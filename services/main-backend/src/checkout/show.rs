@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
-use gateway_core::app::start_payment::{Unpayable, settle_free};
+use gateway_core::app::start_payment::{Unpayable, offered_providers, settle_free};
 use gateway_core::domain::checkout::CheckoutStatus;
 use gateway_core::domain::transaction::{Transaction, TransactionStatus};
 use gateway_core::domain::{ProviderId, Timestamp};
@@ -40,6 +40,16 @@ pub(super) struct ShowQuery {
     /// `stopped`: say that the customer stopped at the provider.
     #[serde(default)]
     notice: Option<String>,
+    /// Present: ask for the billing address, though one is known.
+    #[serde(default)]
+    address: Option<String>,
+}
+
+impl ShowQuery {
+    /// Whether the methods are asked for, whatever became of the newest try.
+    const fn is_choice(&self) -> bool {
+        self.choose.is_some() || self.notice.is_some() || self.address.is_some()
+    }
 }
 
 /// Shows a checkout.
@@ -64,11 +74,9 @@ pub(super) async fn show(
     }
     match &stage {
         Stage::Begun(transaction) if is_back => waiting(&view, &stage, transaction).await,
-        Stage::Begun(transaction) => choose(&view, transaction.provider_id, query.notice.as_deref()).await,
-        Stage::Choose => choose(&view, None, query.notice.as_deref()).await,
-        Stage::Failed(failed) if query.choose.is_some() || query.notice.is_some() => {
-            choose(&view, failed.provider_id, query.notice.as_deref()).await
-        }
+        Stage::Begun(transaction) => choose(&view, transaction.provider_id, &query).await,
+        Stage::Choose(last) => choose(&view, *last, &query).await,
+        Stage::Failed(failed) if query.is_choice() => choose(&view, failed.provider_id, &query).await,
         Stage::Failed(failed) => failed_page(&view, failed).await,
         Stage::Pending(transaction) => waiting(&view, &stage, transaction).await,
         Stage::Authorized(transaction) => authorized(&view, transaction).await,
@@ -82,9 +90,12 @@ fn just_returned(returned: Option<&str>, now: Timestamp) -> bool {
     at.is_some_and(|at| now.since(at) < RETURN_PATIENCE)
 }
 
-async fn choose(view: &View, chosen: Option<ProviderId>, notice: Option<&str>) -> Result<Response, ApiError> {
+async fn choose(view: &View, chosen: Option<ProviderId>, query: &ShowQuery) -> Result<Response, ApiError> {
     let mut page = view.pay_page(chosen).await?;
-    if notice == Some("stopped") {
+    if query.address.is_some() {
+        page.address = view.address_form();
+    }
+    if query.notice.as_deref() == Some("stopped") {
         page.alert = Some(view.text().reason_cancelled.to_owned());
     }
     let mut response = view.respond(&page);
@@ -109,6 +120,7 @@ async fn waiting(view: &View, stage: &Stage, transaction: &Transaction) -> Resul
             current: stage.word().to_owned(),
         },
         url: format!("{path}/return"),
+        choose_url: (!is_pending).then_some(path),
         shop_url,
     }))
 }
@@ -156,17 +168,22 @@ async fn paid(view: &View, transaction: &Transaction) -> Result<Response, ApiErr
 }
 
 async fn failed_page(view: &View, transaction: &Transaction) -> Result<Response, ApiError> {
-    let retry = transaction.provider_id.map(|provider| Retry {
+    let offered = offered_providers(&view.gateway.app, &view.checkout).await?;
+    let failed = offered.iter().find(|offered| Some(offered.id) == transaction.provider_id);
+    let retry = failed.map(|provider| Retry {
         form_action: view.pay_path(),
         session_public_id: view.checkout.public_id.clone(),
-        provider: provider.to_string(),
+        provider: provider.id.to_string(),
+        minor: view.checkout.amount,
     });
+    // The page with all methods says nothing new where there is one, and it has just been shown to fail.
+    let has_choice = retry.is_none() || offered.len() > 1 || view.checkout.has_entered_code();
     Ok(view.respond(&FailedPage {
         shell: view.shell(),
         reason: methods::reason(transaction),
         amount: view.total(),
         retry,
-        choose_url: Some(format!("{}?choose=1", view.path())),
+        choose_url: has_choice.then(|| format!("{}?choose=1", view.path())),
         shop_url: view.cancel_link().await?,
     }))
 }

@@ -2,14 +2,15 @@
 
 use gateway_core::app::start_payment::{Unpayable, payable};
 use gateway_core::app::{App, AppError, customer};
+use gateway_core::domain::ProviderId;
 use gateway_core::domain::checkout::Checkout;
 use gateway_core::domain::transaction::{Transaction, TransactionStatus};
 
 /// How far a checkout has come.
 #[derive(Debug, Clone)]
 pub(super) enum Stage {
-    /// Nothing was tried, or what was tried is over: choose a method.
-    Choose,
+    /// Nothing was tried, or what was tried (with this provider) is over: choose a method.
+    Choose(Option<ProviderId>),
     /// A payment was begun; the provider has heard nothing of the money yet.
     Begun(Box<Transaction>),
     /// The money is on its way.
@@ -45,7 +46,7 @@ impl Stage {
             (Some(open), None) => Self::Begun(open),
             (None, None) => match transactions.into_iter().next() {
                 Some(newest) if newest.status == TransactionStatus::Failed => Self::Failed(Box::new(newest)),
-                _ => Self::Choose,
+                newest => Self::Choose(newest.and_then(|newest| newest.provider_id)),
             },
         })
     }
@@ -53,7 +54,7 @@ impl Stage {
     /// The word that tells pages apart while they wait: a waiting page reloads when it changes.
     pub(super) fn word(&self) -> &'static str {
         match self {
-            Self::Choose => "open",
+            Self::Choose(_) => "open",
             Self::Begun(t) | Self::Pending(t) | Self::Authorized(t) | Self::Paid(t) | Self::Failed(t) => {
                 t.status.as_str()
             }
@@ -66,6 +67,6 @@ impl Stage {
 
     /// Whether a page that shows it has nothing to wait for.
     pub(super) fn is_settled(&self) -> bool {
-        !matches!(self, Self::Choose | Self::Begun(_) | Self::Pending(_))
+        !matches!(self, Self::Choose(_) | Self::Begun(_) | Self::Pending(_))
     }
 }

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::response::{IntoResponse, Response};
 use gateway_core::app::AppError;
+use gateway_core::app::start_payment::{customer_of, offered_providers};
 use gateway_core::domain::checkout::{
     Checkout,
+    address::{AddressField, AddressProblem},
     items::{self, DISCOUNT_TYPE},
 };
 use gateway_core::domain::money::Currency;
+use gateway_core::domain::site::{AddressEntry as AddressWanted, DiscountEntry, Site};
 use gateway_core::domain::transaction::Transaction;
 use gateway_core::domain::{ProviderId, Timestamp};
 use gateway_core::store::Entity;
@@ -18,11 +21,13 @@ use http::{HeaderMap, header};
 use url::Url;
 use web_kit::ApiError;
 use web_kit::color::Brand;
+use web_kit::form_text::FormText;
 use web_kit::headers::Nonce;
 use web_kit::locale::Locale;
 use web_kit::money::{format_amount, format_percent};
 use web_kit::text::{Text, fill};
 
+use super::forms::{AddressEntry, AddressForm, CodeEntry, TypedAddress};
 use super::host::Host;
 use super::methods;
 use super::pages::{self, Line, MethodOption, Order, Page, PayPage, Receipt, Shell, Shop, Sum};
@@ -41,6 +46,7 @@ pub(crate) struct Browser {
 pub(crate) struct View {
     pub(crate) gateway: Shared,
     pub(crate) checkout: Checkout,
+    site: Arc<Site>,
     shell: Shell,
     host: Host,
 }
@@ -82,7 +88,7 @@ impl View {
             shop: Some(shop),
             test_mode: !checkout.mode.is_live(),
         };
-        Ok(Self { gateway: Arc::clone(gateway), checkout, shell, host })
+        Ok(Self { gateway: Arc::clone(gateway), checkout, site, shell, host })
     }
 
     /// Reads the checkout again.
@@ -99,6 +105,14 @@ impl View {
 
     pub(crate) fn text(&self) -> &'static Text {
         self.shell.text()
+    }
+
+    pub(super) fn form_text(&self) -> &'static FormText {
+        self.shell.form_text()
+    }
+
+    pub(super) fn with_shop(&self, text: &str) -> String {
+        self.shell.with_shop(text)
     }
 
     fn locale(&self) -> Locale {
@@ -182,10 +196,73 @@ impl View {
         Some(self.checkout.external_reference.clone()).filter(|reference| !reference.is_empty())
     }
 
-    /// The page on which a customer chooses.
+    /// Whether a discount code may be entered here, or one that was entered taken out.
+    pub(super) async fn takes_code(&self) -> Result<bool, ApiError> {
+        if self.checkout.has_entered_code() {
+            return Ok(true);
+        }
+        let is_wanted = self.site.page.discount_entry == DiscountEntry::Auto;
+        let is_reducible = self.checkout.discount.is_none() && self.checkout.amount > 0;
+        Ok(is_wanted && is_reducible && self.gateway.app.has_codes(self.checkout.tenant()).await?)
+    }
+
+    async fn code_entry(&self) -> Result<Option<CodeEntry>, ApiError> {
+        let entered = self.checkout.discount.as_ref().map(|discount| discount.code.clone());
+        let form_action = format!("{}/discount", self.path());
+        let entry = CodeEntry { form_action, entered, ..CodeEntry::default() };
+        Ok(self.takes_code().await?.then_some(entry))
+    }
+
+    /// Whether the site asks for a billing address, and insists.
+    pub(super) fn address_wanted(&self) -> AddressWanted {
+        self.site.page.billing_address
+    }
+
+    /// The fields of a billing address, where the site asks for one.
+    pub(super) fn address_form(&self) -> Option<AddressEntry> {
+        let is_optional = match self.address_wanted() {
+            AddressWanted::None => return None,
+            AddressWanted::Optional => true,
+            AddressWanted::Required => false,
+        };
+        Some(AddressEntry::Asked(AddressForm::empty(self.locale(), is_optional)))
+    }
+
+    /// What was typed, with what is wrong beside it.
+    pub(super) fn address_again(
+        &self,
+        typed: &TypedAddress,
+        problems: &[(AddressField, AddressProblem)],
+    ) -> AddressEntry {
+        let is_optional = self.address_wanted() == AddressWanted::Optional;
+        AddressEntry::Asked(AddressForm::of(self.locale(), is_optional, typed, problems))
+    }
+
+    /// The billing address that is known, masked.
+    pub(super) async fn known_address(&self) -> Result<Option<String>, ApiError> {
+        let customer = customer_of(&self.gateway.app, &self.checkout).await?;
+        // A shop that sent the country alone has told no address.
+        let masked = customer.billing_address.map(|address| address.masked());
+        Ok(masked.filter(|masked| !masked.is_empty()))
+    }
+
+    async fn address_entry(&self) -> Result<Option<AddressEntry>, ApiError> {
+        if self.address_wanted() == AddressWanted::None {
+            return Ok(None);
+        }
+        let change_url = format!("{}?address=1", self.path());
+        let known = self.known_address().await?.map(|masked| AddressEntry::Known { masked, change_url });
+        Ok(known.or_else(|| self.address_form()))
+    }
+
+    /// The page on which a customer chooses. Without a wish the first method is chosen: the site's order is
+    /// the shop's advice.
     pub(super) async fn pay_page(&self, chosen: Option<ProviderId>) -> Result<PayPage, ApiError> {
         let app = &self.gateway.app;
-        let offered = gateway_core::app::start_payment::offered_providers(app, &self.checkout).await?;
+        let free = self.checkout.amount == 0;
+        let offered = if free { Vec::new() } else { offered_providers(app, &self.checkout).await? };
+        let chosen = chosen.filter(|id| offered.iter().any(|provider| provider.id == *id));
+        let chosen = chosen.or_else(|| offered.first().map(|provider| provider.id));
         let text = self.text();
         let methods: Vec<MethodOption> =
             offered.iter().map(|provider| methods::option(provider, chosen, text)).collect();
@@ -193,6 +270,9 @@ impl View {
             shell: self.shell(),
             order: self.order().await?,
             methods,
+            free,
+            code: self.code_entry().await?,
+            address: self.address_entry().await?,
             form_action: self.pay_path(),
             session_public_id: self.checkout.public_id.clone(),
             alert: None,
@@ -208,6 +288,7 @@ impl View {
         let left = checkout.expires_at.since(self.gateway.app.now()).as_secs();
         Ok(Order {
             total: self.total(),
+            minor: checkout.amount,
             reference: self.reference(),
             ends_at: checkout.expires_at.to_string(),
             seconds_left: i64::try_from(left).unwrap_or(i64::MAX),

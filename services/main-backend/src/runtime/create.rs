@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use gateway_core::app::customer;
-use gateway_core::app::start_payment::{StartedPayment, start_payment};
+use gateway_core::app::start_payment::{StartedPayment, customer_of, start_payment};
 use gateway_core::domain::ProviderId;
 use gateway_core::domain::checkout::{Address, Checkout};
+use gateway_core::domain::site::{AddressEntry, Site};
 use gateway_core::domain::transaction::NextStep;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -42,20 +43,27 @@ pub(super) async fn create(
     headers: HeaderMap,
     Json(body): Json<NewTransaction>,
 ) -> Result<Response, ApiError> {
-    let (checkout, _, reader) = proof::checkout(&gateway, &headers, &body.session_public_id).await?;
-    let started = Box::pin(start(&gateway, checkout, body)).await;
+    let (checkout, site, reader) = proof::checkout(&gateway, &headers, &body.session_public_id).await?;
+    let started = Box::pin(start(&gateway, checkout, &site, body)).await;
     Ok(reader.answer(started.map(Json)))
 }
 
 async fn start(
     gateway: &Arc<Gateway>,
     checkout: Checkout,
+    site: &Site,
     body: NewTransaction,
 ) -> Result<Created, ApiError> {
     let provider: ProviderId =
         body.provider_id.parse().map_err(|_| ApiError::bad_field("providerId", "is not an id"))?;
     let address = body.billing_address.map(without_blanks).filter(|address| *address != Address::default());
     let app = gateway.app.clone();
+    if site.page.billing_address == AddressEntry::Required
+        && address.is_none()
+        && customer_of(&app, &checkout).await?.billing_address.is_none()
+    {
+        return Err(ApiError::bad_field("billingAddress", "is required by this site"));
+    }
     let started = gateway.background.finish(async move {
         let checkout = match address {
             Some(address) => customer::set_billing_address(&app, &checkout, address).await?,
@@ -83,6 +91,7 @@ fn without_blanks(mut address: Address) -> Address {
         &mut address.postcode,
         &mut address.country,
         &mut address.phone,
+        &mut address.vat_id,
     ];
     for field in fields {
         field.take_if(|text| text.trim().is_empty());

@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use gateway_core::app::start_payment::{Unpayable, offered_providers, payable};
+use gateway_core::app::start_payment::{Unpayable, customer_of, offered_providers, payable};
 use gateway_core::app::{AppError, customer};
 use gateway_core::domain::checkout::{AmountType, Checkout, Item, items};
 use gateway_core::domain::site::Site;
@@ -35,6 +35,10 @@ struct CheckoutView {
     #[serde(skip_serializing_if = "String::is_empty")]
     external_reference: String,
     branding: Branding,
+    /// Whether the site asks for a billing address: none, optional or required.
+    billing_address: &'static str,
+    /// Whether one is known; it is shown to nobody.
+    has_billing_address: bool,
     providers: Vec<ProviderView>,
     /// The newest transaction.
     transaction: Option<TransactionState>,
@@ -112,6 +116,7 @@ async fn view(gateway: &Gateway, checkout: Checkout, site: &Site) -> Result<Chec
         let shown = item.image_id.filter(|id| images.contains(id)).map(crate::images::path)?;
         app.urls.main_frontend.join(&shown).ok().map(String::from)
     };
+    let customer = customer_of(app, &checkout).await?;
     let newest = customer::transactions_of(app, &checkout).await?.into_iter().next();
     let totals = items::totals(&checkout.items).map_err(|error| AppError::internal(error.to_string()))?;
     Ok(CheckoutView {
@@ -131,6 +136,8 @@ async fn view(gateway: &Gateway, checkout: Checkout, site: &Site) -> Result<Chec
             .map(|tax| TaxView { rate: tax.rate.to_string(), net: tax.net, tax: tax.tax })
             .collect(),
         branding: Branding { name: site.name.clone(), brand_color: site.brand_color.clone() },
+        billing_address: site.page.billing_address.as_str(),
+        has_billing_address: customer.billing_address.is_some(),
         providers: offered,
         transaction: newest.as_ref().map(TransactionState::of),
         expires_at: checkout.expires_at.to_string(),

@@ -36,7 +36,8 @@ async fn a_password_opens_a_session_of_its_own_and_leads_back() {
     let someone = person(&door, &[(&shop, Role::Viewer)]).await;
     with_password(&door, someone.id).await;
     let next = format!("/o/{}/test/transactions", shop.tenant.organization);
-    let fields = |password| [("email", someone.email.as_str()), ("password", password), ("next", next.as_str())];
+    let fields =
+        |password| [("email", someone.email.as_str()), ("password", password), ("next", next.as_str())];
     let wrong = post(&door, "/login", "", &fields("seven green bottles")).await;
     assert_eq!(wrong.status, 422);
     assert!(wrong.text.contains("role=\"alert\"") && !wrong.text.contains("seven green"), "{}", wrong.text);
@@ -50,7 +51,10 @@ async fn a_password_opens_a_session_of_its_own_and_leads_back() {
     assert!(held.contains("tollgate=") && !held.contains("planted"), "{held}");
     for line in right.headers.get_all("set-cookie") {
         let line = line.to_str().unwrap();
-        assert!(line.contains("HttpOnly") && line.contains("SameSite=Lax") && line.contains("Path=/"), "{line}");
+        assert!(
+            line.contains("HttpOnly") && line.contains("SameSite=Lax") && line.contains("Path=/"),
+            "{line}"
+        );
     }
     let inside = door.send(door_get(&door, &next, &held)).await;
     assert_eq!(inside.status, 200);
@@ -96,7 +100,8 @@ fn totp(secret: &str, seconds: i64) -> String {
         (0..5).rev().map(move |bit| value >> bit & 1)
     });
     let bits: Vec<u8> = bits.collect();
-    let key: Vec<u8> = bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | bit)).collect();
+    let key: Vec<u8> =
+        bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |sum, bit| sum << 1 | bit)).collect();
     let mut mac = Hmac::<sha1::Sha1>::new_from_slice(&key).unwrap();
     mac.update(&u64::try_from(seconds / 30).unwrap().to_be_bytes());
     let hash = mac.finalize().into_bytes();
@@ -112,10 +117,21 @@ async fn an_invitation_makes_a_member_once() {
     let email = format!("{}@example.org", PersonId::generate());
     let new = invitations::NewInvitation { email, role: Role::Editor, language: "de".to_owned() };
     let link = invitations::invite_by_hand(&door.app, shop.tenant.organization, &new).await.unwrap();
-    let path = format!("/{}", link.expose().rsplitn(3, '/').take(2).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("/"));
+    let path = format!(
+        "/{}",
+        link.expose()
+            .rsplitn(3, '/')
+            .take(2)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect::<Vec<_>>()
+            .join("/")
+    );
     let page = door.send(door_get(&door, &path, "")).await;
     assert_eq!(page.status, 200, "{path}: {}", page.text);
-    let short = post(&door, &path, "", &[("name", "Example"), ("password", "short"), ("language", "de")]).await;
+    let short =
+        post(&door, &path, "", &[("name", "Example"), ("password", "short"), ("language", "de")]).await;
     assert_eq!(short.status, 422);
     assert!(short.text.contains("id=\"e-password\""), "{}", short.text);
     let fields = [("name", "Example"), ("password", PASSWORD), ("language", "de")];
@@ -133,8 +149,10 @@ async fn ways_to_sign_in_are_changed_only_by_somebody_fresh() {
     let shop = door.shop().await;
     let operator = Operator::of(&door, &shop, Role::Viewer).await;
     with_password(&door, operator.person.id).await;
-    let fields = [("csrf", operator.csrf.as_str()), ("current", PASSWORD), ("password", "eight green bottles fell")];
-    let wrong = [("csrf", operator.csrf.as_str()), ("current", "no"), ("password", "eight green bottles fell")];
+    let fields =
+        [("csrf", operator.csrf.as_str()), ("current", PASSWORD), ("password", "eight green bottles fell")];
+    let wrong =
+        [("csrf", operator.csrf.as_str()), ("current", "no"), ("password", "eight green bottles fell")];
     assert_eq!(post(&door, "/account/password", &operator.cookie, &wrong).await.status, 422);
     // An hour later at an open machine.
     let sessions = door.app.store.database().collection::<mongodb::bson::Document>("sessions");

@@ -8,7 +8,7 @@ use crate::{
     domain::{
         ProviderId, SiteId, Tenant, Timestamp,
         provider_account::ProviderAccount,
-        site::{IpnVersion, NextSecret, Site},
+        site::{AddressEntry, DiscountEntry, IpnVersion, NextSecret, PageSettings, Site},
     },
     outbound::parse_target,
     store::{Entity, open_with, seal_with},
@@ -43,6 +43,12 @@ pub struct SiteSettings {
     pub provider_ids: Option<Vec<ProviderId>>,
     /// Used where a checkout names no `ipnUrl`; `Some(None)` takes it out.
     pub default_ipn_url: Option<Option<String>>,
+    /// `off` or `auto`; a new site begins with `auto`.
+    pub discount_entry: Option<String>,
+    /// `none`, `optional` or `required`.
+    pub billing_address: Option<String>,
+    /// Whether who paid gets a receipt by e-mail.
+    pub receipt_email: Option<bool>,
 }
 
 /// A site's secrets, opened for its editors.
@@ -79,6 +85,7 @@ pub async fn create(app: &App, tenant: Tenant, settings: SiteSettings) -> Result
         origins: Vec::new(),
         provider_ids: Vec::new(),
         default_ipn_url: None,
+        page: PageSettings { discount_entry: DiscountEntry::Auto, ..PageSettings::default() },
         version: 1,
         created_at: now,
         updated_at: now,
@@ -184,6 +191,8 @@ fn open(
 struct Checked {
     settings: SiteSettings,
     ipn_version: Option<IpnVersion>,
+    discount_entry: Option<DiscountEntry>,
+    billing_address: Option<AddressEntry>,
 }
 
 impl Checked {
@@ -209,6 +218,10 @@ impl Checked {
             let sealed = |url: &String| seal(keys, tenant, id, Site::DEFAULT_IPN_URL_FIELD, url);
             site.default_ipn_url = url.as_ref().map(sealed);
         }
+        let page = &mut site.page;
+        page.discount_entry = self.discount_entry.unwrap_or(page.discount_entry);
+        page.billing_address = self.billing_address.unwrap_or(page.billing_address);
+        page.receipt_email = given.receipt_email.unwrap_or(page.receipt_email);
     }
 }
 
@@ -241,8 +254,34 @@ async fn check(app: &App, tenant: Tenant, mut settings: SiteSettings) -> Result<
     if let Some(ids) = &settings.provider_ids {
         check_providers(app, tenant, ids, &mut problems).await?;
     }
+    let discount_entry = word(
+        ("discountEntry", settings.discount_entry.as_deref()),
+        &[DiscountEntry::Off, DiscountEntry::Auto].map(|entry| (entry.as_str(), entry)),
+        &mut problems,
+    );
+    let billing_address = word(
+        ("billingAddress", settings.billing_address.as_deref()),
+        &[AddressEntry::None, AddressEntry::Optional, AddressEntry::Required]
+            .map(|entry| (entry.as_str(), entry)),
+        &mut problems,
+    );
     finish(problems)?;
-    Ok(Checked { settings, ipn_version })
+    Ok(Checked { settings, ipn_version, discount_entry, billing_address })
+}
+
+/// One of some words, if it is given.
+fn word<T: Copy>(
+    (field, given): (&str, Option<&str>),
+    words: &[(&str, T)],
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    let given = given?;
+    let found = words.iter().find(|(word, _)| *word == given).map(|(_, value)| *value);
+    if found.is_none() {
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        problems.push(Problem::new(field, format!("must be one of {}", names.join(", "))));
+    }
+    found
 }
 
 fn is_color(text: &str) -> bool {

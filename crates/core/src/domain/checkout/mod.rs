@@ -1,5 +1,6 @@
 //! A checkout: what a merchant asks a customer to pay.
 
+pub mod address;
 pub mod items;
 
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,8 @@ pub struct Address {
     pub country: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vat_id: Option<String>,
 }
 
 /// A discount as it was applied to a checkout.
@@ -160,6 +163,30 @@ pub struct AppliedDiscount {
     pub code: String,
     /// What it takes off, in minor units.
     pub amount: i64,
+    /// How many lines at the end came with it; only of a code that the customer entered, and may take out
+    /// again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub entered: Option<usize>,
+}
+
+/// Whether the price may be changed by its customer (ADR 15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Price {
+    /// Nobody is at it.
+    #[default]
+    Settled,
+    /// A change has begun. Whoever stores a payment takes the mark away, and with it the change.
+    Changing,
+    /// Nothing is left to pay, and that is being written down: it changes no more.
+    Final,
+}
+
+impl Price {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+    fn is_settled(&self) -> bool {
+        *self == Self::Settled
+    }
 }
 
 /// A checkout as it is stored.
@@ -191,6 +218,9 @@ pub struct Checkout {
     /// The discount code that was sent; what it takes off are lines among `items`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub discount: Option<AppliedDiscount>,
+    /// Whether the customer may change the price.
+    #[serde(skip_serializing_if = "Price::is_settled", default)]
+    pub price: Price,
     /// The shop's order number; repeated when a customer pays again.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub external_reference: String,
@@ -285,6 +315,33 @@ impl Checkout {
     /// Whether its time has run out.
     pub fn is_past_expiry(&self, now: Timestamp) -> bool {
         self.expires_at <= now
+    }
+
+    /// Whether the customer entered the discount code on the page.
+    pub fn has_entered_code(&self) -> bool {
+        self.discount.as_ref().is_some_and(|discount| discount.entered.is_some())
+    }
+
+    /// Whether a transaction that is about to pay it agrees with it.
+    pub fn costs(&self, amount: i64, discount: Option<DiscountId>) -> bool {
+        self.amount == amount && self.discount.as_ref().map(|discount| discount.id) == discount
+    }
+
+    /// The customer entered a code: its lines go below the others.
+    pub fn take_off(&mut self, discount: AppliedDiscount, lines: Vec<Item>) {
+        self.amount -= discount.amount;
+        self.discount = Some(AppliedDiscount { entered: Some(lines.len()), ..discount });
+        self.items.extend(lines);
+    }
+
+    /// The customer took their code out again: everything is as before. Answers whether there was one.
+    pub fn put_back(&mut self) -> bool {
+        let Some(lines) = self.discount.as_ref().and_then(|discount| discount.entered) else { return false };
+        if let Some(discount) = self.discount.take() {
+            self.amount += discount.amount;
+            self.items.truncate(self.items.len().saturating_sub(lines));
+        }
+        true
     }
 
     /// Money has been confirmed. Answers false when the checkout was paid already.

@@ -161,6 +161,7 @@ fn party_of(address: &Address) -> Party {
         postcode: text(&address.postcode),
         city: text(&address.city),
         country: text(&address.country).to_uppercase(),
+        vat_id: address.vat_id.clone().filter(|id| !id.trim().is_empty()),
         phone: address.phone.clone().filter(|phone| !phone.trim().is_empty()),
         ..Party::default()
     }

@@ -58,7 +58,11 @@ pub(super) struct One {
     id: PasskeyId,
 }
 
-pub(super) async fn remove(visitor: Visitor, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {
+pub(super) async fn remove(
+    visitor: Visitor,
+    Path(one): Path<One>,
+    form: FormData,
+) -> Result<Response, ApiError> {
     if let Some(again) = prove_again(&visitor)? {
         return Ok(again);
     }

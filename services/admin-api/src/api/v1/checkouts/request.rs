@@ -132,6 +132,8 @@ pub struct NewAddress {
     postcode: Option<Text>,
     country: Option<Text>,
     phone: Option<Text>,
+    /// A business's VAT identification number, for its invoice.
+    vat_id: Option<Text>,
 }
 
 /// Metadata in the order in which it was sent.
@@ -360,6 +362,7 @@ impl NewAddress {
             postcode: Text::given(self.postcode),
             country: Text::given(self.country),
             phone: Text::given(self.phone),
+            vat_id: Text::given(self.vat_id),
         };
         (address != checkout::Address::default()).then_some(address)
     }

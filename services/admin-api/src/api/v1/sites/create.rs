@@ -43,6 +43,14 @@ pub struct SiteInput {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     default_ipn_url: Option<Option<String>>,
+    /// Whether customers may enter a discount code on the checkout page: `auto` (new sites' default: while the
+    /// organization has an active code) or `off`.
+    discount_entry: Option<String>,
+    /// Whether the checkout page asks for a billing address: `none` (the default), `optional` or `required`.
+    billing_address: Option<String>,
+    /// Whether who paid gets a receipt by e-mail (no by default). None is sent where the payment's invoice or
+    /// receipt document goes to them by e-mail already, nor where no address is known.
+    receipt_email: Option<bool>,
 }
 
 impl SiteInput {
@@ -57,6 +65,9 @@ impl SiteInput {
             origins: self.origins,
             provider_ids: self.provider_ids,
             default_ipn_url: self.default_ipn_url,
+            discount_entry: self.discount_entry,
+            billing_address: self.billing_address,
+            receipt_email: self.receipt_email,
         }
     }
 }

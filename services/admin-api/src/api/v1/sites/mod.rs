@@ -51,6 +51,13 @@ pub struct SiteBody {
     pub provider_ids: Vec<String>,
     /// Where IPNs go when a checkout names no address.
     pub default_ipn_url: Option<String>,
+    /// Whether customers may enter a discount code on the checkout page: `off`, or `auto`: while the
+    /// organization has an active code.
+    pub discount_entry: &'static str,
+    /// Whether the checkout page asks for a billing address: `none`, `optional` or `required`.
+    pub billing_address: &'static str,
+    /// Whether who paid gets a receipt by e-mail.
+    pub receipt_email: bool,
     /// When it was made.
     pub created_at: String,
     /// When it last changed.
@@ -71,6 +78,9 @@ async fn body(app: &App, site: &Site) -> Result<SiteBody, AppError> {
         origins: site.origins.clone(),
         provider_ids: site.provider_ids.iter().map(ToString::to_string).collect(),
         default_ipn_url,
+        discount_entry: site.page.discount_entry.as_str(),
+        billing_address: site.page.billing_address.as_str(),
+        receipt_email: site.page.receipt_email,
         created_at: site.created_at.to_string(),
         updated_at: site.updated_at.to_string(),
     })
