@@ -25,6 +25,7 @@ mod permutations;
 mod products;
 mod providers_sim;
 mod races;
+mod receipts;
 mod reference_page;
 mod runtime;
 mod schema;

@@ -18,6 +18,7 @@ pub mod operate;
 mod order;
 pub mod people;
 pub mod project;
+pub mod receipts;
 pub mod refund;
 pub mod reprice;
 pub mod rotate;

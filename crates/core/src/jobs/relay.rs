@@ -289,6 +289,9 @@ impl Source for Transaction {
             app::project::project_checkout(app, self).await?;
         }
         app::discount_claims::settle(app, self).await?;
+        if entries.iter().any(|entry| entry.event == EventType::TransactionSucceeded) {
+            app::receipts::send_on_success(app, self).await?;
+        }
         app::invoices::follow::follow(app, self).await
     }
 }

@@ -1,8 +1,8 @@
-//! What a buyer reads: text and HTML, the document attached.
+//! What a buyer reads: text and HTML, a document attached or a payment's receipt.
 
 use askama::Template;
 use gateway_core::{
-    app::invoices::mail::{MailError, OutgoingMail},
+    app::invoices::mail::{MailContent, MailError, OutgoingMail},
     domain::invoice::Paper,
 };
 use lettre::{
@@ -11,7 +11,7 @@ use lettre::{
 };
 use web_kit::{Locale, money::format_amount};
 
-use super::words::Words;
+use super::{receipt, words::Words};
 
 /// Colour of the rule above the text, where the seller has none.
 const COLOR: &str = "#334155";
@@ -71,30 +71,44 @@ fn texts(paper: &Paper) -> Result<(String, String, String), MailError> {
 
 /// The message. Its Message-ID follows from the mail's id, so that a second try is known as the same.
 pub(super) fn compose(from: &Mailbox, mail: &OutgoingMail) -> Result<Message, MailError> {
-    let paper = &mail.paper;
-    let (subject, text, html) = texts(paper)?;
-    let name = paper.number.as_deref().unwrap_or("document").replace('/', "-");
-    let attach = |extension: &str, kind: &str, content: Vec<u8>| -> Result<SinglePart, MailError> {
-        let kind = ContentType::parse(kind).map_err(broken)?;
-        Ok(Attachment::new(format!("{name}.{extension}")).body(content, kind))
-    };
-    let body = MultiPart::mixed().multipart(MultiPart::alternative_plain_html(text, html));
-    let mut body = body.singlepart(attach("pdf", "application/pdf", mail.pdf.clone())?);
-    if let Some(xml) = &mail.xml {
-        body = body.singlepart(attach("xml", "application/xml", xml.clone())?);
-    }
     // The seller's name over the installation's own address; answers go to the seller.
-    let sender = Mailbox::new(Some(paper.seller.name.clone()), from.email.clone());
+    let (seller, reply_to, subject, body) = match &mail.content {
+        MailContent::Document { paper, pdf, xml } => {
+            let (subject, body) = document(paper, pdf, xml.as_deref())?;
+            (paper.seller.name.clone(), paper.seller.email.as_ref(), subject, body)
+        }
+        MailContent::Receipt(receipt) => {
+            let (subject, text, html) = receipt::texts(receipt)?;
+            (receipt.shop.clone(), None, subject, MultiPart::alternative_plain_html(text, html))
+        }
+    };
+    let sender = Mailbox::new(Some(seller), from.email.clone());
     let host = from.email.domain();
     let mut message = Message::builder()
         .from(sender)
         .to(mail.to.parse().map_err(|_| broken("the address cannot be used"))?)
         .subject(subject)
         .message_id(Some(format!("<{}@{host}>", mail.id)));
-    if let Some(reply_to) = paper.seller.email.as_ref().and_then(|email| email.parse().ok()) {
+    if let Some(reply_to) = reply_to.and_then(|email| email.parse().ok()) {
         message = message.reply_to(reply_to);
     }
     message.multipart(body).map_err(broken)
+}
+
+/// Subject and body of a document's mail.
+fn document(paper: &Paper, pdf: &[u8], xml: Option<&[u8]>) -> Result<(String, MultiPart), MailError> {
+    let (subject, text, html) = texts(paper)?;
+    let name = paper.number.as_deref().unwrap_or("document").replace('/', "-");
+    let attach = |extension: &str, kind: &str, content: &[u8]| -> Result<SinglePart, MailError> {
+        let kind = ContentType::parse(kind).map_err(broken)?;
+        Ok(Attachment::new(format!("{name}.{extension}")).body(content.to_vec(), kind))
+    };
+    let body = MultiPart::mixed().multipart(MultiPart::alternative_plain_html(text, html));
+    let mut body = body.singlepart(attach("pdf", "application/pdf", pdf)?);
+    if let Some(xml) = xml {
+        body = body.singlepart(attach("xml", "application/xml", xml)?);
+    }
+    Ok((subject, body))
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! Mails over SMTP: documents to buyers, invitations to colleagues.
+//! Mails over SMTP: documents and receipts to buyers, invitations to colleagues.
 
 mod invitation;
 mod message;
+mod receipt;
 mod words;
 
 use std::time::Duration;

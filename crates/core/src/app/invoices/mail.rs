@@ -1,4 +1,4 @@
-//! Sends issued documents to buyers.
+//! Sends mails to buyers: issued documents, and receipts of payments (`app/receipts.rs`).
 //!
 //! What is about to be handed to the mail server is written down before, what became of it afterwards. A crash
 //! in between leaves a try of unknown outcome: the mail goes out again under the same Message-ID, by which
@@ -12,7 +12,12 @@ use tracing::field::Empty;
 
 use super::{get, open_paper, settings_or_initial};
 use crate::{
-    app::{App, AppError, create_checkout::IdempotencyKey, people::invitations::OutgoingInvitation},
+    app::{
+        App, AppError,
+        create_checkout::IdempotencyKey,
+        people::invitations::OutgoingInvitation,
+        receipts::{self, Receipt},
+    },
     crypto::random,
     domain::{
         InvoiceId, MailId, Tenant,
@@ -29,6 +34,8 @@ pub const HAND_FULL: usize = 50;
 const LEASE: Duration = Duration::from_mins(2);
 /// How long a mail waits for its document's files before it looks again.
 const FILES_SOON: Duration = Duration::from_secs(2);
+/// How long a receipt waits for a mail server.
+const RECEIPT_FRESH: Duration = Duration::from_hours(48);
 /// The cause of the mail that goes out by itself.
 const ON_ISSUE: &str = "issue";
 
@@ -39,12 +46,24 @@ pub struct OutgoingMail {
     pub id: MailId,
     /// The buyer's address.
     pub to: String,
-    /// The document's content, for subject and text.
-    pub paper: Paper,
-    /// The document.
-    pub pdf: Vec<u8>,
-    /// Its e-invoice.
-    pub xml: Option<Vec<u8>>,
+    /// What it says.
+    pub content: MailContent,
+}
+
+/// What a mail says.
+#[derive(Debug)]
+pub enum MailContent {
+    /// That a document is attached.
+    Document {
+        /// The document's content, for subject and text.
+        paper: Box<Paper>,
+        /// The document.
+        pdf: Vec<u8>,
+        /// Its e-invoice.
+        xml: Option<Vec<u8>>,
+    },
+    /// That a payment was received.
+    Receipt(Box<Receipt>),
 }
 
 /// Why a mail was not taken.
@@ -89,7 +108,8 @@ async fn queue(app: &App, invoice: &Invoice, to: &str, cause: &str) -> Result<Do
         id,
         org: invoice.org,
         mode: invoice.mode,
-        invoice_id: invoice.id,
+        invoice_id: Some(invoice.id),
+        transaction_id: None,
         to,
         state: MailState::Waiting,
         due: Some(now),
@@ -160,18 +180,15 @@ pub async fn send_due(app: &App, mailer: &Arc<dyn Mailer>) -> Result<usize, AppE
 
 async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -> Result<(), AppError> {
     let store = app.store.for_org(mail.tenant());
-    let invoice = get(app, mail.tenant(), mail.invoice_id).await?;
-    match invoice.rendering.as_ref().map(|rendering| rendering.status) {
-        Some(RenderStatus::Done) => {}
-        Some(RenderStatus::Waiting) => {
-            mail.due = Some(app.now() + scaled(FILES_SOON));
-            return Ok(store.save(&mut mail).await?);
+    if let Some(reason) = not_yet(app, &mut mail).await? {
+        match reason {
+            NotYet::Wait => mail.due = Some(app.now() + scaled(FILES_SOON)),
+            NotYet::Never(why) => {
+                mail.begin(app.now(), app.now());
+                mail.end(Err(why.to_owned()), None, app.now());
+            }
         }
-        Some(RenderStatus::Parked) | None => {
-            mail.begin(app.now(), app.now());
-            mail.end(Err("the document could not be rendered".to_owned()), None, app.now());
-            return Ok(store.save(&mut mail).await?);
-        }
+        return Ok(store.save(&mut mail).await?);
     }
     mail.begin(app.now() + LEASE, app.now());
     match store.save(&mut mail).await {
@@ -180,32 +197,63 @@ async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -
         Err(StoreError::Conflict) => return Ok(()),
         Err(error) => return Err(error.into()),
     }
-    let outgoing = outgoing(app, &mail, &invoice).await?;
+    let outgoing = outgoing(app, &mail).await?;
     let result = mailer.send(&outgoing).await;
     let (now, tries) = (app.now(), i64::try_from(mail.attempts.len()).unwrap_or(i64::MAX));
     let may_try = result.as_ref().is_err_and(|error| !error.is_permanent) && tries < MAIL_ATTEMPTS_MAX;
     let again = may_try.then(|| now + backoff(tries));
     mail.end(result.map_err(|error| error.text), again, now);
     metrics::counter!("document_mails_total", "state" => mail.state.as_str()).increment(1);
-    tracing::info!(mail = %mail.id, invoice = %invoice.id, state = mail.state.as_str(), tries, "mail tried");
+    let about = mail.invoice_id.map(|id| id.to_string());
+    let about = about.or_else(|| mail.transaction_id.map(|id| id.to_string())).unwrap_or_default();
+    tracing::info!(mail = %mail.id, about, state = mail.state.as_str(), tries, "mail tried");
     Ok(store.save(&mut mail).await?)
 }
 
-async fn outgoing(app: &App, mail: &DocumentMail, invoice: &Invoice) -> Result<OutgoingMail, AppError> {
-    let store = app.store.for_org(mail.tenant());
-    let files = store.get::<StoredFiles>(invoice.id).await?.ok_or(AppError::NotFound("file"))?;
-    let (collection, id) = (StoredFiles::COLLECTION, invoice.id);
-    let xml = match &files.xml {
-        Some(xml) => Some(store.open_bytes(collection, id, StoredFiles::XML_FIELD, xml).await?),
-        None => None,
+/// Why a mail is not sent now.
+enum NotYet {
+    /// Its document's files are being made.
+    Wait,
+    /// It cannot be, or is of no use any more.
+    Never(&'static str),
+}
+
+async fn not_yet(app: &App, mail: &mut DocumentMail) -> Result<Option<NotYet>, AppError> {
+    let Some(invoice) = mail.invoice_id else {
+        // The worker had no mail server: a receipt that comes days after the payment only frightens.
+        let is_stale = mail.attempts.is_empty() && app.now().since(mail.created_at) > RECEIPT_FRESH;
+        return Ok(is_stale.then_some(NotYet::Never("there was no mail server in time")));
     };
-    Ok(OutgoingMail {
-        id: mail.id,
-        to: store.open(DocumentMail::COLLECTION, mail.id, DocumentMail::TO_FIELD, &mail.to).await?,
-        paper: open_paper(app, invoice).await?,
-        pdf: store.open_bytes(collection, id, StoredFiles::PDF_FIELD, &files.pdf).await?,
-        xml,
+    let invoice = get(app, mail.tenant(), invoice).await?;
+    Ok(match invoice.rendering.as_ref().map(|rendering| rendering.status) {
+        Some(RenderStatus::Done) => None,
+        Some(RenderStatus::Waiting) => Some(NotYet::Wait),
+        Some(RenderStatus::Parked) | None => Some(NotYet::Never("the document could not be rendered")),
     })
+}
+
+async fn outgoing(app: &App, mail: &DocumentMail) -> Result<OutgoingMail, AppError> {
+    let store = app.store.for_org(mail.tenant());
+    let content = match (mail.invoice_id, mail.transaction_id) {
+        (Some(id), _) => {
+            let invoice = get(app, mail.tenant(), id).await?;
+            let files = store.get::<StoredFiles>(id).await?.ok_or(AppError::NotFound("file"))?;
+            let collection = StoredFiles::COLLECTION;
+            let xml = match &files.xml {
+                Some(xml) => Some(store.open_bytes(collection, id, StoredFiles::XML_FIELD, xml).await?),
+                None => None,
+            };
+            MailContent::Document {
+                paper: Box::new(open_paper(app, &invoice).await?),
+                pdf: store.open_bytes(collection, id, StoredFiles::PDF_FIELD, &files.pdf).await?,
+                xml,
+            }
+        }
+        (None, Some(id)) => MailContent::Receipt(Box::new(receipts::receipt(app, mail.tenant(), id).await?)),
+        (None, None) => return Err(AppError::internal("a mail about nothing")),
+    };
+    let to = store.open(DocumentMail::COLLECTION, mail.id, DocumentMail::TO_FIELD, &mail.to).await?;
+    Ok(OutgoingMail { id: mail.id, to, content })
 }
 
 /// 10 s, 40 s, 3 min … about a day in all.

@@ -25,6 +25,7 @@ use crate::{
     domain::{
         InvoiceId, Tenant, Timestamp,
         invoice::{Invoice, InvoiceSettings, Paper, SellerProfile, StoredLook},
+        transaction::Transaction,
     },
     store::{Entity, StoreError, TenantStore},
 };
@@ -85,6 +86,12 @@ pub fn civil_date(at: Timestamp, zone: &str) -> String {
     let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
     let instant = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
     instant.to_zoned(zone).date().to_string()
+}
+
+/// Whether a payment's own paper goes to its buyer by e-mail.
+pub async fn of_payment_is_mailed(app: &App, transaction: &Transaction) -> Result<bool, AppError> {
+    let settings = app.invoice_settings(transaction.tenant()).await?;
+    Ok(settings.is_some_and(|s| s.send_by_email && s.invoices(transaction.succeeded_at)))
 }
 
 /// A document; another tenant's is not there.

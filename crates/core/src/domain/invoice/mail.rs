@@ -1,10 +1,10 @@
-//! A mail with a document: queued once per cause, with a row for every try.
+//! A mail to a buyer, a document or the receipt of a payment: queued once per cause, with a row for every try.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     crypto::Sealed,
-    domain::{InvoiceId, MailId, Mode, OrganizationId, Tenant, Timestamp, Trail, derived_id},
+    domain::{InvoiceId, MailId, Mode, OrganizationId, Tenant, Timestamp, Trail, TransactionId, derived_id},
 };
 
 /// How often a mail is tried before it is given up.
@@ -74,8 +74,12 @@ pub struct DocumentMail {
     pub org: OrganizationId,
     /// Live or test.
     pub mode: Mode,
-    /// The document.
-    pub invoice_id: InvoiceId,
+    /// The document; absent where the mail is a payment's receipt.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub invoice_id: Option<InvoiceId>,
+    /// The payment that the mail is a receipt of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub transaction_id: Option<TransactionId>,
     /// The address.
     pub to: Sealed,
     /// Where it stands.
@@ -104,6 +108,11 @@ impl DocumentMail {
     /// The id of a mail: the same document for the same cause is one mail.
     pub fn id_of(invoice: InvoiceId, cause: &str) -> MailId {
         MailId::from_bytes(derived_id(&[b"mail", &invoice.bytes(), cause.as_bytes()]))
+    }
+
+    /// The id of a payment's receipt: there is one.
+    pub fn receipt_id(transaction: TransactionId) -> MailId {
+        MailId::from_bytes(derived_id(&[b"receipt", &transaction.bytes()]))
     }
 
     /// The tenant that the mail belongs to.

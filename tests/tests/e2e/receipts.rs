@@ -1,0 +1,149 @@
+//! Receipts of payments by e-mail: one per payment, in the customer's language, and none beside an invoice.
+
+use std::{sync::Arc, time::Duration};
+
+use gateway_core::{
+    app::{
+        App,
+        invoices::mail::{self, Mailer},
+        receipts,
+        settings::{
+            invoicing,
+            sites::{self, SiteSettings},
+        },
+    },
+    domain::{
+        Mode, SiteId, Tenant,
+        checkout::Checkout,
+        invoice::{DocumentMail, MailState},
+        provider_account::ProviderKind,
+        transaction::Transaction,
+    },
+    jobs::{lanes::HeldLanes, relay::Relay},
+    store::Entity,
+};
+use gateway_providers::sandbox::Outcome;
+use mongodb::bson::{Document, doc};
+use testkit::{
+    shared_mongod,
+    smtp_sink::{Fate, SmtpSink},
+};
+use worker::mail::SmtpMailer;
+
+use crate::{
+    in_process,
+    invoices::world::{choose, paid, settings, started},
+    permutations::account,
+};
+
+struct Desk {
+    app: App,
+    tenant: Tenant,
+    site: SiteId,
+    relay: Relay,
+    sink: SmtpSink,
+    mailer: Arc<dyn Mailer>,
+}
+
+impl Desk {
+    /// On a database of its own: relay and mailing look at everybody's.
+    async fn open(receipt_email: bool) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = in_process::config(&shared_mongod().await, &in_process::database_name("receipts"));
+        let app = in_process::app(&config).await;
+        let (tenant, site) = in_process::tenant(&app, Mode::Test).await;
+        account(&app, tenant, ProviderKind::Sandbox).await;
+        let wanted = SiteSettings { receipt_email: Some(receipt_email), ..SiteSettings::default() };
+        sites::update(&app, tenant, site, wanted).await.unwrap();
+        let sink = SmtpSink::start().await;
+        let mailer = Arc::new(SmtpMailer::new(&sink.url(), "Example <gateway@example.com>").unwrap());
+        let relay = Relay::new(app.clone(), Arc::new(HeldLanes::default()));
+        Self { app, tenant, site, relay, sink, mailer }
+    }
+
+    async fn work(&self) {
+        while self.relay.poll(200, Duration::ZERO).await.unwrap() > 0 {}
+        mail::send_due(&self.app, &self.mailer).await.unwrap();
+    }
+
+    async fn mails(&self) -> Vec<DocumentMail> {
+        self.app.store.for_org(self.tenant).find(doc! {}, doc! { "_id": 1 }, 0).await.unwrap()
+    }
+
+    async fn pretend(&self, collection: &str, filter: Document, set: Document) {
+        let collection = self.app.store.database().collection::<Document>(collection);
+        let done = collection.update_many(filter, doc! { "$set": set }).await.unwrap();
+        assert!(done.matched_count > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_paid_gets_one_receipt_in_their_language() {
+    let desk = Desk::open(true).await;
+    let transaction = started(&desk.app, desk.tenant, desk.site).await;
+    let id = transaction.checkout_id;
+    desk.pretend(Checkout::COLLECTION, doc! { "_id": id }, doc! { "locale": "de-DE" }).await;
+    desk.work().await;
+    assert!(desk.sink.mails().is_empty(), "nothing is paid yet");
+    choose(&desk.app, &transaction, Outcome::Paid).await;
+    desk.work().await;
+    // The same news again, and other workers: the same mail.
+    let store = desk.app.store.for_org(desk.tenant);
+    let transaction = store.get::<Transaction>(transaction.id).await.unwrap().unwrap();
+    receipts::send_on_success(&desk.app, &transaction).await.unwrap();
+    desk.work().await;
+    let mails = desk.sink.mails();
+    assert_eq!((mails.len(), &mails[0].to), (1, &vec!["buyer@example.com".to_owned()]));
+    let own = &desk.mails().await[0];
+    assert_eq!((own.state, own.transaction_id), (MailState::Sent, Some(transaction.id)));
+    assert_eq!(mails[0].header("Message-ID").unwrap(), format!("<{}@example.com>", own.id));
+    assert!(mails[0].header("From").unwrap().contains("Example Shop"));
+    for part in ["text/plain", "text/html", "Ihre Zahlung von", "Freundliche"] {
+        assert!(
+            mails[0].text.contains(part) || mails[0].text.contains(&part.replace(' ', "_")),
+            "{part}: {}",
+            mails[0].text
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_was_cut_off_goes_out_again_under_the_same_name() {
+    let desk = Desk::open(true).await;
+    desk.sink.next(&[Fate::TakeAndCut]);
+    paid(&desk.app, desk.tenant, desk.site).await;
+    desk.work().await;
+    assert_eq!(desk.mails().await[0].state, MailState::Waiting);
+    let past = mongodb::bson::DateTime::from_millis(desk.app.now().millis() - 1000);
+    desk.pretend(DocumentMail::COLLECTION, doc! {}, doc! { "due": past }).await;
+    desk.work().await;
+    let names: Vec<_> = desk.sink.mails().iter().map(|mail| mail.header("Message-ID")).collect();
+    assert!(names.len() == 2 && names[0].is_some() && names[0] == names[1], "{names:?}");
+    assert_eq!(desk.mails().await[0].state, MailState::Sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_two_mails_about_one_payment_or_one_that_is_days_old() {
+    let desk = Desk::open(true).await;
+    let mut wanted = settings("DE");
+    wanted.send_by_email = true;
+    invoicing::put(&desk.app, desk.tenant, wanted).await.unwrap();
+    paid(&desk.app, desk.tenant, desk.site).await;
+    desk.work().await;
+    assert!(desk.mails().await.iter().all(|mail| mail.invoice_id.is_some()), "the invoice is mailed");
+
+    let desk = Desk::open(false).await;
+    paid(&desk.app, desk.tenant, desk.site).await;
+    desk.work().await;
+    assert!(desk.mails().await.is_empty(), "the site wants none");
+
+    // A mail server that was set up long after the payment.
+    let desk = Desk::open(true).await;
+    paid(&desk.app, desk.tenant, desk.site).await;
+    while desk.relay.poll(200, Duration::ZERO).await.unwrap() > 0 {}
+    let long_ago = mongodb::bson::DateTime::from_millis(desk.app.now().millis() - 3 * 24 * 3_600_000);
+    desk.pretend(DocumentMail::COLLECTION, doc! {}, doc! { "createdAt": long_ago }).await;
+    desk.work().await;
+    assert!(desk.sink.mails().is_empty());
+    assert_eq!(desk.mails().await[0].state, MailState::Failed);
+}
