@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use testkit::smtp_sink::{Fate, Mail, receive};
 use tokio::net::TcpListener;
@@ -49,12 +48,13 @@ impl Mailbox {
 
 /// By time, then by Message-ID.
 fn file_name(mail: &Mail) -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    #[expect(clippy::disallowed_methods, reason = "a name for people, on a developer's machine")]
+    let now = jiff::Timestamp::now().as_millisecond();
     let id = mail.header("Message-ID").unwrap_or_default();
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
     let id: String = id.trim_matches(['<', '>']).split('@').take(1).collect();
     let id: String = id.chars().take(NAME_CHARS_MAX).map(safe).collect();
-    format!("{}-{}.eml", since.as_millis(), if id.is_empty() { "mail" } else { &id })
+    format!("{}-{}.eml", now, if id.is_empty() { "mail" } else { &id })
 }
 
 #[cfg(test)]

@@ -59,10 +59,10 @@ impl Asked {
         let older = found.next_cursor.as_ref().filter(|_| found.has_more).map(|cursor| {
             at(if by_number && reach { format!("page={}", number + 1) } else { format!("after={cursor}") })
         });
-        let newer = if !by_number {
-            Some(at("page=1".to_owned()))
-        } else {
+        let newer = if by_number {
             (number > 1).then(|| at(format!("page={}", number - 1)))
+        } else {
+            Some(at("page=1".to_owned()))
         };
         let more = if found.total_is_capped { "more than " } else { "" };
         let noun = if found.total == 1 { "entry" } else { "entries" };

@@ -217,14 +217,17 @@ impl Shell {
         groups.filter(|(_, entries)| !entries.is_empty()).collect()
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     pub(crate) fn style_url(&self) -> &'static str {
         FILES.url(STYLE)
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     pub(crate) fn script_url(&self) -> &'static str {
         FILES.url(SCRIPT)
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     pub(crate) fn script_integrity(&self) -> &'static str {
         FILES.integrity(SCRIPT)
     }

@@ -118,13 +118,11 @@ pub(super) fn code_of(category: TaxCategory) -> &'static str {
 }
 
 fn whole(form: &mut FormData, name: &str) -> i64 {
-    match form.value(name).trim().parse() {
-        Ok(number) => number,
-        Err(_) => {
-            form.problem(name, "must be a whole number");
-            1
-        }
+    if let Ok(number) = form.value(name).trim().parse() {
+        return number;
     }
+    form.problem(name, "must be a whole number");
+    1
 }
 
 /// A percentage as people write it: `23`, `5,5`, `19 %`.

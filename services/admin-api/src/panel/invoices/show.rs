@@ -87,7 +87,7 @@ struct Line {
 struct Tax {
     rate: String,
     basis: String,
-    tax: String,
+    sum: String,
     reason: String,
 }
 
@@ -114,6 +114,7 @@ struct Ask {
 }
 
 /// What can be done now, whoever may.
+#[expect(clippy::struct_excessive_bools, reason = "each act is possible or not")]
 struct Acts {
     issue: bool,
     /// Whether a mail goes out by itself as soon as it is issued.
@@ -293,7 +294,7 @@ fn taxes(ctx: &Ctx, paper: &Paper) -> Vec<Tax> {
     let tax = paper.taxes.iter().map(|tax| Tax {
         rate: rate(tax.category, tax.rate),
         basis: money(tax.basis),
-        tax: money(tax.tax),
+        sum: money(tax.tax),
         reason: tax.exemption_reason.clone().unwrap_or_default(),
     });
     tax.collect()

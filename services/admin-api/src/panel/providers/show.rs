@@ -21,6 +21,7 @@ use crate::panel::{
 
 #[derive(Template)]
 #[template(path = "panel/provider.html")]
+#[expect(clippy::struct_excessive_bools, reason = "a page shows what is so, and each of these is a fact")]
 struct ShowPage {
     shell: Shell,
     alert: Option<String>,

@@ -128,8 +128,8 @@ pub(in crate::panel) fn filter(query: &str) -> Result<TransactionFilter, ApiErro
 pub(in crate::panel) struct Names {
     pub(in crate::panel) sites: Vec<(SiteId, String)>,
     pub(in crate::panel) providers: Vec<(ProviderId, String)>,
-    site_names: HashMap<SiteId, String>,
-    provider_names: HashMap<ProviderId, String>,
+    by_site: HashMap<SiteId, String>,
+    by_provider: HashMap<ProviderId, String>,
 }
 
 impl Names {
@@ -140,17 +140,16 @@ impl Names {
         let (sites, providers) = tokio::try_join!(sites, list::all::<ProviderAccount>(app, tenant, &all))?;
         let sites: Vec<_> = sites.rows.into_iter().map(|site| (site.id, site.name)).collect();
         let providers: Vec<_> = providers.rows.into_iter().map(|one| (one.id, one.name)).collect();
-        let (site_names, provider_names) =
-            (sites.iter().cloned().collect(), providers.iter().cloned().collect());
-        Ok(Self { sites, providers, site_names, provider_names })
+        let (by_site, by_provider) = (sites.iter().cloned().collect(), providers.iter().cloned().collect());
+        Ok(Self { sites, providers, by_site, by_provider })
     }
 
     pub(in crate::panel) fn site(&self, id: SiteId) -> String {
-        self.site_names.get(&id).cloned().unwrap_or_default()
+        self.by_site.get(&id).cloned().unwrap_or_default()
     }
 
     pub(in crate::panel) fn provider(&self, id: Option<ProviderId>) -> String {
-        id.and_then(|id| self.provider_names.get(&id).cloned()).unwrap_or_else(|| "–".to_owned())
+        id.and_then(|id| self.by_provider.get(&id).cloned()).unwrap_or_else(|| "–".to_owned())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::state::AppState;
 /// A refresh token to spend.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the API's own names")]
 pub struct Refresh {
     /// The newest one.
     refresh_token: String,
