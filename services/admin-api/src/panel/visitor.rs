@@ -132,14 +132,17 @@ impl Frame {
         &self.csrf
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     pub(super) fn style_url(&self) -> &'static str {
         shell::static_files().url(shell::STYLE)
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     pub(super) fn script_url(&self) -> &'static str {
         shell::static_files().url(shell::SCRIPT)
     }
 
+    #[expect(clippy::unused_self, reason = "templates call methods")]
     pub(super) fn script_integrity(&self) -> &'static str {
         shell::static_files().integrity(shell::SCRIPT)
     }

@@ -192,6 +192,7 @@ fn format_of(bytes: &[u8]) -> Option<LogoFormat> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "what the caller has: the stored logo, if any")]
     fn kept() -> Option<Logo> {
         Some(Logo { format: LogoFormat::Png, data: "AAAA".to_owned() })
     }
