@@ -53,7 +53,7 @@ async fn a_site_is_made_read_and_changed() {
     // The form of what is stored changes nothing but what was typed.
     let html = editor.page(&format!("{path}/edit")).await;
     for part in [
-        &format!("name=\"{first}\""),
+        &format!("<label for=\"f-{first}\">Stripe</label>"),
         "value=\"https://shop.example.com/ipn?x=1&#38;y=2\"",
         "https://shop.example.com\nhttp://localhost:3000</textarea>",
         "name=\"sendInitiated\" value=\"true\" checked",

@@ -3,9 +3,12 @@
 use askama::Template;
 use axum::response::Response;
 use gateway_core::{
-    app::settings::{
-        discounts::{self, DiscountSettings, Kind},
-        products::{self, ProductFilter},
+    app::{
+        AppError,
+        settings::{
+            discounts::{self, DiscountSettings, Kind},
+            products::{self, ProductFilter},
+        },
     },
     domain::{
         Currency, ProductId,
@@ -21,6 +24,9 @@ use crate::panel::{
     form::{FormData, local_moment, major_units},
     shell::{self, Ctx, Shell},
 };
+
+/// Products that are looked up to be shown by SKU.
+const SKUS_MAX: usize = 50;
 
 #[derive(Template)]
 #[template(path = "panel/discount_form.html")]
@@ -54,7 +60,8 @@ pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, Api
 
 pub(super) async fn edit(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
     let discount = discounts::get(ctx.app(), ctx.tenant(), one.id).await?;
-    Ok(page(&ctx, Some(&discount), stored(&discount), None, StatusCode::OK))
+    let products = lines(&ctx, &discount).await?;
+    Ok(page(&ctx, Some(&discount), stored(&discount, products), None, StatusCode::OK))
 }
 
 pub(super) async fn update(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
@@ -91,14 +98,29 @@ fn page(
     shell::page_with(status, &page)
 }
 
-fn stored(discount: &Discount) -> FormData {
+/// Its products, one in a line: by SKU where there is one, as people know them. Beyond [`SKUS_MAX`] by id.
+async fn lines(ctx: &Ctx, discount: &Discount) -> Result<String, ApiError> {
+    let (first, rest) = discount.product_ids.split_at(discount.product_ids.len().min(SKUS_MAX));
+    let mut lines = Vec::with_capacity(discount.product_ids.len());
+    for id in first {
+        let sku = match products::get(ctx.app(), ctx.tenant(), *id).await {
+            Ok(product) => product.sku.filter(|sku| sku.trim() == sku),
+            Err(AppError::NotFound(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        lines.push(sku.unwrap_or_else(|| id.to_string()));
+    }
+    lines.extend(rest.iter().map(ToString::to_string));
+    Ok(lines.join("\n"))
+}
+
+fn stored(discount: &Discount, products: String) -> FormData {
     let currency = discount.currency.unwrap_or(Currency::EUR);
     let (kind, percent, amount) = match discount.value {
         DiscountValue::Percent { percent } => ("percent", percent.normalize().to_string(), String::new()),
         DiscountValue::Amount { amount } => ("amount", String::new(), major_units(amount, currency)),
     };
     let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
-    let ids: Vec<String> = discount.product_ids.iter().map(ToString::to_string).collect();
     FormData::of([
         ("code", discount.code.clone()),
         ("name", discount.name.clone()),
@@ -114,7 +136,7 @@ fn stored(discount: &Discount) -> FormData {
         ("maxRedemptionsPerCustomer", number(discount.max_redemptions_per_customer)),
         ("startsAt", discount.starts_at.map(local_moment).unwrap_or_default()),
         ("endsAt", discount.ends_at.map(local_moment).unwrap_or_default()),
-        ("productIds", ids.join("\n")),
+        ("productIds", products),
         ("active", if discount.active { "true".to_owned() } else { String::new() }),
     ])
 }
