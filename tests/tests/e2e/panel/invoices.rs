@@ -7,10 +7,12 @@ use gateway_core::{
     },
     domain::{
         InvoiceId,
-        invoice::{Invoice, InvoiceStatus, paper::LogoFormat},
+        invoice::{Invoice, InvoiceStatus, StoredFiles, paper::LogoFormat},
         role::Role,
     },
+    store::Entity,
 };
+use mongodb::bson::doc;
 use reqwest::Method;
 use serde_json::json;
 
@@ -29,6 +31,19 @@ async fn issued(door: &Door, shop: &Shop) -> Invoice {
     let draft = world::queued(&door.app, shop.tenant).await;
     number::number_series(&door.app, shop.tenant, draft.series_id).await.unwrap();
     load(door, shop, draft.id).await
+}
+
+/// Does the worker's part: a file that is recognized.
+async fn made(door: &Door, shop: &Shop, id: InvoiceId) {
+    let store = door.app.store.for_org(shop.tenant);
+    let pdf = store.seal(StoredFiles::COLLECTION, id, StoredFiles::PDF_FIELD, b"%PDF-").await.unwrap();
+    let (org, mode) = (shop.tenant.organization, shop.tenant.mode);
+    let files = StoredFiles { id, org, mode, pdf, xml: None, created_at: door.app.now() };
+    store.insert(&files).await.unwrap();
+    let done = doc! {
+        "$set": { "rendering.status": "done" }, "$unset": { "rendering.due": "" }, "$inc": { "version": 1_i64 },
+    };
+    assert!(store.update::<Invoice>(id, doc! {}, done).await.unwrap());
 }
 
 /// The settings' form, all of it, as a browser sends one with a file: the file's name and content.
@@ -198,6 +213,13 @@ async fn an_issued_invoice_is_sent_paid_and_credited_once() {
         assert_eq!(to, format!("{path}?done=sent"));
     }
     assert_eq!(mail::mails(&door.app, shop.tenant, draft.id).await.unwrap().len(), 1, "one click, one mail");
+
+    made(&door, &shop, draft.id).await;
+    let file = editor.see(&format!("{path}/pdf")).await;
+    assert_eq!((file.status, file.text.as_str()), (200, "%PDF-"));
+    let name = file.headers["content-disposition"].to_str().unwrap();
+    assert_eq!(name, format!("attachment; filename=\"{number}.pdf\""));
+    assert!(editor.page(&path).await.contains("/pdf\"") && !editor.page(&path).await.contains("/xml\""));
 
     let pay = [("act", "pay"), ("paid", "0"), ("amount", "5.00")];
     editor.done(&format!("{path}/record-payment"), &pay).await;

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use gateway_core::{app::invoices::render::FileKind, domain::InvoiceId};
+use http::{HeaderValue, header};
 use serde::Deserialize;
 use web_kit::{ApiError, Path};
 
@@ -13,9 +14,19 @@ pub(super) struct One {
 }
 
 pub(super) async fn pdf(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
-    stored(&ctx.panel.state, ctx.tenant(), one.id, FileKind::Pdf).await
+    saved(&ctx, one.id, FileKind::Pdf).await
 }
 
 pub(super) async fn xml(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
-    stored(&ctx.panel.state, ctx.tenant(), one.id, FileKind::Xml).await
+    saved(&ctx, one.id, FileKind::Xml).await
+}
+
+/// The file as a browser saves it under its name: the policy of our pages lets no viewer run.
+async fn saved(ctx: &Ctx, id: InvoiceId, kind: FileKind) -> Result<Response, ApiError> {
+    let mut response = stored(&ctx.panel.state, ctx.tenant(), id, kind).await?;
+    if let Some(disposition) = response.headers_mut().get_mut(header::CONTENT_DISPOSITION) {
+        let name = disposition.to_str().unwrap_or_default().replacen("inline", "attachment", 1);
+        *disposition = HeaderValue::from_str(&name).map_err(ApiError::internal)?;
+    }
+    Ok(response)
 }
