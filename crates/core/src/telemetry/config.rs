@@ -73,13 +73,15 @@ impl TraceConfig {
             reader.problem("OTEL_EXPORTER_OTLP_HEADERS: a name or value that no header can have");
         }
         let (choice, follows_parent) = sampler(reader);
+        // Before the question mark below: all that is wrong is told at once.
+        let attributes = pairs(reader, "OTEL_RESOURCE_ATTRIBUTES");
         Some(Self {
             endpoint: endpoint?,
             headers,
             timeout: Duration::from_millis(timeout_ms),
             gzip,
             service: reader.text("OTEL_SERVICE_NAME"),
-            attributes: pairs(reader, "OTEL_RESOURCE_ATTRIBUTES"),
+            attributes,
             choice,
             follows_parent,
         })
@@ -126,16 +128,14 @@ fn sampler(reader: &mut Reader) -> (Choice, bool) {
         Some(root) => (root, true),
         None => (name, false),
     };
+    let part = reader.optional::<f64>("OTEL_TRACES_SAMPLER_ARG").unwrap_or(1.0);
+    if !(0.0..=1.0).contains(&part) {
+        reader.problem("OTEL_TRACES_SAMPLER_ARG: a part between 0 and 1");
+    }
     let choice = match name {
         "always_on" => Choice::All,
         "always_off" => Choice::None,
-        "traceidratio" => {
-            let part = reader.optional::<f64>("OTEL_TRACES_SAMPLER_ARG").unwrap_or(1.0);
-            if !(0.0..=1.0).contains(&part) {
-                reader.problem("OTEL_TRACES_SAMPLER_ARG: a part between 0 and 1");
-            }
-            Choice::Part(part)
-        }
+        "traceidratio" => Choice::Part(part),
         _ => {
             reader.problem(
                 "OTEL_TRACES_SAMPLER: use always_on, always_off or traceidratio, or one of them after parentbased_",

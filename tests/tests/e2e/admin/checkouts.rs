@@ -123,8 +123,9 @@ async fn every_way_in_answers_itself_without_a_redirect() {
             assert_eq!(answer.status, 200, "{url}");
         }
     }
-    let page = door
-        .send(reqwest::Client::builder().no_proxy().build().unwrap().get(format!("{}/login", door.panel)));
+    let page = door.send(
+        reqwest::Client::builder().no_proxy().build().unwrap().get(format!("{}/no-such-page", door.panel)),
+    );
     let page = page.await;
     assert_eq!(page.status, 404);
     assert!(page.headers["content-type"].to_str().unwrap().starts_with("text/html"));
