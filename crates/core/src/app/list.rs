@@ -10,6 +10,7 @@ use crate::{
         CheckoutId, Currency, ProviderId, SiteId, Tenant, Timestamp, TransactionId,
         checkout::{Checkout, CheckoutStatus},
         provider_event::{EventState, ProviderEvent},
+        site::Site,
         transaction::{Transaction, TransactionStatus},
     },
     store::{
@@ -97,8 +98,8 @@ pub async fn checkouts(
     let mut wanted = Document::new();
     one_of(&mut wanted, "status", filter.statuses.iter().map(|status| status.as_str()));
     insert(&mut wanted, "siteId", filter.site);
-    insert(&mut wanted, "externalReference", filter.external_reference.as_deref());
     insert(&mut wanted, "clientId", filter.client_id.as_deref());
+    with_reference(app, tenant, &mut wanted, filter.external_reference.as_deref()).await?;
     of_email(app, tenant, &mut wanted, filter.email.as_deref())?;
     within(&mut wanted, filter.span);
     with_pairs(&mut wanted, &filter.metadata);
@@ -137,7 +138,7 @@ async fn wanted_transactions(
     insert(&mut wanted, "siteId", filter.site);
     insert(&mut wanted, "providerId", filter.provider);
     insert(&mut wanted, "clientId", filter.client_id.as_deref());
-    insert(&mut wanted, "externalReference", filter.external_reference.as_deref());
+    with_reference(app, tenant, &mut wanted, filter.external_reference.as_deref()).await?;
     insert(&mut wanted, "checkoutId", filter.checkout);
     if let Some(email) = &filter.email {
         of_customer(app, tenant, &mut wanted, email).await?;
@@ -146,6 +147,24 @@ async fn wanted_transactions(
     within(&mut wanted, filter.span);
     with_pairs(&mut wanted, &filter.metadata);
     Ok(wanted)
+}
+
+/// Narrows a search to a shop's reference. References are a site's own, and so is their index: naming every site
+/// spares another one, which each checkout and each payment would have to be written to.
+async fn with_reference(
+    app: &App,
+    tenant: Tenant,
+    wanted: &mut Document,
+    reference: Option<&str>,
+) -> Result<(), AppError> {
+    let Some(reference) = reference else { return Ok(()) };
+    wanted.insert("externalReference", reference);
+    if !wanted.contains_key("siteId") {
+        let sites = app.store.for_org(tenant).ids::<Site>(Document::new()).await?;
+        let sites: Vec<Bson> = sites.into_iter().map(Bson::from).collect();
+        wanted.insert("siteId", doc! { "$in": sites });
+    }
+    Ok(())
 }
 
 /// Narrows a search to a customer's checkouts: transactions hold no address.
