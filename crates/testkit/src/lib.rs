@@ -12,6 +12,7 @@ pub mod gocardless_sim;
 pub mod mongod;
 pub mod process;
 pub mod receiver;
+pub mod seed;
 pub mod sim;
 pub mod smtp_sink;
 pub mod stripe_sim;

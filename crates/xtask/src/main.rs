@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod gateway;
 mod mailbox;
+mod seed;
 mod settings;
 mod soak;
 mod stack;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Build and start everything on this machine; Ctrl-C stops it
     Up(up::Args),
+    /// Fill the organization of `up` with example data
+    Seed(seed::Args),
     /// Play merchant, customer and receiver against a running gateway
     Demo(demo::Args),
     /// Run every test of the workspace, with a MongoDB of their own
@@ -45,6 +48,7 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = match Cli::parse().command {
         Command::Up(args) => up::run(args).await,
+        Command::Seed(args) => seed::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Test(args) => test::run(args).await,
         Command::Bench(args) => bench::run(args).await,

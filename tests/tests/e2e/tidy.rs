@@ -116,6 +116,7 @@ const OWN_QUERIES: &[(&str, &str)] = &[
     ("jobs/silence.rs", "siblings: the filters begin with the tenant or with ids just read"),
     ("store/backup/read.rs", "a restore: the whole database, by the operator's hand"),
     ("store/backup/write.rs", "a backup: the whole database, by the operator's hand"),
+    ("store/daily_sums.rs", "one tenant's sums: everything starts from scope()"),
     ("store/group_commit.rs", "writes what it is given, reads back its own ids"),
     ("store/indexes.rs", "makes indexes"),
     ("store/keys.rs", "data keys: one document per organization, by its id"),

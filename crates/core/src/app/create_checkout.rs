@@ -132,7 +132,7 @@ pub enum Expiry {
     In(i64),
 }
 
-/// A checkout as it is asked for. Amounts are as sent: a site may send hundredths.
+/// A checkout as it is asked for. Amounts are as sent: a site's shop may send hundredths.
 #[derive(Debug, Clone, Default)]
 pub struct NewCheckout {
     /// What is charged; the sum of the items when absent.
@@ -169,6 +169,8 @@ pub struct NewCheckout {
     pub expiry: Option<Expiry>,
     /// BCP 47.
     pub locale: Option<String>,
+    /// Whether amounts are minor units whatever the site's shop sends: a person typed them.
+    pub in_minor_units: bool,
 }
 
 impl NewCheckout {
@@ -336,7 +338,8 @@ async fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp)
     }
     let named = Named::load(app, site.tenant(), new).await?;
     let currency = named.currency(new, &mut problems);
-    if let (true, Some(currency)) = (site.amounts_in_hundredths, currency) {
+    let in_hundredths = site.amounts_in_hundredths && !new.in_minor_units;
+    if let (true, Some(currency)) = (in_hundredths, currency) {
         from_hundredths(new, currency);
     }
     named.fill(&mut new.items);

@@ -1,8 +1,7 @@
 //! Lists, with the filters of the API.
 
-use std::time::Duration;
-
-use mongodb::bson::{self, Bson, Document, doc, oid::ObjectId};
+use futures::{Stream, TryStreamExt};
+use mongodb::bson::{self, Bson, Document, doc};
 
 use super::{App, AppError};
 use crate::{
@@ -11,17 +10,14 @@ use crate::{
         CheckoutId, Currency, ProviderId, SiteId, Tenant, Timestamp, TransactionId,
         checkout::{Checkout, CheckoutStatus},
         provider_event::{EventState, ProviderEvent},
+        site::Site,
         transaction::{Transaction, TransactionStatus},
     },
     store::{
         Entity,
-        list::{Page, PageRequest},
+        list::{self as store_list, Page, PageRequest},
     },
 };
-
-/// Ids hold the time at which they were made, on the clock of the process that made them; `createdAt` is
-/// exact. The index by id narrows the search, with this much to spare.
-const ID_CLOCK_SLACK: Duration = Duration::from_mins(5);
 
 /// How many checkouts of a customer a search for their transactions looks at.
 pub const CHECKOUTS_MAX: usize = 1000;
@@ -102,8 +98,8 @@ pub async fn checkouts(
     let mut wanted = Document::new();
     one_of(&mut wanted, "status", filter.statuses.iter().map(|status| status.as_str()));
     insert(&mut wanted, "siteId", filter.site);
-    insert(&mut wanted, "externalReference", filter.external_reference.as_deref());
     insert(&mut wanted, "clientId", filter.client_id.as_deref());
+    with_reference(app, tenant, &mut wanted, filter.external_reference.as_deref()).await?;
     of_email(app, tenant, &mut wanted, filter.email.as_deref())?;
     within(&mut wanted, filter.span);
     with_pairs(&mut wanted, &filter.metadata);
@@ -117,13 +113,32 @@ pub async fn transactions(
     filter: &TransactionFilter,
     page: &PageRequest,
 ) -> Result<Page<Transaction>, AppError> {
+    let wanted = wanted_transactions(app, tenant, filter).await?;
+    Ok(app.store.for_org(tenant).page(wanted, page).await?)
+}
+
+/// All transactions that fit, newest first, read while they are sent on.
+pub async fn every_transaction(
+    app: &App,
+    tenant: Tenant,
+    filter: &TransactionFilter,
+) -> Result<impl Stream<Item = Result<Transaction, AppError>> + Send + use<>, AppError> {
+    let wanted = wanted_transactions(app, tenant, filter).await?;
+    Ok(app.store.for_org(tenant).stream::<Transaction>(wanted).await?.map_err(AppError::from))
+}
+
+async fn wanted_transactions(
+    app: &App,
+    tenant: Tenant,
+    filter: &TransactionFilter,
+) -> Result<Document, AppError> {
     let mut wanted = Document::new();
     one_of(&mut wanted, "status", filter.statuses.iter().map(|status| status.as_str()));
     insert(&mut wanted, "currency", filter.currency.as_ref().map(Currency::code));
     insert(&mut wanted, "siteId", filter.site);
     insert(&mut wanted, "providerId", filter.provider);
     insert(&mut wanted, "clientId", filter.client_id.as_deref());
-    insert(&mut wanted, "externalReference", filter.external_reference.as_deref());
+    with_reference(app, tenant, &mut wanted, filter.external_reference.as_deref()).await?;
     insert(&mut wanted, "checkoutId", filter.checkout);
     if let Some(email) = &filter.email {
         of_customer(app, tenant, &mut wanted, email).await?;
@@ -131,7 +146,25 @@ pub async fn transactions(
     insert(&mut wanted, "needsReview", filter.needs_review.map(|yes| doc! { "$exists": yes }));
     within(&mut wanted, filter.span);
     with_pairs(&mut wanted, &filter.metadata);
-    Ok(app.store.for_org(tenant).page(wanted, page).await?)
+    Ok(wanted)
+}
+
+/// Narrows a search to a shop's reference. References are a site's own, and so is their index: naming every site
+/// spares another one, which each checkout and each payment would have to be written to.
+async fn with_reference(
+    app: &App,
+    tenant: Tenant,
+    wanted: &mut Document,
+    reference: Option<&str>,
+) -> Result<(), AppError> {
+    let Some(reference) = reference else { return Ok(()) };
+    wanted.insert("externalReference", reference);
+    if !wanted.contains_key("siteId") {
+        let sites = app.store.for_org(tenant).ids::<Site>(Document::new()).await?;
+        let sites: Vec<Bson> = sites.into_iter().map(Bson::from).collect();
+        wanted.insert("siteId", doc! { "$in": sites });
+    }
+    Ok(())
 }
 
 /// Narrows a search to a customer's checkouts: transactions hold no address.
@@ -213,27 +246,7 @@ pub(super) fn of_email(
 }
 
 pub(super) fn within(filter: &mut Document, span: Span) {
-    let (mut created, mut ids) = (Document::new(), Document::new());
-    if let Some(from) = span.from {
-        created.insert("$gte", from);
-        ids.insert("$gte", id_at(from - ID_CLOCK_SLACK));
-    }
-    if let Some(to) = span.to {
-        created.insert("$lt", to);
-        ids.insert("$lt", id_at(to + ID_CLOCK_SLACK));
-    }
-    if !created.is_empty() {
-        filter.insert("createdAt", created);
-        filter.insert("_id", ids);
-    }
-}
-
-/// The least id that could have been made at a moment.
-fn id_at(time: Timestamp) -> ObjectId {
-    let seconds = time.seconds().clamp(0, i64::from(u32::MAX));
-    let mut bytes = [0; 12];
-    bytes[..4].copy_from_slice(&u32::try_from(seconds).unwrap_or(u32::MAX).to_be_bytes());
-    ObjectId::from_bytes(bytes)
+    store_list::within(filter, span.from, span.to);
 }
 
 fn with_pairs(filter: &mut Document, pairs: &[(String, String)]) {
@@ -244,24 +257,5 @@ fn with_pairs(filter: &mut Document, pairs: &[(String, String)]) {
     filter.entry("$and".to_owned()).or_insert_with(|| Bson::Array(Vec::new()));
     if let Ok(all) = filter.get_array_mut("$and") {
         all.extend(pairs.iter().map(each));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_span_is_exact_and_narrowed_by_id() {
-        let mut filter = Document::new();
-        let from = Timestamp::from_seconds(1_700_000_000);
-        within(&mut filter, Span { from: Some(from), to: None });
-        assert_eq!(filter.get_document("createdAt").unwrap(), &doc! { "$gte": from });
-        let id = filter.get_document("_id").unwrap().get_object_id("$gte").unwrap();
-        assert_eq!(id.timestamp().timestamp_millis(), 1_699_999_700_000);
-        assert_eq!(id_at(Timestamp::from_seconds(-5)).bytes(), [0; 12]);
-        let mut none = Document::new();
-        within(&mut none, Span::default());
-        assert!(none.is_empty());
     }
 }

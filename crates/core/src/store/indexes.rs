@@ -8,7 +8,7 @@ use mongodb::{
     options::IndexOptions,
 };
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, daily_sums};
 
 fn index(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).build();
@@ -33,6 +33,13 @@ fn partial(name: &str, keys: Document, filter: Document, is_unique: bool) -> Ind
 fn expiry() -> IndexModel {
     let options = IndexOptions::builder().name("expiry".to_owned()).expire_after(Duration::ZERO).build();
     IndexModel::builder().keys(doc! { "expiresAt": 1 }).options(options).build()
+}
+
+/// Takes sums away that nobody asks for any more.
+fn old_sums() -> IndexModel {
+    let age = Duration::from_hours(24 * (daily_sums::DAYS_KEPT.unsigned_abs() + 7));
+    let options = IndexOptions::builder().name("old".to_owned()).expire_after(age).build();
+    IndexModel::builder().keys(doc! { "day": 1 }).options(options).build()
 }
 
 fn tenant_id() -> IndexModel {
@@ -60,6 +67,8 @@ fn transactions() -> Vec<IndexModel> {
         reference(),
         index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
         index("checkout", doc! { "checkoutId": 1, "_id": -1 }),
+        // Which days have changed, answered from the index alone.
+        index(daily_sums::CHANGED_INDEX, doc! { "org": 1, "mode": 1, "updatedAt": 1, "createdAt": 1 }),
         partial("one_open", doc! { "checkoutId": 1, "open": 1 }, doc! { "open": true }, true),
         // Not unique: the entries of intents without a key would collide as nulls.
         partial("refund_idempotency", doc! { "refunds.idem.slot": 1 }, exists("refunds.idem.slot"), false),
@@ -136,6 +145,7 @@ fn checkouts() -> Vec<IndexModel> {
         outbox(),
         metadata(),
         reference(),
+        index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
         unique("short_code", doc! { "shortCode": 1 }),
         unique("public_id", doc! { "publicId": 1 }),
         partial("idempotency", doc! { "idem.slot": 1 }, exists("idem.slot"), true),
@@ -151,6 +161,8 @@ fn deliveries() -> Vec<IndexModel> {
         tenant_id(),
         partial("lane_due", doc! { "lane": 1, "due": 1 }, exists("due"), false),
         partial("transaction", transaction, exists("transactionId"), false),
+        partial("checkout", doc! { "checkoutId": 1, "_id": -1 }, exists("checkoutId"), false),
+        partial("failed", doc! { "org": 1, "mode": 1, "_id": -1 }, doc! { "state": "failed" }, false),
         partial("sending", doc! { "lane": 1, "state": 1 }, doc! { "state": "sending" }, false),
     ]
 }
@@ -200,9 +212,15 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
                 due(),
                 tenant_id(),
                 partial("transaction", doc! { "transactionId": 1 }, exists("transactionId"), false),
+                partial("parked", doc! { "org": 1, "mode": 1, "_id": -1 }, doc! { "state": "parked" }, false),
             ],
         ),
         ("deliveries", deliveries()),
+        (
+            daily_sums::COLLECTION,
+            vec![unique("tenant_day", doc! { "org": 1, "mode": 1, "day": 1 }), old_sums()],
+        ),
+        (daily_sums::MARKS, vec![unique("tenant", doc! { "org": 1, "mode": 1 })]),
         ("lanes", vec![partial("next", doc! { "next": 1 }, exists("next"), false)]),
         ("sites", vec![tenant_id()]),
         ("providers", vec![tenant_id()]),

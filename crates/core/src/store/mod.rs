@@ -5,6 +5,7 @@
 
 pub mod backup;
 pub mod codec;
+pub mod daily_sums;
 pub mod group_commit;
 pub mod group_update;
 pub mod indexes;

@@ -1,6 +1,6 @@
 //! A tenant's part of the store: every filter here starts from organization and mode.
 
-use futures::TryStreamExt;
+use futures::{Stream, TryStreamExt};
 use mongodb::{
     bson::{Document, doc},
     error::ErrorKind,
@@ -17,6 +17,9 @@ use crate::{
     crypto::{FieldContext, OrganizationKeys, Sealed},
     domain::{EntityId, Tenant},
 };
+
+/// Documents that a stream reads at once.
+const STREAM_BATCH: u32 = 500;
 
 /// A tenant's part of the store.
 #[derive(Debug, Clone)]
@@ -87,6 +90,18 @@ impl TenantStore {
         scoped.extend(filter);
         let found = self.store.collection::<E>().find(scoped).sort(sort).limit(limit).await?;
         Ok(found.try_collect().await?)
+    }
+
+    /// All documents that fit, newest first, read as they are asked for: in constant memory, however many.
+    pub async fn stream<E: Entity>(
+        &self,
+        filter: Document,
+    ) -> Result<impl Stream<Item = Result<E, StoreError>> + Send + use<E>, StoreError> {
+        let mut scoped = self.scope();
+        scoped.extend(filter);
+        let collection = self.store.collection::<E>();
+        let found = collection.find(scoped).sort(doc! { "_id": -1 }).batch_size(STREAM_BATCH).await?;
+        Ok(found.map_err(StoreError::from))
     }
 
     /// How many fit, counted no further than `limit`.

@@ -7,6 +7,8 @@
 mod account;
 mod act;
 mod api_keys;
+mod checkouts;
+mod dashboard;
 mod deliveries;
 mod discounts;
 mod done;
@@ -19,6 +21,7 @@ mod member;
 mod pretty;
 mod products;
 mod providers;
+mod qr;
 pub mod screens;
 mod shell;
 mod sites;
@@ -91,6 +94,8 @@ fn all(screens: Screens) -> Screens {
         .and(webhooks::screens)
         .and(deliveries::screens)
         .and(events::screens)
+        .and(checkouts::screens)
+        .and(dashboard::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.

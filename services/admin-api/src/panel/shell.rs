@@ -44,7 +44,7 @@ pub(super) fn static_files() -> &'static StaticFiles {
 pub(crate) struct Html(String);
 
 impl Html {
-    /// A drawing of a library, made of nothing but shapes.
+    /// A drawing, made of nothing but shapes, numbers and text that is escaped.
     pub(super) fn drawing(svg: &str) -> Self {
         Self(svg.to_owned())
     }

@@ -36,6 +36,7 @@ struct Service {
     config: CommonConfig,
     api: String,
     panel: String,
+    pid: u32,
     _child: Child,
 }
 
@@ -77,7 +78,7 @@ async fn start() -> Service {
         .env("TRUSTED_PROXIES", "loopback");
     let mut child = Child::spawn(&spec).unwrap();
     child.wait_healthy(address(2).parse().unwrap(), "/internal/health", READY).await.unwrap();
-    Service { config, api: url(0), panel: url(1), _child: child }
+    Service { config, api: url(0), panel: url(1), pid: child.pid(), _child: child }
 }
 
 /// The service, and the use cases in this process.
@@ -85,6 +86,8 @@ pub struct Door {
     pub app: App,
     pub api: String,
     pub panel: String,
+    /// The service's process, to look at its memory.
+    pub pid: u32,
     client: reqwest::Client,
 }
 
@@ -138,7 +141,7 @@ impl Door {
             .timeout(Duration::from_mins(1))
             .build()
             .unwrap();
-        Self { app, api: service.api.clone(), panel: service.panel.clone(), client }
+        Self { app, api: service.api.clone(), panel: service.panel.clone(), pid: service.pid, client }
     }
 
     /// An organization of its own in test mode, with a site, a sandbox and a key.

@@ -1,6 +1,8 @@
 //! The Admin Panel over HTTP, as a browser without scripts would see it.
 
 mod account;
+mod checkouts;
+mod dashboard;
 mod developers;
 mod discounts;
 mod domains;

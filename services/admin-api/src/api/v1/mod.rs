@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod checkouts;
 pub mod credit_notes;
+pub mod dashboard;
 pub mod deliveries;
 pub mod discounts;
 pub mod domains;
@@ -28,6 +29,7 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(checkouts::router())
         .merge(transactions::router())
+        .merge(dashboard::router())
         .merge(invoices::router())
         .merge(credit_notes::router())
         .merge(invoice_series::router())

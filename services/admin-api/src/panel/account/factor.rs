@@ -4,7 +4,6 @@ use askama::Template;
 use axum::response::Response;
 use gateway_core::{app::people::second, crypto::Secret};
 use http::StatusCode;
-use qrcode::{QrCode, render::svg};
 use web_kit::ApiError;
 
 use super::{
@@ -13,6 +12,7 @@ use super::{
 };
 use crate::panel::{
     form::FormData,
+    qr::qr,
     shell::{self, Html},
     visitor::{Frame, Visitor},
 };
@@ -84,13 +84,4 @@ pub(super) async fn renew_recovery(visitor: Visitor, form: FormData) -> Result<R
 
 fn recovery(visitor: &Visitor, codes: Vec<Secret>) -> Response {
     shell::page(&RecoveryPage { frame: visitor.frame("Recovery codes"), codes })
-}
-
-/// A QR code as an inline drawing. Dark on white in both themes: cameras want it so.
-pub(in crate::panel) fn qr(text: &str) -> Option<Html> {
-    let code = QrCode::new(text.as_bytes()).ok()?;
-    let drawing = code.render::<svg::Color<'_>>().min_dimensions(180, 180).build();
-    // Without the XML declaration, which has no place inside HTML.
-    let start = drawing.find("<svg")?;
-    Some(Html::drawing(&drawing[start..]))
 }

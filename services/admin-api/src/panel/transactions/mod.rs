@@ -1,8 +1,11 @@
 //! Transactions: what was paid, what became of it, and what may be done about it.
 
 mod acts;
+mod export;
 pub(super) mod list;
 pub(super) mod show;
+
+pub(super) use list::Names;
 
 use gateway_core::domain::{scope::Scope, transaction::TransactionStatus};
 
@@ -18,6 +21,7 @@ pub(super) const PATH: &str = "/transactions";
 pub(super) fn screens(screens: Screens) -> Screens {
     screens
         .get(Scope::TransactionRead, "/transactions", list::list)
+        .get(Scope::TransactionRead, "/transactions.csv", export::export)
         .get(Scope::TransactionRead, "/transactions/{id}", show::show)
         .post(Scope::RefundCreate, "/transactions/{id}/refund", acts::refund)
         .post(Scope::TransactionCapture, "/transactions/{id}/capture", acts::capture)

@@ -226,6 +226,7 @@ impl CreateCheckout {
             capture_method,
             expiry,
             locale: Text::given(self.locale),
+            in_minor_units: false,
         })
     }
 }
