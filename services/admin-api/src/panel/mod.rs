@@ -7,6 +7,7 @@
 mod account;
 mod act;
 mod api_keys;
+mod audit_log;
 mod deliveries;
 mod discounts;
 mod done;
@@ -16,10 +17,13 @@ mod group;
 mod invoices;
 mod list;
 mod member;
+pub mod operations;
+mod people;
 mod pretty;
 mod products;
 mod providers;
 pub mod screens;
+mod settings;
 mod shell;
 mod sites;
 mod transactions;
@@ -91,6 +95,9 @@ fn all(screens: Screens) -> Screens {
         .and(webhooks::screens)
         .and(deliveries::screens)
         .and(events::screens)
+        .and(people::screens)
+        .and(audit_log::screens)
+        .and(settings::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.

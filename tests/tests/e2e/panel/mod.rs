@@ -1,13 +1,16 @@
 //! The Admin Panel over HTTP, as a browser without scripts would see it.
 
 mod account;
+mod audit_log;
 mod developers;
 mod discounts;
 mod domains;
 mod guard;
 mod invoices;
+mod people;
 mod products;
 mod providers;
+mod settings;
 mod sites;
 mod transactions;
 
