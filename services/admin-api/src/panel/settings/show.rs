@@ -73,7 +73,8 @@ pub(super) async fn create(ctx: Ctx, form: FormData) -> Result<Response, ApiErro
             problems.into_iter().for_each(|one| page.new.problem("organization", one.problem));
             Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
         }
-        Err(AppError::Forbidden { message, .. }) => Err(ApiError::forbidden(message)),
+        // Who is no system administrator is not told that there is such a form.
+        Err(AppError::Forbidden { .. }) => Err(ApiError::not_found("page")),
         Err(error) => {
             let text = alert(ApiError::from(error))?;
             let page = SettingsPage { alert: Some(text), new: form, ..page(&ctx).await? };
