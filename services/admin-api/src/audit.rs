@@ -197,11 +197,17 @@ mod tests {
     #[test]
     fn ids_of_the_path_are_named_and_tokens_are_not() {
         let id = "650000000000000000000001";
-        let found = targets("/sites/{id}/domains/{domain}/check", &format!("/o/{id}/test/sites/{id}/domains/{id}/check"));
+        let found = targets(
+            "/sites/{id}/domains/{domain}/check",
+            &format!("/o/{id}/test/sites/{id}/domains/{id}/check"),
+        );
         let kinds: Vec<&str> = found.iter().map(|target| target.kind.as_str()).collect();
         assert_eq!(kinds, ["sites", "domains"]);
         let of = |template: &str, path: &str| targets(template, path).len();
-        assert_eq!(of("/organizations/{id}/people/{personId}", &format!("/v1/organizations/{id}/people/{id}")), 1);
+        assert_eq!(
+            of("/organizations/{id}/people/{personId}", &format!("/v1/organizations/{id}/people/{id}")),
+            1
+        );
         assert_eq!(of("/invitation/{token}", "/invitation/secret"), 0);
         assert_eq!(of("/o/{org}/{mode}/people", &format!("/o/{id}/test/people")), 0);
         let found = targets("/checkouts/{siteId}/create", &format!("/v1/checkouts/{id}/create"));

@@ -85,7 +85,8 @@ async fn every_operation_that_writes_leaves_an_entry() {
             let sent = sent.bearer_auth(key).header("x-request-id", &request);
             let answer = door.send(if method == "get" { sent } else { sent.json(&json!({})) }).await;
             let entry = entry_of(&door.app, &request).await;
-            let entry = entry.unwrap_or_else(|| panic!("{id} left no entry: {} {}", answer.status, answer.text));
+            let entry =
+                entry.unwrap_or_else(|| panic!("{id} left no entry: {} {}", answer.status, answer.text));
             assert_eq!((entry.act.operation.as_str(), entry.act.channel), (id, Channel::Api));
             assert_eq!(entry.outcome.ending == Ending::Done, answer.status < 400, "{id}: {}", answer.text);
             assert!(entry.act.actor.is_some() && entry.act.address.is_some(), "{id}");
@@ -316,7 +317,11 @@ async fn without_its_draft_nothing_is_done_and_without_its_entry_the_draft_stays
     let app = own_app().await;
     let database = app.store.database();
     let refuse = |collection: &'static str, on: bool| {
-        let rule = if on { doc! { "never": true } } else { doc! {} };
+        let rule = if on {
+            doc! { "never": true }
+        } else {
+            doc! {}
+        };
         database.run_command(doc! { "collMod": collection, "validator": rule })
     };
     let organization = OrganizationId::generate();

@@ -6,10 +6,7 @@ use super::{
     settings::finish,
 };
 use crate::domain::{
-    OrganizationId, PersonId,
-    organization::Organization,
-    person::MEMBERSHIPS_MAX,
-    role::Role,
+    OrganizationId, PersonId, organization::Organization, person::MEMBERSHIPS_MAX, role::Role,
 };
 
 /// Longest name, in characters.
@@ -38,7 +35,8 @@ pub async fn create(app: &App, by: PersonId, name: &str) -> Result<Organization,
         let message = "only a system administrator makes organizations".to_owned();
         return Err(AppError::Forbidden { code: "SYSTEM_ADMIN_REQUIRED", message });
     }
-    let too_many = || AppError::conflict("TOO_MANY_ORGANIZATIONS", "nobody is in more than 100 organizations");
+    let too_many =
+        || AppError::conflict("TOO_MANY_ORGANIZATIONS", "nobody is in more than 100 organizations");
     if person.memberships.len() >= MEMBERSHIPS_MAX {
         return Err(too_many());
     }

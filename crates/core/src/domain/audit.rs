@@ -169,12 +169,7 @@ impl AuditEntry {
     }
 
     /// The entry that follows `last`, for a draft that has ended.
-    pub fn after(
-        last: Option<&Self>,
-        draft: AuditDraft,
-        outcome: Outcome,
-        keys: &ChainKeys,
-    ) -> Self {
+    pub fn after(last: Option<&Self>, draft: AuditDraft, outcome: Outcome, keys: &ChainKeys) -> Self {
         let mut entry = Self {
             id: draft.id,
             org: draft.org,

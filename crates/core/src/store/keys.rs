@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{StoreError, codec::oid};
 use crate::{
     crypto::{
-        ChainKeys, KeyWrapper, OrganizationKeys, SearchKeys, ServiceTokens, SystemKeyWrapper, TokenKeys, VersionedKeys,
-        WrappedDataKey,
+        ChainKeys, KeyWrapper, OrganizationKeys, SearchKeys, ServiceTokens, SystemKeyWrapper, TokenKeys,
+        VersionedKeys, WrappedDataKey,
     },
     domain::OrganizationId,
 };

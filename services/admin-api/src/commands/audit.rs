@@ -24,7 +24,10 @@ pub(crate) async fn verify(
         };
         println!("{whose}: {} entries", report.entries);
         if report.under_lost_keys > 0 {
-            println!("  {} under a system key that is gone: later entries stand for them", report.under_lost_keys);
+            println!(
+                "  {} under a system key that is gone: later entries stand for them",
+                report.under_lost_keys
+            );
         }
         for finding in &report.findings {
             println!("  WRONG: {finding}");

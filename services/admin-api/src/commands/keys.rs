@@ -15,9 +15,7 @@ pub(crate) async fn run(config: &AdminConfig, step: Keys) -> Result<ExitCode, Fa
     let app = start(config).await?;
     match step {
         Keys::RotateData { organization } => rotate_data(&app, organization).await,
-        Keys::Rewrap => {
-            rewrap(&app).await
-        }
+        Keys::Rewrap => rewrap(&app).await,
         Keys::Reseal { organization, drop_old } => reseal(&app, organization, drop_old).await,
         Keys::RehashSearch => {
             let mut rewritten = 0;

@@ -7,6 +7,7 @@ mod discounts;
 mod domains;
 mod guard;
 mod invoices;
+mod organization;
 mod people;
 mod products;
 mod providers;

@@ -50,7 +50,9 @@ async fn roles_are_changed_and_the_last_admin_stays() {
     let admin = Operator::of(&door, &shop, Role::Admin).await;
     let colleague = person(&door, &[(&shop, Role::Viewer)]).await;
     let (own, other) = (format!("/people/{}", admin.person.id), format!("/people/{}", colleague.id));
-    for (path, fields) in [(format!("{own}/role"), vec![("role", "viewer")]), (format!("{own}/remove"), vec![])] {
+    for (path, fields) in
+        [(format!("{own}/role"), vec![("role", "viewer")]), (format!("{own}/remove"), vec![])]
+    {
         let answer = admin.send(&path, &fields).await;
         assert_eq!(answer.status, 422);
         assert!(answer.text.contains("This is the only Admin"), "{}", answer.text);

@@ -45,11 +45,7 @@ pub(super) async fn settle(app: &App, draft: AuditDraft, outcome: Outcome) -> Re
 }
 
 /// Appends an entry; answers it and the hash of the one before it.
-async fn append(
-    app: &App,
-    draft: AuditDraft,
-    outcome: Outcome,
-) -> Result<(AuditEntry, ChainHash), AppError> {
+async fn append(app: &App, draft: AuditDraft, outcome: Outcome) -> Result<(AuditEntry, ChainHash), AppError> {
     let (store, keys) = (app.store.for_org(draft.tenant()), app.store.keys().chains());
     for _ in 0..TRIES {
         let last: Vec<AuditEntry> = store.find(doc! {}, doc! { "sequence": -1 }, 1).await?;

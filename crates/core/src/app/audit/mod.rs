@@ -14,6 +14,8 @@ pub mod verify;
 
 pub use chain::{HeadLine, heads};
 pub use log::{Filter, list};
+pub use running::{
+    What, about_person, by, by_operator, by_person, fields, known, must_record, recorded, target,
+};
 pub(crate) use running::{by_system_admin, in_both_modes, made_organization};
-pub use running::{What, about_person, by, by_operator, by_person, fields, known, must_record, recorded, target};
 pub use sweep::{HAND_FULL, sweep};

@@ -127,8 +127,7 @@ async fn chain(app: &App, organization: OrganizationId, kept: &[HeadLine]) -> Re
     let head = store.get::<AuditHead>(organization).await?;
     let mut heads: Vec<_> = kept.iter().map(|head| (head.sequence, head.hash)).collect();
     heads.extend(head.as_ref().map(|head| (head.sequence, head.hash)));
-    let report =
-        Report { organization, entries: 0, under_lost_keys: 0, end: None, findings: Vec::new() };
+    let report = Report { organization, entries: 0, under_lost_keys: 0, end: None, findings: Vec::new() };
     let mut walk = Walk { app, report, last: (0, ChainHash::START), heads };
     let mut after = i64::MIN;
     loop {
@@ -140,7 +139,9 @@ async fn chain(app: &App, organization: OrganizationId, kept: &[HeadLine]) -> Re
             None => break,
         }
     }
-    if store.count::<AuditEntry>(doc! { "sequence": { "$lte": after } }, u64::MAX >> 1).await? != walk.report.entries {
+    if store.count::<AuditEntry>(doc! { "sequence": { "$lte": after } }, u64::MAX >> 1).await?
+        != walk.report.entries
+    {
         walk.find(Finding::Stray);
     }
     Ok(walk.end(head.as_ref()))

@@ -131,7 +131,8 @@ async fn row(ctx: &Ctx, names: &mut HashMap<Actor, String>, entry: &AuditEntry) 
         };
         on.push((words(&target.kind), name, screen(ctx, act.mode, &target.kind, &target.id)));
     }
-    let from: Vec<&str> = [Some(channel(act.channel)), act.address.as_deref()].into_iter().flatten().collect();
+    let from: Vec<&str> =
+        [Some(channel(act.channel)), act.address.as_deref()].into_iter().flatten().collect();
     Ok(Row {
         at: shell::moment(entry.created_at),
         who,

@@ -131,7 +131,8 @@ mod tests {
     fn every_operation_of_the_document_has_a_sentence() {
         let document = crate::api::document();
         for (path, item) in document["paths"].as_object().unwrap() {
-            for (method, operation) in item.as_object().unwrap().iter().filter(|(method, _)| *method != "get") {
+            for (method, operation) in item.as_object().unwrap().iter().filter(|(method, _)| *method != "get")
+            {
                 let id = operation["operationId"].as_str().unwrap();
                 let is_recorded = crate::audit::NOT_RECORDED.iter().all(|(name, _)| *name != id);
                 assert!(!is_recorded || !both(id).0.starts_with("used"), "{method} {path}: {id}");
