@@ -10,8 +10,8 @@ use gateway_core::{
     app::create_checkout::IDEMPOTENCY_KEPT,
     crypto::{OrganizationKeys, normalize_email},
     domain::{
-        CheckoutId, Currency, Metadata, Mode, Money, OrganizationId, ProviderId, RefundId, SiteId,
-        Tenant, Timestamp, TransactionId,
+        CheckoutId, Currency, Metadata, Mode, Money, OrganizationId, ProviderId, RefundId, SiteId, Tenant,
+        Timestamp, TransactionId,
         checkout::{CaptureMethod, Checkout, CheckoutStatus, Customer, Item},
         metadata::Pair,
         outbox::Outbox,
@@ -173,6 +173,7 @@ impl Maker<'_> {
         );
         let organization = tenant.organization.to_string();
         Checkout {
+            price: gateway_core::domain::checkout::Price::default(),
             id,
             org: tenant.organization,
             mode: tenant.mode,

@@ -9,6 +9,7 @@ use std::{marker::PhantomData, sync::Arc};
 use axum::extract::FromRequestParts;
 use gateway_core::{
     app::{
+        audit,
         authenticate::authenticate,
         people::{
             Authority,
@@ -74,8 +75,10 @@ markers!(
     DomainRead,
     DomainWrite,
     OrganizationRead,
+    OrganizationWrite,
     PersonRead,
     PersonWrite,
+    AuditRead,
 );
 
 /// A caller who may do what `S` asks for: a key that holds the scope, or a person whose role grants it. It names the
@@ -122,12 +125,15 @@ impl<S: RequiredScope> FromRequestParts<AppState> for Caller<S> {
             Authority::Key(key)
         };
         state.limits.check_organization(&authority.tenant().organization.to_string())?;
+        audit::known(&authority);
         if !authority.grants(S::SCOPE) {
             return Err(match authority {
                 Authority::Key(_) => ApiError::forbidden_scope(S::SCOPE.as_str()),
                 Authority::Person { .. } => ApiError::forbidden_role(S::SCOPE.as_str()),
             });
         }
+        // From here on it may be done: not without a word in the audit log.
+        audit::by(&state.app, &authority).await?;
         Ok(Self { authority, scope: PhantomData })
     }
 }

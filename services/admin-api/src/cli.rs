@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use gateway_core::domain::{Mode, OrganizationId, role::Role};
+use gateway_core::{
+    app::audit::HeadLine,
+    domain::{Mode, OrganizationId, role::Role},
+};
 
 /// Tollgate's Admin API. Without a command it serves; its settings are environment variables.
 #[derive(Debug, Parser)]
@@ -25,6 +28,9 @@ pub enum Command {
     /// Let people in who have no other way.
     #[command(subcommand)]
     People(People),
+    /// Look after the audit log.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Write the whole database, as it is at one moment, into a file. The services may run.
     Backup {
         /// A file that does not exist yet, or - for standard output.
@@ -66,6 +72,21 @@ pub enum People {
         /// Their address.
         #[arg(long)]
         email: String,
+    },
+}
+
+/// What can be done with the audit log.
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Read the log and prove that nothing in it was changed, taken out, put in, moved or cut off; succeeds only then.
+    Verify {
+        /// Only this one's; all and the installation's otherwise.
+        #[arg(long)]
+        organization: Option<OrganizationId>,
+        /// How far a log had come once, as the worker wrote it into its own log or this command printed it:
+        /// organization:number:hash. Can be given several times.
+        #[arg(long)]
+        head: Vec<HeadLine>,
     },
 }
 

@@ -1,6 +1,7 @@
 //! The Admin API: what merchants' servers call, and the commands of its operator.
 
 pub mod api;
+pub mod audit;
 pub mod authority;
 pub mod cli;
 mod commands;
@@ -12,7 +13,7 @@ pub mod state;
 
 use std::process::ExitCode;
 
-use cli::{Cli, Command, Database, Keys};
+use cli::{Audit, Cli, Command, Database, Keys};
 use config::AdminConfig;
 
 /// Whatever ends the program.
@@ -31,6 +32,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Command::Backup { file }) => commands::backup::backup(&AdminConfig::read()?, &file).await,
         Some(Command::Restore { file, replace }) => {
             commands::backup::restore(&AdminConfig::read()?, &file, replace).await
+        }
+        Some(Command::Audit(Audit::Verify { organization, head })) => {
+            commands::audit::verify(&AdminConfig::read()?, organization, &head).await
         }
         Some(Command::People(step)) => commands::people::run(&AdminConfig::read()?, step).await,
         Some(Command::Keys(step)) => commands::keys::run(&AdminConfig::read()?, step).await,

@@ -26,6 +26,8 @@ pub fn start(
     runner.job(jobs::ClaimSweep);
     runner.job(jobs::ImageFetch::new(client));
     runner.job(jobs::Numbering);
+    runner.job(jobs::AuditSweep);
+    runner.job(jobs::AuditHeads::default());
     runner.job(jobs::Rendering { renderer, stop: runner.stop() });
     if let Some(mailer) = mailer {
         runner.job(jobs::Mailing { mailer: Arc::clone(&mailer), stop: runner.stop() });

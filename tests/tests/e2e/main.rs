@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop with the line where it did")]
 
 mod admin;
+mod audit;
 mod axe;
 mod backup;
 mod browser;

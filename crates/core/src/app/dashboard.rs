@@ -164,11 +164,11 @@ async fn attention(store: &TenantStore, from: Timestamp) -> Result<Attention, cr
     let mut failed = doc! { "state": "failed" };
     list::within(&mut failed, Some(from), None);
     let flagged = doc! { "needsReview": { "$exists": true } };
-    let disputed = doc! { "status": TransactionStatus::Disputed.as_str() };
+    let contested = doc! { "status": TransactionStatus::Disputed.as_str() };
     let count = |filter: Document| store.count::<Transaction>(filter, ATTENTION_MAX);
     let (reviews, disputes, events, deliveries) = tokio::try_join!(
         count(flagged),
-        count(disputed),
+        count(contested),
         store.count::<ProviderEvent>(doc! { "state": "parked" }, ATTENTION_MAX),
         store.count::<Delivery>(failed, ATTENTION_MAX),
     )?;

@@ -1,6 +1,7 @@
 //! Use cases: a file per verb. The JSON API, the pages and the jobs all call these.
 
 pub mod apply;
+pub mod audit;
 pub mod authenticate;
 pub mod bootstrap;
 pub mod checkouts;
@@ -18,6 +19,7 @@ pub mod invoices;
 pub mod list;
 pub mod operate;
 mod order;
+pub mod organizations;
 pub mod people;
 pub mod project;
 pub mod receipts;
@@ -240,6 +242,11 @@ impl App {
         self.caches.keys.invalidate_all();
         self.caches.domains.invalidate_all();
         self.caches.organizations.invalidate(&tenant.organization).await;
+    }
+
+    /// Forgets a cached organization of this process after it changed it.
+    pub(crate) async fn forget_organization(&self, id: OrganizationId) {
+        self.caches.organizations.invalidate(&id).await;
     }
 
     /// The adapter of a kind.

@@ -5,7 +5,7 @@
 //!
 //! | Key | Made from | Used for |
 //! |---|---|---|
-//! | system key, versioned | `SYSTEM_ENCRYPTION_KEY` | wraps each organization's data keys ([`keys`]) |
+//! | system key, versioned | `SYSTEM_ENCRYPTION_KEY` | wraps each organization's data keys ([`keys`]), vouches for the audit log ([`chain`]) |
 //! | data key, versioned per organization | random | seals single fields ([`sealed`]) |
 //! | search key, versioned | `SYSTEM_SEARCH_HASH_KEY` | blind indexes ([`search`]) |
 //! | pepper, versioned | its own variable | hashes of API keys ([`api_key`]) and of people's tokens ([`token`]), tokens between services ([`service_token`]) |
@@ -17,6 +17,7 @@
 pub mod api_key;
 mod base32;
 mod binary;
+pub mod chain;
 mod error;
 pub mod fingerprint;
 pub mod jwt;
@@ -34,6 +35,7 @@ pub mod totp;
 pub mod versioned;
 
 pub use api_key::{ApiKeyParseError, ApiKeySecret, ApiKeyToken, KeyHash, KeyMode, NewApiKey, PresentedKey};
+pub use chain::{ChainHash, ChainKeys, ChainMac};
 pub use error::CryptoError;
 pub use fingerprint::{Fingerprint, RequestDigest, idempotency_slot};
 pub use keys::{KeyWrapper, OrganizationKeys, SystemKeyWrapper, WrappedDataKey, WrappedKey};

@@ -117,6 +117,8 @@ entity_id! {
     PasskeyId;
     /// An invitation into an organization.
     InvitationId;
+    /// An entry of an audit log.
+    AuditEntryId;
 }
 
 /// An id that follows from its parts, so that doing the same thing twice names the same document.

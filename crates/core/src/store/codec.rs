@@ -68,6 +68,7 @@ id_codec!(
     PersonId,
     PasskeyId,
     InvitationId,
+    AuditEntryId,
 );
 
 /// An id as the driver wants it.

@@ -181,6 +181,16 @@ fn invitations() -> Vec<IndexModel> {
     ]
 }
 
+fn audit_log() -> Vec<IndexModel> {
+    vec![
+        // What keeps a chain from forking, whoever writes.
+        unique("chain", doc! { "org": 1, "mode": 1, "sequence": 1 }),
+        tenant_id(),
+        index("actor", doc! { "org": 1, "mode": 1, "act.actor": 1, "_id": -1 }),
+        index("operation", doc! { "org": 1, "mode": 1, "act.operation": 1, "_id": -1 }),
+    ]
+}
+
 fn people() -> Vec<IndexModel> {
     vec![
         tenant_id(),
@@ -246,6 +256,8 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("refresh_tokens", vec![of_person(), index("family", doc! { "family": 1 }), expiry()]),
         ("sign_in_tries", vec![expiry()]),
         ("invitations", invitations()),
+        ("audit_log", audit_log()),
+        ("audit_drafts", vec![due()]),
         ("sandbox_payments", vec![unique("transaction", doc! { "transactionId": 1 }), due()]),
     ]
 }

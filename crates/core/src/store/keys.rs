@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{StoreError, codec::oid};
 use crate::{
     crypto::{
-        KeyWrapper, OrganizationKeys, SearchKeys, ServiceTokens, SystemKeyWrapper, TokenKeys, VersionedKeys,
-        WrappedDataKey,
+        ChainKeys, KeyWrapper, OrganizationKeys, SearchKeys, ServiceTokens, SystemKeyWrapper, TokenKeys,
+        VersionedKeys, WrappedDataKey,
     },
     domain::OrganizationId,
 };
@@ -50,6 +50,7 @@ pub struct KeyService {
     fingerprint: Arc<VersionedKeys>,
     service_tokens: Arc<ServiceTokens>,
     tokens: Arc<TokenKeys>,
+    chains: Arc<ChainKeys>,
 }
 
 impl std::fmt::Debug for KeyService {
@@ -68,6 +69,7 @@ impl KeyService {
             moka::future::Cache::builder().max_capacity(10_000).time_to_live(Duration::from_mins(1)).build();
         Self {
             collection: database.collection(KEYS_COLLECTION),
+            chains: Arc::new(ChainKeys::new(&config.system)),
             wrapper: Arc::new(SystemKeyWrapper::new(config.system)),
             cache,
             search: Arc::new(SearchKeys::new(config.search)),
@@ -181,6 +183,11 @@ impl KeyService {
     /// Hashes of people's tokens.
     pub fn tokens(&self) -> &TokenKeys {
         &self.tokens
+    }
+
+    /// What vouches for entries of audit logs.
+    pub fn chains(&self) -> &ChainKeys {
+        &self.chains
     }
 
     /// The key of idempotency fingerprints.

@@ -35,6 +35,7 @@ use crate::{
     domain::{
         Tenant,
         api_key::ApiKey,
+        audit::{AuditDraft, AuditEntry, AuditHead},
         checkout::Checkout,
         custom_domain::CustomDomain,
         delivery::Delivery,
@@ -160,6 +161,9 @@ entities! {
     CustomDomain(DomainId) in "domains", Versioned;
     Person(PersonId) in "people", Versioned;
     Invitation(InvitationId) in "invitations", Versioned;
+    AuditEntry(AuditEntryId) in "audit_log";
+    AuditDraft(AuditEntryId) in "audit_drafts";
+    AuditHead(OrganizationId) in "audit_heads";
 }
 
 /// How to reach MongoDB.

@@ -20,6 +20,7 @@ use crate::{
     domain::{
         ApiKeyId, ImageId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId,
         api_key::ApiKey,
+        audit::{AuditDraft, AuditHead},
         checkout::Checkout,
         custom_domain::CustomDomain,
         discount::DiscountClaim,
@@ -258,6 +259,18 @@ impl Store {
         Ok(self.collection::<ProductImage>().find_one(doc! { "_id": oid(id) }).await?)
     }
 
+    /// Drafts of audit logs that nobody came back to, as a majority has them.
+    pub async fn due_audit_drafts(&self, now: Timestamp, limit: i64) -> Result<Vec<AuditDraft>, StoreError> {
+        let collection = self.collection::<AuditDraft>();
+        let found = collection.find(doc! { "due": { "$lte": now } }).read_concern(super::majority());
+        Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// The heads of all audit logs.
+    pub async fn audit_heads(&self) -> Result<Vec<AuditHead>, StoreError> {
+        Ok(self.collection::<AuditHead>().find(doc! {}).await?.try_collect().await?)
+    }
+
     /// An organization.
     pub async fn lookup_organization(&self, id: OrganizationId) -> Result<Option<Organization>, StoreError> {
         let collection = self.database().collection::<Organization>(ORGANIZATIONS);
@@ -274,6 +287,13 @@ impl Store {
     pub async fn insert_organization(&self, organization: &Organization) -> Result<(), StoreError> {
         self.database().collection::<Organization>(ORGANIZATIONS).insert_one(organization).await?;
         Ok(())
+    }
+
+    /// Gives an organization another name; false where there is none.
+    pub async fn rename_organization(&self, id: OrganizationId, name: &str) -> Result<bool, StoreError> {
+        let collection = self.database().collection::<Organization>(ORGANIZATIONS);
+        let done = collection.update_one(doc! { "_id": oid(id) }, doc! { "$set": { "name": name } }).await?;
+        Ok(done.matched_count == 1)
     }
 }
 

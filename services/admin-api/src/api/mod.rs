@@ -8,9 +8,12 @@ mod number;
 pub(crate) mod query;
 pub mod v1;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     body::Bytes,
+    middleware::from_fn_with_state,
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -20,11 +23,13 @@ use tokio::sync::OnceCell;
 use utoipa_axum::router::OpenApiRouter;
 use web_kit::ApiError;
 
-use crate::state::AppState;
+use crate::{audit, state::AppState};
 
 /// Every route, without the layers of a listener.
 pub fn router(state: AppState) -> Router {
-    let (routes, _) = v1::router().split_for_parts();
+    let (routes, document) = v1::router().split_for_parts();
+    let recording = (state.app.clone(), Arc::new(audit::Operations::of(&document)));
+    let routes = routes.route_layer(from_fn_with_state(recording, audit::layer));
     let open_api = Router::new().route("/openapi.json", get(open_api));
     let open_api = open_api.route("/docs", get(docs::show));
     let routes = routes.merge(open_api).with_state(state);

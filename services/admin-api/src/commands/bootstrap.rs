@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use gateway_core::{
     app::{
+        audit,
         bootstrap::{Bootstrapped, Plan, Ready, Wanted, bootstrap},
         settings::providers::NewCredentials,
     },
@@ -18,7 +19,8 @@ use crate::{Failure, cli, config::AdminConfig};
 pub(crate) async fn run(config: &AdminConfig, arguments: cli::Bootstrap) -> Result<ExitCode, Failure> {
     let as_json = arguments.json;
     let app = start(config).await?;
-    let ready = bootstrap(&app, &plan(arguments)).await?;
+    let plan = plan(arguments);
+    let ready = audit::by_operator(&app, None, "bootstrap", Box::pin(bootstrap(&app, &plan))).await?;
     if as_json {
         println!("{}", json_of(&ready));
     } else {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use gateway_core::{
-    app::{App, rotate},
+    app::{App, AppError, audit, rotate},
     crypto::random,
     domain::OrganizationId,
 };
@@ -15,10 +15,7 @@ pub(crate) async fn run(config: &AdminConfig, step: Keys) -> Result<ExitCode, Fa
     let app = start(config).await?;
     match step {
         Keys::RotateData { organization } => rotate_data(&app, organization).await,
-        Keys::Rewrap => {
-            println!("rewrapped the data keys of {} organizations", app.store.keys().rewrap_all().await?);
-            Ok(ExitCode::SUCCESS)
-        }
+        Keys::Rewrap => rewrap(&app).await,
         Keys::Reseal { organization, drop_old } => reseal(&app, organization, drop_old).await,
         Keys::RehashSearch => {
             let mut rewritten = 0;
@@ -55,12 +52,24 @@ pub(crate) fn generate() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Every audit log gets an entry, which vouches for all before it under the current key.
+async fn rewrap(app: &App) -> Result<ExitCode, Failure> {
+    let rewrapped = app.store.keys().rewrap_all().await?;
+    println!("rewrapped the data keys of {rewrapped} organizations");
+    for organization in rotate::key_holders(app).await? {
+        let done = async { Ok::<_, AppError>(()) };
+        audit::by_operator(app, Some(organization), "rewrapKeys", done).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 async fn rotate_data(app: &App, organization: OrganizationId) -> Result<ExitCode, Failure> {
     let is_known = rotate::key_holders(app).await?.contains(&organization);
     if !is_known {
         return Err(format!("there is no organization {organization}").into());
     }
-    let version = app.store.keys().rotate_data_key(organization).await?;
+    let rotated = async { Ok::<_, AppError>(app.store.keys().rotate_data_key(organization).await?) };
+    let version = audit::by_operator(app, Some(organization), "rotateDataKey", rotated).await?;
     println!("organization {organization} has data key version {version}; next: keys reseal --drop-old");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,5 +1,6 @@
 //! Commands of the operator.
 
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod bootstrap;
 pub(crate) mod database;

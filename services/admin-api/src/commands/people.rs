@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use gateway_core::{
     app::{
-        App,
+        App, audit,
         people::{
             invitations::{self, NewInvitation},
             reset,
@@ -22,9 +22,12 @@ pub(crate) async fn run(config: &AdminConfig, step: People) -> Result<ExitCode, 
         People::Invite { email, organization, role, language } => {
             let organization = organization_of(&app, organization).await?;
             let new = NewInvitation { email, role, language };
-            invitations::invite_by_hand(&app, organization, &new).await?
+            let invite = invitations::invite_by_hand(&app, organization, &new);
+            audit::by_operator(&app, Some(organization), "createInvitation", Box::pin(invite)).await?
         }
-        People::Reset { email } => reset::link(&app, &email).await?,
+        People::Reset { email } => {
+            audit::by_operator(&app, None, "resetPassword", reset::link(&app, &email)).await?
+        }
     };
     println!("{}", link.expose());
     Ok(ExitCode::SUCCESS)

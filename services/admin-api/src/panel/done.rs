@@ -34,6 +34,9 @@ const DONE: &[(&str, &str)] = &[
     ("rendered", "The file is made again."),
     ("invited", "The invitation is on its way."),
     ("removed", "Removed."),
+    ("role-changed", "The role is changed."),
+    ("invitation-revoked", "The invitation is taken back."),
+    ("organization-made", "The organization is made, and you are its Admin. This is its live mode."),
     ("signed-out", "Signed out there."),
 ];
 

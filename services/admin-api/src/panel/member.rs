@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderValue;
 use gateway_core::{
-    app::people::{SignedIn, session},
+    app::people::{Authority, SignedIn, session},
     domain::{Mode, OrganizationId, Tenant, person::Person, role::Role, scope::Scope},
 };
 use http::{HeaderMap, header};
@@ -47,6 +47,11 @@ impl Member {
             organization: found.name.clone(),
             csrf: who.session.csrf.clone(),
         })
+    }
+
+    /// Who asks, as use cases and the audit log take it.
+    pub(crate) fn authority(&self) -> Authority {
+        Authority::Person { person: Arc::clone(&self.person), tenant: self.tenant }
     }
 
     /// 403 unless the role grants it.

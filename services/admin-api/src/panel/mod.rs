@@ -7,6 +7,7 @@
 mod account;
 mod act;
 mod api_keys;
+mod audit_log;
 mod checkouts;
 mod dashboard;
 mod deliveries;
@@ -18,11 +19,14 @@ mod group;
 mod invoices;
 mod list;
 mod member;
+pub mod operations;
+mod people;
 mod pretty;
 mod products;
 mod providers;
 mod qr;
 pub mod screens;
+mod settings;
 mod shell;
 mod sites;
 mod transactions;
@@ -96,6 +100,9 @@ fn all(screens: Screens) -> Screens {
         .and(events::screens)
         .and(checkouts::screens)
         .and(dashboard::screens)
+        .and(people::screens)
+        .and(audit_log::screens)
+        .and(settings::screens)
 }
 
 /// What every screen asks of its caller, for the authorization test.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    RequestExt, Router,
     body::Body,
     extract::{Request, State},
     handler::Handler,
@@ -12,11 +12,23 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{MethodRouter, get, post},
 };
-use gateway_core::domain::scope::Scope;
-use http::{HeaderMap, Method};
+use gateway_core::{
+    app::audit::{self, What},
+    domain::{
+        AuditEntryId,
+        audit::{Channel, Ending, Outcome},
+        scope::Scope,
+    },
+};
+use http::{Method, header};
 use web_kit::{ApiError, Path, csrf};
 
-use super::{Panel, form::FormData, member, member::Member};
+use super::{
+    Panel,
+    form::{CSRF_FIELD, FormData},
+    member::{self, Member},
+    operations,
+};
 
 /// What a screen asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +134,8 @@ impl Screens {
 
     fn add(mut self, method: Method, path: String, needs: Needs, routes: MethodRouter<Panel>) -> Self {
         if let Some(panel) = &self.panel {
-            let guarded = routes.layer(from_fn_with_state((panel.clone(), needs), guard));
+            let door = Door { panel: panel.clone(), needs, path: path.as_str().into() };
+            let guarded = routes.layer(from_fn_with_state(door, recorded));
             self.router = self.router.route(&path, guarded);
         }
         self.table.push(Screen { method, path, needs });
@@ -150,42 +163,99 @@ struct Place {
     mode: String,
 }
 
+/// What stands before a screen.
+#[derive(Clone)]
+struct Door {
+    panel: Panel,
+    needs: Needs,
+    path: Arc<str>,
+}
+
+/// The outermost: whatever is sent, and whatever is taken along, stands in the audit log.
+async fn recorded(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let app = door.panel.state.app.clone();
+    let what = What {
+        operation: operations::name(&door.path),
+        channel: Channel::Panel,
+        address: crate::audit::address(&request),
+        on: crate::audit::targets(&door.path, request.uri().path()),
+        always: operations::is_recorded(request.method(), &door.path),
+    };
+    let run = async {
+        let response = guard(door, request, next).await.into_response();
+        note_made(&response);
+        response
+    };
+    audit::recorded(&app, what, run, outcome).await
+}
+
 /// Lets nobody through who may not. A form must come from our own page, and carry the session's token.
-async fn guard(
-    State((panel, needs)): State<(Panel, Needs)>,
-    headers: HeaderMap,
-    place: Result<Path<Place>, ApiError>,
-    mut request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
+async fn guard(door: Door, mut request: Request, next: Next) -> Result<Response, ApiError> {
+    let Door { panel, needs, .. } = door;
+    let headers = request.headers().clone();
     let is_post = request.method() == Method::POST;
     if is_post {
         csrf::same_origin_only(&headers, &panel.origin)?;
     }
-    let mut expected = None;
+    let mut who = None;
     if needs != Needs::Nobody {
         let Some(signed_in) = member::signed_in(&panel, &headers).await? else {
             return Ok(log_in_first(&request, is_post));
         };
-        expected = Some(signed_in.session.csrf.clone());
         if let Needs::Scope(scope) = needs {
-            let place = place.map_err(|_| ApiError::not_found("page"))?.0;
+            let place = place_of(&mut request).await?;
             let member = Member::of(&panel, &signed_in, &place.org, &place.mode).await?;
+            audit::known(&member.authority());
             member.must(scope)?;
             request.extensions_mut().insert(Arc::new(member));
         }
-        request.extensions_mut().insert(Arc::new(signed_in));
+        let signed_in = Arc::new(signed_in);
+        request.extensions_mut().insert(Arc::clone(&signed_in));
+        who = Some(signed_in);
     }
     if is_post {
-        request = with_form(request, expected.as_deref()).await?;
+        request = with_form(request, who.as_deref().map(|who| who.session.csrf.as_str())).await?;
+    }
+    // From here on it may be done: not without a word in the audit log.
+    match (request.extensions().get::<Arc<Member>>(), who) {
+        (Some(member), _) => audit::by(&panel.state.app, &member.authority()).await?,
+        (None, Some(who)) => audit::by_person(&panel.state.app, &who.person).await?,
+        (None, None) => {}
     }
     Ok(next.run(request).await)
+}
+
+async fn place_of(request: &mut Request) -> Result<Place, ApiError> {
+    let place = request.extract_parts::<Path<Place>>().await;
+    Ok(place.map_err(|_| ApiError::not_found("page"))?.0)
+}
+
+/// A form that made something leads to it.
+fn note_made(response: &Response) {
+    let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
+    let mut parts = to.split('?').next().unwrap_or_default().rsplit('/');
+    if let (Some(id), Some(kind)) = (parts.next(), parts.next())
+        && id.parse::<AuditEntryId>().is_ok()
+        && kind != "o"
+    {
+        audit::target(kind, id);
+    }
+}
+
+/// How a form ended. One that leads to the log-in was not done.
+fn outcome(response: &Response) -> Outcome {
+    let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok());
+    if to.is_some_and(|to| to.starts_with("/login?again")) {
+        return Outcome { ending: Ending::Refused, code: Some("SIGN_IN_AGAIN".to_owned()) };
+    }
+    crate::audit::outcome(response)
 }
 
 /// Reads the form, so that no handler can forget to look at its token.
 async fn with_form(request: Request, token: Option<&str>) -> Result<Request, ApiError> {
     let (mut parts, body) = request.into_parts();
     let form = FormData::read(&parts.headers, body).await?;
+    audit::fields(form.pairs().map(|(name, _)| name).filter(|name| *name != CSRF_FIELD));
     if let Some(expected) = token {
         form.must_carry(expected)?;
     }

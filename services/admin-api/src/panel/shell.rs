@@ -274,6 +274,14 @@ static NAV: &[(&str, &[Entry])] = &[
             entry("/events", "Events", Scope::EventRead),
         ],
     ),
+    (
+        "Organization",
+        &[
+            entry("/people", "People", Scope::PersonRead),
+            entry("/audit-log", "Audit log", Scope::AuditRead),
+            entry("/settings", "Settings", Scope::OrganizationRead),
+        ],
+    ),
 ];
 
 /// Sends a page.

@@ -6,6 +6,6 @@ mod sweeps;
 
 pub use images::ImageFetch;
 pub use sweeps::{
-    ClaimSweep, EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Inviting, Mailing, Numbering,
-    Reconciler, Rendering, SandboxClock,
+    AuditHeads, AuditSweep, ClaimSweep, EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Inviting,
+    Mailing, Numbering, Reconciler, Rendering, SandboxClock,
 };

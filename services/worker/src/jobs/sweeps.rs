@@ -1,10 +1,14 @@
 //! Sweeps: what is due, again and again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use gateway_core::{
     app::{
-        App, AppError, apply, checkouts, discount_claims,
+        App, AppError, apply, audit, checkouts, discount_claims,
         invoices::{
             PaperRenderer,
             mail::{self, Mailer},
@@ -136,6 +140,37 @@ impl Job for Inviting {
     const EVERY: Duration = Duration::from_secs(1);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         Ok(Pass::of(invitations::send_due(app, &self.0).await?, invitations::HAND_FULL))
+    }
+}
+
+/// Makes entries of the audit log of what was cut off.
+pub struct AuditSweep;
+
+impl Job for AuditSweep {
+    const NAME: &'static str = "audit_sweep";
+    const EVERY: Duration = Duration::from_secs(5);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(audit::sweep(app).await?, audit::HAND_FULL))
+    }
+}
+
+/// Writes into the service's log how far audit logs have come: where who can change the database cannot reach.
+#[derive(Default)]
+pub struct AuditHeads {
+    told: Mutex<HashSet<audit::HeadLine>>,
+}
+
+impl Job for AuditHeads {
+    const NAME: &'static str = "audit_heads";
+    const EVERY: Duration = Duration::from_mins(10);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        let heads: HashSet<audit::HeadLine> = audit::heads(app).await?.into_iter().collect();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for head in heads.difference(&told) {
+            tracing::info!(%head, "how far an audit log has come");
+        }
+        *told = heads;
+        Ok(Pass::Done)
     }
 }
 

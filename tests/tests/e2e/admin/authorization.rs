@@ -28,10 +28,11 @@ const PUBLIC: [&str; 6] =
     ["verifyDomain", "login", "refreshTokens", "logout", "beginPasskeyLogin", "passkeyLogin"];
 
 /// What asks for a person and no role, since it is their own.
-const PERSONAL: [&str; 1] = ["getMe"];
+const PERSONAL: [&str; 2] = ["getMe", "createOrganization"];
 
 /// What changes people, who belong to both modes: keys need live mode, and all that they hand out.
-const CHANGES_PEOPLE: [&str; 4] = ["updatePerson", "removePerson", "createInvitation", "revokeInvitation"];
+const CHANGES_PEOPLE: [&str; 5] =
+    ["updatePerson", "removePerson", "createInvitation", "revokeInvitation", "updateOrganization"];
 
 /// What names a site in its body.
 const NAMES_A_SITE: [&str; 2] = ["recoverDeliveries", "createDomain"];
@@ -55,7 +56,7 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         "createCheckout" => json!({ "amount": 1, "currency": "EUR", "externalReference": "ORD-2" }),
         "createInvitation" => json!({ "email": "authorization@example.com", "role": "viewer" }),
         "updatePerson" => json!({ "role": "viewer" }),
-        "createSite" => json!({ "name": "Example" }),
+        "updateOrganization" | "createSite" => json!({ "name": "Example" }),
         "createProvider" => json!({ "type": "stripe", "credentials": { "apiKey": "rk_example" } }),
         "createApiKey" => json!({ "name": "Example", "scopes": ["api-key:write"] }),
         "createDomain" => json!({ "siteId": shop.site, "host": "pay.authorization.example" }),

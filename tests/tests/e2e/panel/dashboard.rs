@@ -185,7 +185,7 @@ async fn the_dashboard_shows_figures_with_a_table_behind_the_chart() {
     assert!(html.contains("need a look") || html.contains("needs a look"), "{html}");
     assert!(!html.contains("style=") && !html.contains("First steps"), "{html}");
     let usd = viewer.page("?days=90&currency=USD").await;
-    assert!(usd.contains("$") && usd.contains("aria-current=\"true\">USD"), "{usd}");
+    assert!(usd.contains('$') && usd.contains("aria-current=\"true\">USD"), "{usd}");
     let wrong = viewer.page("?days=8").await;
     assert!(wrong.contains("role=\"alert\"") && wrong.contains("By site"), "{wrong}");
     let other = door.shop().await;

@@ -1,6 +1,7 @@
 //! The Admin Panel over HTTP, as a browser without scripts would see it.
 
 mod account;
+mod audit_log;
 mod checkouts;
 mod dashboard;
 mod developers;
@@ -8,8 +9,11 @@ mod discounts;
 mod domains;
 mod guard;
 mod invoices;
+mod organization;
+mod people;
 mod products;
 mod providers;
+mod settings;
 mod sites;
 mod transactions;
 

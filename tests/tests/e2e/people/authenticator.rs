@@ -1,4 +1,4 @@
-//! A passkey in software: makes a key pair, and signs what a browser would hand it (WebAuthn, sections 6 and 7).
+//! A passkey in software: makes a key pair, and signs what a browser would hand it (`WebAuthn`, sections 6 and 7).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use p256::ecdsa::{Signature, SigningKey, signature::Signer};
@@ -55,7 +55,7 @@ impl Authenticator {
     /// The answer to `navigator.credentials.create`.
     pub fn register(&mut self, options: &Value) -> Value {
         let options = &options["publicKey"];
-        self.user = options["user"]["id"].as_str().unwrap().to_owned();
+        options["user"]["id"].as_str().unwrap().clone_into(&mut self.user);
         let client = self.client_data("webauthn.create", &options["challenge"]);
         let mut data = self.data(options["rp"]["id"].as_str().unwrap(), self.flags | ATTESTED);
         data.extend([0; 16]);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     app::{
-        App, AppError, CONFLICT_RETRIES,
+        App, AppError, CONFLICT_RETRIES, audit,
         invoices::mail::{Mailer, backoff},
         settings,
     },
@@ -302,6 +302,8 @@ pub async fn accept(app: &App, token: &str, person: PersonId) -> Result<Person, 
     })
     .await?;
     close(app, invitation, person.id).await?;
+    // Their log, too, is the new organization's from now on.
+    audit::by_person(app, &person).await?;
     Ok(person)
 }
 

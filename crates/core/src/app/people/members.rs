@@ -4,7 +4,7 @@ use mongodb::bson::doc;
 
 use super::{Authority, get};
 use crate::{
-    app::{App, AppError, CONFLICT_RETRIES},
+    app::{App, AppError, CONFLICT_RETRIES, audit},
     domain::{OrganizationId, PersonId, person::Person, role::Role, scope::Scope},
     store::{
         StoreError,
@@ -66,8 +66,9 @@ pub(super) fn may_hand_out(grantor: &Authority, role: Role) -> Result<(), AppErr
     }
 }
 
-/// People belong to both modes: a key of test mode must not let anybody near real money.
-pub(super) fn may_change_people(by: &Authority) -> Result<(), AppError> {
+/// People and their organization belong to both modes: a key of test mode must not let anybody near real money.
+pub(crate) fn may_change_people(by: &Authority) -> Result<(), AppError> {
+    audit::in_both_modes();
     match by {
         Authority::Key(key) if !key.mode.is_live() => Err(AppError::Forbidden {
             code: "LIVE_KEY_REQUIRED",

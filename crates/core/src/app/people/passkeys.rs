@@ -16,7 +16,7 @@ use webauthn_rs::prelude::{
 
 use super::{change, get};
 use crate::{
-    app::{App, AppError},
+    app::{App, AppError, audit},
     crypto::Token,
     domain::{
         PasskeyId, PersonId,
@@ -157,6 +157,7 @@ pub async fn finish_sign_in(app: &App, challenge: &str, answer: Value) -> Result
         party.identify_discoverable_authentication(&answer).map_err(|e| refused(&e))?;
     let (person, credential) = (person_of(handle).ok_or(REFUSED)?, BASE64.encode(credential));
     let person = get(app, person).await.map_err(|_| REFUSED)?;
+    audit::about_person(&person);
     let record = person.passkeys.iter().find(|record| record.credential_id == credential).ok_or(REFUSED)?;
     let stored = record.credential.clone();
     let mut passkey: Passkey = parse(&stored)?;

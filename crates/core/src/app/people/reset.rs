@@ -2,7 +2,7 @@
 
 use super::{by_email, change, links, password, second, session, tokens};
 use crate::{
-    app::{App, AppError, settings},
+    app::{App, AppError, audit, settings},
     crypto::Secret,
     domain::{
         link::{LinkPurpose, RESET_LIFETIME},
@@ -13,6 +13,7 @@ use crate::{
 /// A link by which somebody sets a new password. Older ones are worth nothing any more.
 pub async fn link(app: &App, email: &str) -> Result<Secret, AppError> {
     let person = by_email(app, email).await?.ok_or(AppError::NotFound("person"))?;
+    audit::about_person(&person);
     links::forget(app, LinkPurpose::Reset, Some(person.id)).await?;
     links::make(app, LinkPurpose::Reset, Some(person.id), RESET_LIFETIME).await
 }

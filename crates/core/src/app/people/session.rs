@@ -7,7 +7,7 @@ use mongodb::bson::doc;
 
 use super::Authority;
 use crate::{
-    app::{App, AppError},
+    app::{App, AppError, audit},
     crypto::{Token, random},
     domain::{
         Mode, OrganizationId, PersonId, Tenant,
@@ -79,6 +79,7 @@ pub async fn open(app: &App, person: &Person, client: &Client) -> Result<(Token,
         user_agent: short(&client.user_agent),
         address: client.address.clone(),
     };
+    audit::by_person(app, person).await?;
     app.store.hold(&session).await?;
     for old in of(app, person.id).await?.iter().skip(SESSIONS_MAX) {
         end(app, old).await?;

@@ -8,7 +8,7 @@ use super::{
     throttle,
 };
 use crate::{
-    app::{App, AppError},
+    app::{App, AppError, audit},
     crypto::{Secret, Token},
     domain::{PersonId, person::Person},
 };
@@ -48,6 +48,9 @@ pub async fn with_password(app: &App, attempt: &Attempt) -> Result<Person, AppEr
     };
     let tried = throttle::count(app, &attempt.email, attempt.address, browser.map(String::as_str)).await?;
     let stored = found.as_ref().and_then(|person| person.password.as_deref());
+    if let Some(person) = &found {
+        audit::about_person(person);
+    }
     let fits = app.passwords.verify(&attempt.password, stored).await?;
     let Some(person) = found.filter(|person| fits && person.disabled_at.is_none()) else {
         return Err(REFUSED);

@@ -7,7 +7,7 @@ use mongodb::bson::doc;
 
 use super::get;
 use crate::{
-    app::{App, AppError},
+    app::{App, AppError, audit},
     crypto::{
         Secret, Token,
         jwt::{Claims, JwtKeys},
@@ -60,6 +60,7 @@ pub async fn issue(
     let family = hex::encode(random::bytes::<12>());
     let expires_at = app.now() + REFRESH_LIFETIME;
     let (token, row) = fresh(app, person.id, family, chosen, expires_at);
+    audit::by_person(app, person).await?;
     app.store.hold(&row).await?;
     Ok(pair(app, jwt, token, &row))
 }
@@ -99,7 +100,10 @@ pub async fn refresh(
 /// Ends a log-in by its refresh token. Harmless to repeat.
 pub async fn revoke(app: &App, token: &str) -> Result<(), AppError> {
     match lookup(app, token).await? {
-        Some(row) => end_family(app, &row.family).await,
+        Some(row) => {
+            audit::by_person(app, &get(app, row.person).await?).await?;
+            end_family(app, &row.family).await
+        }
         None => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ use url::Url;
 
 use super::{App, AppError, Problem, check_name, edit, finish};
 use crate::{
+    app::audit,
     crypto::{OrganizationKeys, Secret, random},
     domain::{
         ProviderId, SiteId, Tenant, Timestamp,
@@ -124,6 +125,7 @@ pub async fn default_ipn_url(app: &App, site: &Site) -> Result<Option<String>, A
 /// The site's secrets, opened.
 pub async fn secrets(app: &App, tenant: Tenant, id: SiteId) -> Result<SiteSecrets, AppError> {
     let site = get(app, tenant, id).await?;
+    audit::must_record(app).await?;
     let keys = app.store.for_org(tenant).keys().await?;
     let now = app.now();
     let (sealed, field) = site.signing_secret(now);

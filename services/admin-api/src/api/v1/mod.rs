@@ -1,5 +1,6 @@
 //! Version 1: a folder per resource, a file per operation.
 
+pub mod audit_log;
 pub mod auth;
 pub mod checkouts;
 pub mod credit_notes;
@@ -42,6 +43,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(people::router())
         .merge(invitations::router())
         .merge(auth::router())
+        .merge(audit_log::router())
         .merge(webhook_endpoints::router())
         .merge(deliveries::router())
         .merge(events::router())

@@ -70,7 +70,8 @@ fn write_row(out: &mut String, names: &Names, one: &Transaction) {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
     let amount = |minor: i64| major_units(minor, one.currency);
     let id = |id: Option<String>| id.unwrap_or_default();
-    let references: Vec<&str> = one.refs.iter().map(|reference| reference.id()).collect();
+    let references: Vec<&str> =
+        one.refs.iter().map(gateway_core::domain::transaction::ProviderRef::id).collect();
     let metadata = if one.metadata.is_empty() {
         String::new()
     } else {

@@ -1,5 +1,6 @@
 //! The caller's own organizations and their API keys.
 
+mod create;
 mod create_key;
 mod get;
 mod get_key;
@@ -7,6 +8,7 @@ mod list;
 mod list_keys;
 mod revoke_key;
 mod rotate_key;
+mod update;
 
 use gateway_core::{
     app::AppError,
@@ -20,8 +22,8 @@ use crate::state::AppState;
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(list::list_organizations))
-        .routes(routes!(get::get_organization))
+        .routes(routes!(list::list_organizations, create::create_organization))
+        .routes(routes!(get::get_organization, update::update_organization))
         .routes(routes!(list_keys::list_api_keys, create_key::create_api_key))
         .routes(routes!(get_key::get_api_key))
         .routes(routes!(rotate_key::rotate_api_key))

@@ -1,0 +1,67 @@
+//! Organizations: what they are called, and new ones.
+
+use super::{
+    App, AppError, Problem, audit,
+    people::{self, Authority},
+    settings::finish,
+};
+use crate::domain::{
+    OrganizationId, PersonId, organization::Organization, person::MEMBERSHIPS_MAX, role::Role,
+};
+
+/// Longest name, in characters.
+const NAME_CHARS_MAX: usize = 100;
+
+/// Gives an organization another name. It belongs to both modes, as people do: no key of test mode does it.
+/// Other nodes show it after [`super::SETTINGS_CACHE`] at the latest.
+pub async fn rename(app: &App, by: &Authority, name: &str) -> Result<Organization, AppError> {
+    people::members::may_change_people(by)?;
+    let (id, name) = (by.tenant().organization, checked(name)?);
+    if !app.store.rename_organization(id, &name).await? {
+        return Err(AppError::NotFound("organization"));
+    }
+    app.forget_organization(id).await;
+    app.store.lookup_organization(id).await?.ok_or(AppError::NotFound("organization"))
+}
+
+/// Makes an organization. Only a system administrator does, and becomes its Admin.
+///
+/// The organization first, then the membership: what is cut off in between is an organization without people, into
+/// which the operator can invite.
+pub async fn create(app: &App, by: PersonId, name: &str) -> Result<Organization, AppError> {
+    let person = people::get(app, by).await?;
+    audit::by_system_admin(app, &person).await?;
+    if !person.system_admin || person.disabled_at.is_some() {
+        let message = "only a system administrator makes organizations".to_owned();
+        return Err(AppError::Forbidden { code: "SYSTEM_ADMIN_REQUIRED", message });
+    }
+    let too_many =
+        || AppError::conflict("TOO_MANY_ORGANIZATIONS", "nobody is in more than 100 organizations");
+    if person.memberships.len() >= MEMBERSHIPS_MAX {
+        return Err(too_many());
+    }
+    let (name, now) = (checked(name)?, app.now());
+    let organization = Organization { id: OrganizationId::generate(), name, created_at: now };
+    app.store.insert_organization(&organization).await?;
+    audit::made_organization(organization.id);
+    people::change(app, by, |person| {
+        if person.memberships.len() >= MEMBERSHIPS_MAX {
+            return Err(too_many());
+        }
+        person.put_membership(organization.id, Role::Admin, now);
+        Ok(())
+    })
+    .await?;
+    Ok(organization)
+}
+
+fn checked(name: &str) -> Result<String, AppError> {
+    let (name, mut problems) = (name.trim(), Vec::new());
+    if name.is_empty() {
+        problems.push(Problem::new("name", "is required"));
+    } else if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        problems.push(Problem::new("name", "must be at most 100 characters, without control characters"));
+    }
+    finish(problems)?;
+    Ok(name.to_owned())
+}

@@ -1,0 +1,40 @@
+//! `PATCH /v1/organizations/{id}`.
+
+use axum::extract::State;
+use gateway_core::{app::organizations, domain::OrganizationId};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use web_kit::{ApiError, Json, Path};
+
+use super::{get::OrganizationBody, own};
+use crate::{
+    authority::{Caller, OrganizationWrite},
+    state::AppState,
+};
+
+/// What to change of an organization.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateOrganization {
+    /// What people call it, at most 100 characters.
+    name: String,
+}
+
+/// Give your organization another name. Papers are issued in the seller's name of the invoice settings, not in this.
+#[utoipa::path(
+    patch, path = "/organizations/{id}", tag = "organizations", operation_id = "updateOrganization",
+    params(("id" = String, Path, description = "The organization.")),
+    request_body = UpdateOrganization,
+    responses((status = 200, description = "The organization.", body = OrganizationBody)),
+    extensions(("x-required-scope" = json!("organization:write"))),
+)]
+pub async fn update_organization(
+    State(state): State<AppState>,
+    caller: Caller<OrganizationWrite>,
+    Path(id): Path<OrganizationId>,
+    Json(input): Json<UpdateOrganization>,
+) -> Result<Json<OrganizationBody>, ApiError> {
+    own(caller.tenant(), id)?;
+    let changed = organizations::rename(&state.app, caller.authority(), &input.name).await?;
+    Ok(Json(OrganizationBody::from(&changed)))
+}

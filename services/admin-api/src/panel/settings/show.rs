@@ -1,0 +1,86 @@
+//! `…/settings`.
+
+use askama::Template;
+use axum::response::{IntoResponse, Redirect, Response};
+use gateway_core::{
+    app::{AppError, organizations},
+    domain::scope::Scope,
+};
+use http::StatusCode;
+use web_kit::ApiError;
+
+use super::PATH;
+use crate::panel::{
+    account::alert,
+    form::FormData,
+    shell::{self, Ctx, Html, Shell},
+};
+
+#[derive(Template)]
+#[template(path = "panel/settings.html")]
+struct SettingsPage {
+    shell: Shell,
+    alert: Option<String>,
+    /// The form with the name.
+    form: FormData,
+    /// The form for a new organization.
+    new: FormData,
+    id: String,
+    made: Html,
+    is_system_admin: bool,
+}
+
+async fn page(ctx: &Ctx) -> Result<SettingsPage, ApiError> {
+    let found = ctx.app().organization(ctx.tenant().organization).await?;
+    let organization = found.ok_or(AppError::NotFound("organization"))?;
+    Ok(SettingsPage {
+        shell: ctx.shell(PATH, "Settings"),
+        alert: None,
+        form: FormData::of([("name", organization.name.clone())]),
+        new: FormData::default(),
+        id: organization.id.to_string(),
+        made: shell::moment(organization.created_at),
+        is_system_admin: ctx.member.person.system_admin,
+    })
+}
+
+pub(super) async fn show(ctx: Ctx) -> Result<Response, ApiError> {
+    Ok(shell::page(&page(&ctx).await?))
+}
+
+pub(super) async fn rename(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
+    let done = organizations::rename(ctx.app(), &ctx.member.authority(), form.value("name")).await;
+    let Err(error) = done else { return Ok(ctx.see(PATH, "saved")) };
+    let error = ApiError::from(error);
+    let mut page = page(&ctx).await?;
+    if !form.take(&error) {
+        page.alert = Some(alert(error)?);
+    }
+    page.form = form;
+    Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+}
+
+pub(super) async fn create(ctx: Ctx, form: FormData) -> Result<Response, ApiError> {
+    match organizations::create(ctx.app(), ctx.member.person.id, form.value("organization")).await {
+        Ok(made) => {
+            let to = format!("/o/{}/live/settings?done=organization-made", made.id);
+            Ok(Redirect::to(&to).into_response())
+        }
+        Err(AppError::Invalid(problems)) => {
+            let mut page = page(&ctx).await?;
+            page.new = form;
+            // The use case knows it as the name; on this page that is another field.
+            for one in problems {
+                page.new.problem("organization", one.problem);
+            }
+            Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+        // Who is no system administrator is not told that there is such a form.
+        Err(AppError::Forbidden { .. }) => Err(ApiError::not_found("page")),
+        Err(error) => {
+            let text = alert(ApiError::from(error))?;
+            let page = SettingsPage { alert: Some(text), new: form, ..page(&ctx).await? };
+            Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+        }
+    }
+}
