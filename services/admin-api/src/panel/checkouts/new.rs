@@ -119,7 +119,8 @@ pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, Api
     if !form.value("more").is_empty() {
         return Ok(shell::page(&page(&ctx, form, None).await?));
     }
-    let site = form.required("siteId").parse::<SiteId>().ok();
+    form.required("siteId");
+    let site: Option<SiteId> = form.parsed("siteId");
     let (new, rows) = read(&mut form);
     let (Some(site), true) = (site, form.is_good()) else { return again(&ctx, form, None).await };
     let key = key(&form)?;

@@ -1,5 +1,7 @@
 //! `GET /o/{org}/{mode}`.
 
+use std::cmp::Ordering;
+
 use askama::Template;
 use axum::response::Response;
 use gateway_core::{
@@ -152,7 +154,11 @@ fn day_row(day: String, of: &Compared, money: &impl Fn(i64) -> String) -> Vec<St
 
 fn tiles(of: &Compared, money: &impl Fn(i64) -> String) -> Vec<Tile> {
     let (now, before) = (&of.now, &of.before);
-    let more_is_good = |now: i64, before: i64| if now < before { "down" } else { "up" };
+    let more_is_good = |now: i64, before: i64| match now.cmp(&before) {
+        Ordering::Less => "down",
+        Ordering::Equal => "muted",
+        Ordering::Greater => "up",
+    };
     let tile = |name, value: i64, was: i64, class| Tile {
         name,
         value: money(value),
@@ -244,7 +250,7 @@ fn change(now: i64, before: i64) -> String {
     }
     let (sign, size) = (if now < before { "−" } else { "+" }, now.abs_diff(before));
     let per_cent = u128::from(size) * 100 / u128::from(before.unsigned_abs());
-    format!("{sign}{per_cent} %")
+    if per_cent == 0 { "as before".to_owned() } else { format!("{sign}{per_cent} %") }
 }
 
 #[cfg(test)]
@@ -255,6 +261,7 @@ mod tests {
     fn changes_are_told_in_per_cent() {
         assert_eq!(change(112, 100), "+12 %");
         assert_eq!(change(50, 100), "−50 %");
+        assert_eq!(change(999, 1000), "as before");
         assert_eq!(change(-50, 100), "−150 %");
         assert_eq!((change(5, 0), change(0, 0)), ("nothing before".to_owned(), "as before".to_owned()));
         assert_eq!(
