@@ -338,11 +338,14 @@ async fn without_its_draft_nothing_is_done_and_without_its_entry_the_draft_stays
     refuse("audit_log", true).await.unwrap();
     act(&app, organization, "second").await;
     refuse("audit_log", false).await.unwrap();
-    assert!(newest(&app, AuditEntry::tenant_of(organization)).await.is_empty());
+    let log = newest(&app, AuditEntry::tenant_of(organization)).await;
+    let seen: Vec<_> = log.iter().map(|entry| (entry.act.operation.as_str(), entry.outcome.ending)).collect();
+    assert_eq!(seen, [("first", Ending::Failed)], "the try is told as soon as it can be");
     while audit::sweep(&app).await.unwrap() > 0 {}
     let log = newest(&app, AuditEntry::tenant_of(organization)).await;
-    assert_eq!(log.iter().map(|entry| entry.act.operation.as_str()).collect::<Vec<_>>(), ["second"]);
+    assert_eq!((log.len(), log[0].act.operation.as_str()), (2, "second"));
     assert_eq!(log[0].outcome.ending, Ending::Done, "the draft knew how it ended");
+    assert_eq!(findings(&app, organization, &[]).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
