@@ -156,6 +156,7 @@ impl FromRequestParts<AppState> for SomePerson {
         let bearer = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
         let Bearer { person, tenant } = tokens::authenticate(&state.app, &state.jwt, bearer).await?;
         state.limits.check_key(&person.id.to_string())?;
+        audit::by_one_of_the_installation(&state.app, &person).await?;
         Ok(Self { person, tenant })
     }
 }

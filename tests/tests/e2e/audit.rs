@@ -24,7 +24,7 @@ use gateway_core::{
 use mongodb::bson::{Document, doc};
 use reqwest::Method;
 use serde_json::{Value, json};
-use testkit::shared_mongod;
+use testkit::{process::workspace_binary, shared_mongod};
 
 use crate::{
     admin::door::{Answer, Door},
@@ -338,11 +338,14 @@ async fn without_its_draft_nothing_is_done_and_without_its_entry_the_draft_stays
     refuse("audit_log", true).await.unwrap();
     act(&app, organization, "second").await;
     refuse("audit_log", false).await.unwrap();
-    assert!(newest(&app, AuditEntry::tenant_of(organization)).await.is_empty());
+    let log = newest(&app, AuditEntry::tenant_of(organization)).await;
+    let seen: Vec<_> = log.iter().map(|entry| (entry.act.operation.as_str(), entry.outcome.ending)).collect();
+    assert_eq!(seen, [("first", Ending::Failed)], "the try is told as soon as it can be");
     while audit::sweep(&app).await.unwrap() > 0 {}
     let log = newest(&app, AuditEntry::tenant_of(organization)).await;
-    assert_eq!(log.iter().map(|entry| entry.act.operation.as_str()).collect::<Vec<_>>(), ["second"]);
+    assert_eq!((log.len(), log[0].act.operation.as_str()), (2, "second"));
     assert_eq!(log[0].outcome.ending, Ending::Done, "the draft knew how it ended");
+    assert_eq!(findings(&app, organization, &[]).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -361,4 +364,42 @@ async fn what_was_cut_off_is_said_to_be_unknown() {
     let log = newest(&app, AuditEntry::tenant_of(organization)).await;
     assert_eq!((log.len(), log[0].outcome.ending), (1, Ending::Unknown));
     assert_eq!(audit::sweep(&app).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_verifies_at_the_command_line() {
+    let keys: [String; 4] = std::array::from_fn(|_| hex::encode(rand::random::<[u8; 32]>()));
+    let mut config = in_process::config(&shared_mongod().await, &in_process::database_name("audit"));
+    config.keys.system = keys[0].parse().unwrap();
+    config.keys.search = keys[1].parse().unwrap();
+    config.keys.pepper = keys[2].parse().unwrap();
+    let app = in_process::app(&config).await;
+    let verify = async |arguments: &[&str]| {
+        let names = ["SYSTEM_ENCRYPTION_KEY", "SYSTEM_SEARCH_HASH_KEY", "API_KEY_PEPPER", "JWT_KEY"];
+        let urls = [
+            ("ADMIN_FRONTEND_URL", &config.urls.admin_frontend),
+            ("ADMIN_BACKEND_URL", &config.urls.admin_backend),
+            ("MAIN_FRONTEND_URL", &config.urls.main_frontend),
+            ("MAIN_BACKEND_URL", &config.urls.main_backend),
+        ];
+        let mut command = tokio::process::Command::new(workspace_binary("admin-api"));
+        command.args(["audit", "verify"]).args(arguments).envs(names.into_iter().zip(&keys));
+        command.envs(urls.map(|(name, url)| (name, url.as_str())));
+        command.env("MONGODB_URI", &config.store.uri).env("MONGODB_DATABASE", &config.store.database);
+        let output = command.output().await.unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (organization, log, head) = chain(&app).await;
+    let (good, said) = verify(&[]).await;
+    assert!(good && said.contains(&format!("ends at {head}")), "{said}");
+    let (good, said) = verify(&["--organization", &organization.to_string()]).await;
+    assert!(good && said.contains("5 entries"), "{said}");
+    log.delete_one(doc! { "org": organization, "sequence": 5_i64 }).await.unwrap();
+    let (good, said) = verify(&[]).await;
+    assert!(!good && said.contains("the end is cut off: the last entry is 4, and there were 5"), "{said}");
+    app.store.database().collection::<Document>("audit_heads").delete_many(doc! {}).await.unwrap();
+    log.delete_many(doc! {}).await.unwrap();
+    assert!(verify(&[]).await.0, "nothing is left that could tell");
+    let (good, said) = verify(&["--head", &head.to_string()]).await;
+    assert!(!good && said.contains("there were 5"), "{said}");
 }

@@ -30,7 +30,7 @@ pub async fn rename(app: &App, by: &Authority, name: &str) -> Result<Organizatio
 /// which the operator can invite.
 pub async fn create(app: &App, by: PersonId, name: &str) -> Result<Organization, AppError> {
     let person = people::get(app, by).await?;
-    audit::by_system_admin(app, &person).await?;
+    audit::by_one_of_the_installation(app, &person).await?;
     if !person.system_admin || person.disabled_at.is_some() {
         let message = "only a system administrator makes organizations".to_owned();
         return Err(AppError::Forbidden { code: "SYSTEM_ADMIN_REQUIRED", message });

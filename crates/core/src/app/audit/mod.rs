@@ -15,7 +15,8 @@ pub mod verify;
 pub use chain::{HeadLine, heads};
 pub use log::{Filter, list};
 pub use running::{
-    What, about_person, by, by_operator, by_person, fields, known, must_record, recorded, target,
+    What, about_person, by, by_one_of_the_installation, by_operator, by_person, fields, known, must_record,
+    recorded, target,
 };
-pub(crate) use running::{by_system_admin, in_both_modes, made_organization};
+pub(crate) use running::{in_both_modes, made_organization};
 pub use sweep::{HAND_FULL, sweep};

@@ -114,8 +114,8 @@ pub async fn by_person(app: &App, person: &Person) -> Result<(), AppError> {
     begin(app).await
 }
 
-/// A person does what only system administrators do: it stands in the installation's log.
-pub(crate) async fn by_system_admin(app: &App, person: &Person) -> Result<(), AppError> {
+/// A person does what belongs to no organization: it stands in the installation's log.
+pub async fn by_one_of_the_installation(app: &App, person: &Person) -> Result<(), AppError> {
     let Some(running) = running() else { return Ok(()) };
     {
         let mut state = running.state();
