@@ -40,6 +40,7 @@ const NAMES: &[(&str, &str)] = &[
     ("/transactions/{id}/invoice", "createInvoice"),
     ("/transactions.csv", "exportTransactions"),
     ("/checkouts/new", "createCheckout"),
+    ("/checkouts/example", "createExampleCheckout"),
     ("/checkouts/{id}/cancel", "cancelCheckout"),
     ("/checkouts.csv", "exportCheckouts"),
     ("/invoices/new", "createInvoice"),
