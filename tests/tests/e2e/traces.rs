@@ -244,9 +244,17 @@ async fn one_trace_leads_from_each_cause_to_what_the_shop_is_told() {
     let start = span(&collector, "start", |told| told.name == "POST /api/v1/transactions/create").await;
     let asked = |told: &Told| is(told, "tollgate-main-backend", "provider call") && told.trace == start.trace;
     assert_eq!(span(&collector, "provider call", asked).await.fields["server.address"], "127.0.0.1");
-    let applied = |told: &Told| {
-        is(told, "tollgate-main-backend", "apply")
-            && told.fields.get("tollgate.outcome").is_some_and(|o| o == "applied")
+    // Several webhooks come for one payment, and each is applied; one of them is what the shop is told of.
+    let of_payment = |told: &Told| {
+        is(told, "tollgate-worker", "deliver")
+            && told.fields["tollgate.event"] == "ipn"
+            && ![&call.trace, &start.trace].contains(&&told.trace)
+    };
+    let told = span(&collector, "notification", of_payment).await;
+    let applied = |span: &Told| {
+        is(span, "tollgate-main-backend", "apply")
+            && span.trace == told.trace
+            && span.fields.get("tollgate.outcome").is_some_and(|o| o == "applied")
     };
     let apply = span(&collector, "apply", applied).await;
     let hook = span(&collector, "hook", |told| told.id == apply.parent).await;
