@@ -76,6 +76,10 @@ fn print(gateway: &Gateway) {
     ] {
         println!("  {name:<14}{url:<32}{listener}");
     }
+    match first_link() {
+        Some(link) => println!("\n  {:<14}{link}\n", "First log-in"),
+        None => println!("\n  {:<14}{}login\n", "Log-in", with_slash(&urls.admin_panel)),
+    }
     println!("  {:<14}{}", "MongoDB", gateway.mongodb_uri);
     println!("  {:<14}{}", "API key", seed.api_key);
     println!("  {:<14}target/dev/logs", "Logs");
@@ -89,6 +93,17 @@ fn print(gateway: &Gateway) {
         println!("\n(There is neither Go nor Caddy, so the services are reached directly.)");
     }
     println!("\nCtrl-C stops all of it; the data stays in {}.", workspace::dev_folder().display());
+}
+
+/// The link by which the first person gets in, which the service has told its log; none where there is somebody.
+fn first_link() -> Option<String> {
+    let log = std::fs::read_to_string(workspace::dev_folder().join("logs/admin-api.log")).ok()?;
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.filter_map(|line| line["link"].as_str().map(str::to_owned)).last()
+}
+
+fn with_slash(url: &str) -> String {
+    format!("{}/", url.trim_end_matches('/'))
 }
 
 const EXAMPLE_CHECKOUT: &str = r#"{"amount": 4900, "currency": "EUR", "externalReference": "order-1", "items": [{"description": "Example product", "quantity": 1, "unitPrice": 4900, "itemType": "goods"}]}"#;
