@@ -98,8 +98,8 @@ fn print(gateway: &Gateway) {
 /// The link by which the first person gets in, which the service has told its log; none where there is somebody.
 fn first_link() -> Option<String> {
     let log = std::fs::read_to_string(workspace::dev_folder().join("logs/admin-api.log")).ok()?;
-    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    lines.filter_map(|line| line["link"].as_str().map(str::to_owned)).last()
+    let mut lines = log.lines().rev().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.find_map(|line| line["link"].as_str().map(str::to_owned))
 }
 
 fn with_slash(url: &str) -> String {
