@@ -9,6 +9,7 @@ mod discounts;
 mod domains;
 mod guard;
 mod invoices;
+mod journeys;
 mod organization;
 mod people;
 mod products;
