@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use gateway_core::{
     crypto::signature,
-    domain::{Clock, SystemClock, provider_event::ProviderEvent},
+    domain::{Clock, SystemClock, provider_account::ProviderAccount, provider_event::ProviderEvent},
 };
 use mongodb::bson::doc;
 use serde_json::{Value, json};
@@ -125,6 +125,16 @@ async fn a_hundred_copies_at_once_are_one_event() {
     // A replay is answered like the first and changes nothing.
     assert_eq!(front.deliver_stripe(&account, STRIPE_SECRET, now(), body).await, 200);
     assert_eq!(front.events().await.len(), 1);
+    // The account tells that its provider is heard.
+    let store = front.app.store.for_org(front.seed.tenant);
+    for _ in 0..100 {
+        let account = store.get::<ProviderAccount>(front.provider("stripe").parse().unwrap()).await.unwrap();
+        if account.unwrap().last_event_at.is_some() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("nobody has noted that the provider was heard");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Hear: a provider's webhook is verified on its raw bytes and stored before it is answered.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long the process that answered has to apply an event before the worker does.
-pub const SWEEP_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
+pub const SWEEP_AFTER: Duration = Duration::from_secs(5);
 
 /// The account that a webhook's path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,9 @@ impl Receipt {
         Self { status, fresh: Vec::new() }
     }
 }
+
+/// How often it is noted that a provider is heard.
+pub(super) const HEARD_EVERY: Duration = Duration::from_mins(1);
 
 /// Takes in a webhook. `Err` means that nothing is known to be stored and the provider should send again.
 pub async fn receive_webhook(
@@ -151,9 +154,26 @@ async fn store(
             }
         }
     }
+    note_heard(app, provider, now).await;
     metrics::counter!("provider_events_total", "type" => provider.kind.as_str())
         .increment(u64::try_from(fresh.len()).unwrap_or_default());
     Ok(Receipt { status: adapter.webhook_answers().accepted, fresh })
+}
+
+/// Notes on the account that its provider is heard, once a minute: beside the answer and not before it, since
+/// nothing but a page depends on it.
+async fn note_heard(app: &App, provider: &ProviderAccount, now: Timestamp) {
+    if app.caches.heard.contains_key(&provider.id) {
+        return;
+    }
+    app.caches.heard.insert(provider.id, ()).await;
+    let (store, id) = (app.store.for_org(provider.tenant()), provider.id);
+    tokio::spawn(async move {
+        let heard = doc! { "$max": { "lastEventAt": now } };
+        if let Err(error) = store.update::<ProviderAccount>(id, doc! {}, heard).await {
+            tracing::warn!(provider = %id, ?error, "the time of the last event was not noted");
+        }
+    });
 }
 
 fn event_of(

@@ -103,6 +103,8 @@ struct Caches {
     domains: Cache<String, Option<Arc<CustomDomain>>>,
     organizations: Cache<OrganizationId, Option<Arc<Organization>>>,
     people: Cache<(PersonId, String), Option<Arc<Person>>>,
+    /// Providers whose last event has been noted a moment ago.
+    heard: Cache<ProviderId, ()>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -149,6 +151,7 @@ impl App {
                 domains: cache(),
                 organizations: cache(),
                 people: cache(),
+                heard: Cache::builder().max_capacity(20_000).time_to_live(intake::HEARD_EVERY).build(),
             },
         })
     }
