@@ -280,7 +280,8 @@ mod tests {
     fn more_rows_are_asked_for_with_a_button() {
         assert_eq!(rows_of(&form(&[])), ROWS);
         assert_eq!(rows_of(&form(&[("rows", "6"), ("more", "yes")])), 9);
-        assert_eq!(rows_of(&form(&[("rows", "999999999999"), ("more", "yes")])), ROWS);
+        assert_eq!(rows_of(&form(&[("rows", "999999999999"), ("more", "yes")])), ROWS_MAX);
+        assert_eq!(rows_of(&form(&[("rows", "many")])), ROWS);
         assert_eq!(rows_of(&form(&[("rows", "500")])), ROWS_MAX);
     }
 }

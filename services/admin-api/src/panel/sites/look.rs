@@ -49,7 +49,7 @@ mod tests {
         let words = |color: &str| Look::of(Some(color)).words().concat();
         assert!(words("#ffe600").contains("black text") && words("#ffe600").contains("Too pale"));
         assert!(words("#101010").contains("white text") && words("#101010").contains("Too dark"));
-        assert_eq!(Look::of(Some("#3b5bdb")).words().len(), 1);
+        assert_eq!(Look::of(Some("#5b7cfa")).words().len(), 1);
         assert!(Look::of(Some("red")).is_default && Look::of(None).is_default);
     }
 }
