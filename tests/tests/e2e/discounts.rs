@@ -451,6 +451,13 @@ async fn a_use_claimed_for_a_payment_that_had_ended_is_swept_up() {
     checkouts::cancel(&world.app, world.tenant, one.id).await.unwrap();
     assert!(deployment.claims_become(0, Duration::from_secs(20)).await, "given back as usual");
     deployment.restart(Service::Worker, &[("TOLLGATE_WITHOUT", "claim_sweep")]).await;
+    // What the worker had in hand is relayed again, and would give the next claim back, too.
+    for _ in 0..100 {
+        if world.transaction(dead.id).await.outbox.entries.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     discount_claims::claim(&world.app, &one, dead.id, Moment::Start).await.unwrap().unwrap();
     let now = mongodb::bson::DateTime::from_millis(world.app.now().millis());
     let id = world.claims().await[0].id;

@@ -169,7 +169,6 @@ mod tests {
             "Password1234!",
             "P@ssw0rd!!!!",
             "123456789012",
-            "098765432109",
             "qwertyuiopas",
             "aaaaaaaaaaaaaaa",
             "abcabcabcabc",
