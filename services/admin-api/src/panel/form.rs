@@ -193,7 +193,7 @@ impl FormData {
     }
 
     /// Moves problems of a list's entries (`address[1]`) to the one text area that holds them, a line each.
-    pub(crate) fn gather(&mut self, name: &str) {
+    pub(crate) fn name_lines(&mut self, name: &str) {
         let entry = |field: &str| -> Option<usize> {
             field.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
         };
@@ -358,7 +358,7 @@ mod tests {
         assert_eq!(form.signed_amount("price", Currency::EUR), Some(-150));
         assert_eq!(form.amount("price", Currency::EUR), None);
         form.problem("notes[1]", "is too long");
-        form.gather("notes");
+        form.name_lines("notes");
         assert_eq!(form.error("notes"), Some("in line 2 is too long"));
     }
 

@@ -50,7 +50,7 @@ pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, Api
     } else {
         None
     };
-    form.gather("allowedNetworks");
+    form.name_lines("allowedNetworks");
     Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page(&ctx, form, refused)))
 }
 

@@ -105,8 +105,8 @@ pub(super) async fn create(ctx: Ctx, form: FormData) -> Result<Response, ApiErro
                 Some(alert) => Some(alert),
                 None => act::refused(&mut form, error)?,
             };
-            form.gather("buyer.address");
-            form.gather("notes");
+            form.name_lines("buyer.address");
+            form.name_lines("notes");
             again(&ctx, form, count, alert).await
         }
     }

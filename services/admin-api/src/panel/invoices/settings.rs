@@ -137,7 +137,7 @@ pub(super) async fn save(ctx: Ctx, mut form: FormData) -> Result<Response, ApiEr
         Ok(()) => None,
         Err(error) => act::refused(&mut form, error)?,
     };
-    form.gather("seller.address");
+    form.name_lines("seller.address");
     let page = page(&ctx, &settings, &profile, form, alert);
     Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
