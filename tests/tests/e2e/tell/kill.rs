@@ -70,7 +70,7 @@ async fn wait_idle(world: &World, worker: &Child) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn message_survives_a_kill_at_every_point() {
     for point in POINTS {
-        let (world, transaction, mut second, _logs) = killed_at(point, &[]).await;
+        let (world, transaction, mut second, _logs) = Box::pin(killed_at(point, &[])).await;
         let found = world.wait_states(doc! {}, &[Delivered]).await;
         let outcomes: Vec<_> = found[0].attempts.iter().map(|attempt| attempt.outcome).collect();
         let (unknown, succeeded) = (AttemptOutcome::Unknown, AttemptOutcome::Succeeded);
@@ -104,7 +104,7 @@ async fn without_its_recovery_the_message_is_lost() {
         ("relay.after_load", "outbox_poll", None),
         ("deliver.after_mark", "lane_recovery", Some(DeliveryState::Sending)),
     ] {
-        let (world, _, _second, _logs) = killed_at(point, &[("TOLLGATE_WITHOUT", recovery)]).await;
+        let (world, _, _second, _logs) = Box::pin(killed_at(point, &[("TOLLGATE_WITHOUT", recovery)])).await;
         tokio::time::sleep(Duration::from_secs(3)).await;
         let states: Vec<_> = world.deliveries(doc! {}).await.iter().map(|d: &Delivery| d.state).collect();
         assert_eq!(states, stuck.into_iter().collect::<Vec<_>>(), "{point} without {recovery}");
