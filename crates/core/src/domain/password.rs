@@ -89,8 +89,8 @@ const COMMON: &[&str] = &[
 
 /// Runs of neighbours on a keyboard or in an order.
 const RUNS: &[&str] = &[
-    "01234567890123456789",
-    "98765432109876543210",
+    "012345678901234567890123456789",
+    "987654321098765432109876543210",
     "abcdefghijklmnopqrstuvwxyz",
     "zyxwvutsrqponmlkjihgfedcba",
     "qwertyuiopasdfghjklzxcvbnm",
@@ -169,6 +169,7 @@ mod tests {
             "Password1234!",
             "P@ssw0rd!!!!",
             "123456789012",
+            "098765432109",
             "qwertyuiopas",
             "aaaaaaaaaaaaaaa",
             "abcabcabcabc",
