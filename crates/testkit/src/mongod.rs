@@ -450,6 +450,9 @@ fn arguments(options: &Options, port: u16, dbpath: &Path) -> Vec<String> {
         format!("--setParameter=ttlMonitorSleepSecs={}", options.ttl_monitor_s),
         // Otherwise a clean end waits 15 s for clients to go elsewhere.
         "--setParameter=shutdownTimeoutMillisForSignaledShutdown=100".to_owned(),
+        // Each collection and each index is a file that stays open for ten minutes after its last use. A run of
+        // all tests makes databases by the hundred, and a server that may open no more files ends itself.
+        "--setParameter=wiredTigerFileHandleCloseIdleTime=20".to_owned(),
     ];
     if options.fail_points {
         arguments.push("--setParameter=enableTestCommands=1".to_owned());
