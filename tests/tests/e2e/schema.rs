@@ -20,22 +20,25 @@ use gateway_core::{
         start_payment::start_payment,
     },
     domain::{
-        Mode, checkout::CaptureMethod, outbox::EventType, provider_account::ProviderKind, scope::Scope,
-        transaction::Transaction,
+        Mode, checkout::CaptureMethod, outbox::EventType, person::Person, provider_account::ProviderKind,
+        role::Role, scope::Scope, transaction::Transaction,
     },
 };
 use gateway_providers::sandbox::Outcome;
+use mongodb::bson::doc;
 use testkit::shared_mongod;
 
 use crate::{
     cluster::{Cluster, Service},
     in_process,
     invoices::world::{all_numbered, choose, invoicing, queued, queued_or_not},
+    people,
     tools::{install, pip},
 };
 
-/// Of the operations, so many percent must be answered with success at least once.
-const ANSWERED_PERCENT_MIN: usize = 80;
+/// Of the operations, so many percent must be answered with success at least once. Two are not: a passkey is signed in
+/// with on the panel's host name alone, and this machine has an address in its place.
+const ANSWERED_PERCENT_MIN: usize = 97;
 
 /// Drafts that are made, and as many issued invoices.
 const PAPERS: usize = 12;
@@ -84,7 +87,18 @@ async fn seed(cluster: &Cluster) -> Bootstrapped {
     seed_payments(cluster, &seed).await;
     seed_papers(cluster, &seed).await;
     seed_domains(cluster, &seed).await;
+    for _ in 0..8 {
+        people::world::member(app, seed.tenant.organization, Role::Viewer).await;
+    }
     seed
+}
+
+/// An Admin who runs the whole installation.
+async fn operator(cluster: &Cluster, seed: &Bootstrapped) -> Person {
+    let person = people::world::member(&cluster.app, seed.tenant.organization, Role::Admin).await;
+    let (store, change) = (&cluster.app.store, doc! { "$set": { "systemAdmin": true } });
+    store.for_org(Person::TENANT).update::<Person>(person.id, doc! {}, change).await.unwrap();
+    person
 }
 
 /// Invoices in every state, and credit notes. Only now: what was paid before is not invoiced by itself.
@@ -105,7 +119,7 @@ async fn seed_papers(cluster: &Cluster, seed: &Bootstrapped) {
 /// Providers that nobody has paid with, and payments whose money is still to be taken.
 async fn seed_payments(cluster: &Cluster, seed: &Bootstrapped) {
     let app = &cluster.app;
-    for _ in 0..6 {
+    for _ in 0..24 {
         let settings = ProviderSettings { enabled: Some(false), ..ProviderSettings::default() };
         providers::create(app, seed.tenant, ProviderKind::Sandbox, settings).await.unwrap();
     }
@@ -150,6 +164,7 @@ async fn every_answer_is_one_that_the_document_describes() {
     let seed = seed(&cluster).await;
     let key = seed.api_key.as_ref().unwrap().expose().to_owned();
     let key_id = key.split(['_', '.']).nth(2).unwrap().to_owned();
+    let person = operator(&cluster, &seed).await;
     let folder = tempfile::tempdir().unwrap();
     let statuses = folder.path().join("statuses.json");
     let sandbox_id = seed.sandbox.as_ref().unwrap().id;
@@ -176,7 +191,9 @@ async fn every_answer_is_one_that_the_document_describes() {
         .env("SCHEMA_API", &cluster.admin_api)
         .env("SCHEMA_KEY", &key)
         .env("SCHEMA_ORGANIZATION", seed.tenant.organization.to_string())
-        .env("SCHEMA_SPARED", format!("{key_id},{sandbox_id},{}", seed.site.id))
+        .env("SCHEMA_EMAIL", &person.email)
+        .env("SCHEMA_PASSWORD", people::world::PASSWORD)
+        .env("SCHEMA_SPARED", format!("{key_id},{sandbox_id},{},{}", seed.site.id, person.id))
         .env("SCHEMA_STATUSES", &statuses)
         .current_dir(folder.path())
         .stdin(Stdio::null());

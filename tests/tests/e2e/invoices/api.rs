@@ -1,5 +1,6 @@
 //! What merchants do with invoices over the Admin API.
 
+use futures::future::join_all;
 use gateway_core::{
     app::invoices::{self, number},
     domain::{InvoiceId, invoice::Invoice},
@@ -100,8 +101,14 @@ async fn invoice_by_hand_is_drafted_issued_paid_and_credited() {
     assert_eq!(pdf.refused(409), "FILE_NOT_READY");
     assert!(pdf.headers.contains_key("retry-after"));
 
-    let half = json!({ "amount": 2000 });
-    let paid = door.post(&shop.key, &format!("{path}/record-payment"), &half).await.ok(200);
+    let (pay, half) = (format!("{path}/record-payment"), json!({ "amount": 2000, "paidBefore": 0 }));
+    let answers = join_all((0..8).map(|_| door.post(&shop.key, &pay, &half))).await;
+    let (done, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 200);
+    assert_eq!((done.len(), refused.len()), (1, 7), "who says it at once says one thing");
+    for again in refused {
+        assert_eq!(again.refused(409), "PAYMENTS_HAVE_CHANGED");
+    }
+    let paid = door.get(&shop.key, &path).await.ok(200);
     assert_eq!((&paid["status"], &paid["amountPaid"]), (&"partially_settled".into(), &2000.into()));
     assert_eq!(door.post(&shop.key, &format!("{path}/void"), &json!({})).await.refused(409), "INVOICE_PAID");
     let more = json!({ "amount": 2143 });

@@ -178,12 +178,15 @@ pub async fn credit(
     Ok(done)
 }
 
-/// Notes money that came in for an invoice outside the gateway, such as a bank transfer.
+/// Notes money that came in for an invoice outside the gateway, such as a bank transfer: `amount` minor units, or all
+/// that is owed. Said twice, by a second click or by two colleagues, it is the same money: who says how much had come
+/// in before (`paid_before`) is refused when that is no longer so.
 pub async fn record_payment(
     app: &App,
     tenant: Tenant,
     id: InvoiceId,
     amount: Option<i64>,
+    paid_before: Option<i64>,
 ) -> Result<Invoice, AppError> {
     if amount.is_some_and(|amount| amount <= 0) {
         return Err(AppError::field("amount", "must be more than zero"));
@@ -194,6 +197,10 @@ pub async fn record_payment(
             if invoice.payment_of.is_some() || !invoice.status.is_issued() {
                 let message = "only an issued invoice that no payment of the gateway settles takes payments";
                 return Err(AppError::conflict("INVOICE_TAKES_NO_PAYMENT", message));
+            }
+            if paid_before.is_some_and(|before| before != invoice.money.paid) {
+                let message = "what came in has changed meanwhile: look again before you record more";
+                return Err(AppError::conflict("PAYMENTS_HAVE_CHANGED", message));
             }
             let owed = invoice.total - invoice.credited() - invoice.money.paid;
             let amount = amount.unwrap_or(owed);

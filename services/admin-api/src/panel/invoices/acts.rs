@@ -82,12 +82,11 @@ pub(super) async fn record_payment(
     if !form.is_good() {
         return show::again(&ctx, one.id, form, None).await;
     }
-    // Said twice, by a second click or by two colleagues, it is the same money.
-    if form.value("paid") != invoice.money.paid.to_string() {
-        let alert = "What came in has changed since this page was loaded: look again before you record more.";
-        return show::again(&ctx, one.id, form, Some(alert.to_owned())).await;
-    }
-    let done = documents::record_payment(ctx.app(), ctx.tenant(), one.id, amount).await.map(drop);
+    let Ok(before) = form.value("paid").parse() else {
+        return Err(ApiError::bad_field("paid", "is what the page was loaded with"));
+    };
+    let done =
+        documents::record_payment(ctx.app(), ctx.tenant(), one.id, amount, Some(before)).await.map(drop);
     after(&ctx, one.id, form, done, "recorded").await
 }
 

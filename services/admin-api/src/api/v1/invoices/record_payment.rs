@@ -19,11 +19,14 @@ use crate::{
 pub struct RecordPayment {
     /// Minor units; all that is owed when absent.
     amount: Option<Whole>,
+    /// Minor units that had come in before, as you know it. Sent along, a request that comes twice counts once.
+    paid_before: Option<Whole>,
 }
 
 /// Note money that came in outside the gateway, such as a bank transfer, for an invoice made by hand.
 ///
-/// Payments through the gateway note themselves. Never more than is owed: 422 `PAYMENT_EXCEEDS_BALANCE`.
+/// Payments through the gateway note themselves. Never more than is owed: 422 `PAYMENT_EXCEEDS_BALANCE`. Not on top of
+/// something that you do not know of: 409 `PAYMENTS_HAVE_CHANGED` where `paidBefore` is no longer so.
 #[utoipa::path(
     post, path = "/invoices/{id}/record-payment", tag = "invoices", operation_id = "recordInvoicePayment",
     params(("id" = String, Path, description = "The invoice.")),
@@ -37,7 +40,8 @@ pub async fn record_invoice_payment(
     Path(id): Path<InvoiceId>,
     input: OptionalJson<RecordPayment>,
 ) -> Result<Json<InvoiceBody>, ApiError> {
-    let amount = input.value.amount.map(|amount| amount.0);
-    let invoice = invoices::issue::record_payment(&state.app, caller.tenant(), id, amount).await?;
+    let [amount, before] =
+        [input.value.amount, input.value.paid_before].map(|whole| whole.map(|minor| minor.0));
+    let invoice = invoices::issue::record_payment(&state.app, caller.tenant(), id, amount, before).await?;
     Ok(Json(body(&state.app, &invoice).await?))
 }
