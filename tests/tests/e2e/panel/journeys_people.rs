@@ -89,7 +89,7 @@ async fn a_viewer_is_invited_looks_everywhere_and_changes_nothing() {
         press(&client, "form.stack .primary").await;
         there(&client, ".modes").await;
 
-        let script = "return [...document.querySelectorAll('.side li a')].map(a => a.href)";
+        let script = "return [...document.querySelectorAll('.side li a[href^=\"/o/\"]')].map(a => a.href)";
         let entries = client.execute(script, vec![]).await.unwrap();
         let mut pages: Vec<String> = serde_json::from_value(entries).unwrap();
         assert!(pages.len() > 8, "{pages:?}");

@@ -182,6 +182,7 @@ async fn looked_at(cluster: &Cluster, seed: &Bootstrapped) -> Vec<(&'static str,
     store.save(&mut lost).await.unwrap();
     vec![
         ("transactions-id-review", format!("/transactions/{}", lost.id)),
+        ("menu", "/transactions#nav".to_owned()),
         ("transactions-found", "/transactions?status=succeeded&from=2020-01-01".to_owned()),
         ("transactions-none-found", "/transactions?q=nothing".to_owned()),
         ("providers-new-stripe", "/providers/new?type=stripe".to_owned()),
