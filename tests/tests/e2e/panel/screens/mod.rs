@@ -85,7 +85,8 @@ impl Look {
                 self.refused(&client, name).await;
             }
             // Live mode is as empty as on the first day.
-            let is_list = |page: &&Page| !page.path.contains(['?', '#']) && page.path.matches('/').count() <= 4;
+            let is_list =
+                |page: &&Page| !page.path.contains(['?', '#']) && page.path.matches('/').count() <= 4;
             let lists = pages.iter().filter(|page| !page.is_open && page.path.starts_with("/o/"));
             for page in lists.filter(is_list) {
                 client.goto(&format!("{origin}{}", page.path.replacen("/test", "/live", 1))).await.unwrap();
