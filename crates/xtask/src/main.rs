@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod gateway;
 mod mailbox;
+mod screens;
 mod seed;
 mod settings;
 mod soak;
@@ -36,6 +37,8 @@ enum Command {
     Demo(demo::Args),
     /// Run every test of the workspace, with a MongoDB of their own
     Test(test::Args),
+    /// Take a picture of every screen, on a desk and on a phone, and check them all
+    Screens,
     /// Measure speed, size and memory, beside the bare database
     Bench(bench::Args),
     /// Kill services and databases again and again, and see that nothing is lost or done twice
@@ -51,6 +54,7 @@ async fn main() -> ExitCode {
         Command::Seed(args) => seed::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Screens => screens::run().await,
         Command::Bench(args) => bench::run(args).await,
         Command::Soak(args) => soak::run(args).await,
     };

@@ -32,7 +32,8 @@ pub async fn run(args: Args) -> Outcome {
     Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn shared_mongod() -> Outcome<(Option<Mongod>, String)> {
+/// A MongoDB for tests: the caller's own, or one that lives as long as it is held.
+pub async fn shared_mongod() -> Outcome<(Option<Mongod>, String)> {
     if let Some(uri) = from_caller(TEST_URI_VARIABLE) {
         return Ok((None, uri));
     }
@@ -47,13 +48,18 @@ async fn shared_mongod() -> Outcome<(Option<Mongod>, String)> {
     }
 }
 
-fn build_and_test(args: &Args, uri: &str) -> Outcome<Counts> {
-    // The end-to-end tests start the services' binaries, which `cargo test` alone would not bring up to date.
+/// Builds what the end-to-end tests start, which `cargo test` alone would not bring up to date.
+pub fn build_services() -> Outcome<()> {
     say("Building the services");
     let built = cargo().args(["build", "--workspace", "--bins"]).status()?;
     if !built.success() {
         return Err("the workspace did not build (see above)".into());
     }
+    Ok(())
+}
+
+fn build_and_test(args: &Args, uri: &str) -> Outcome<Counts> {
+    build_services()?;
     say("Building and running the tests");
     let mut command = cargo();
     command.args(["test", "--workspace", "--no-fail-fast"]).args(&args.filter);

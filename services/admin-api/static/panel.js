@@ -26,6 +26,13 @@ addEventListener("pageshow", (event) => {
   }
 });
 
+// The address of a search names what was asked for, and not what was left empty.
+for (const form of document.querySelectorAll("form[role=search]")) {
+  form.addEventListener("formdata", ({ formData }) => {
+    for (const [name, value] of [...formData]) if (!value) formData.delete(name);
+  });
+}
+
 // A filter that is chosen is a search.
 for (const select of document.querySelectorAll("form[role=search] select")) {
   select.addEventListener("change", () => select.form.requestSubmit());

@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// 1280 px at 400 %, which WCAG's reflow asks for.
-pub const SMALL_PHONE: Device = Device { width: 320, height: 640, scripts: true, dark: false };
+pub const SMALL_PHONE: Device = Device { width: 320, height: 640, ..DESKTOP };
 /// 1280 px at 200 %.
-const ZOOMED: Device = Device { width: 640, height: 400, scripts: true, dark: false };
+const ZOOMED: Device = Device { width: 640, height: 400, ..DESKTOP };
 
 static SOURCE: LazyLock<String> = LazyLock::new(|| {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("axe");
@@ -50,7 +50,7 @@ pub async fn audit(client: &Client, what: &str) {
 }
 
 /// Serves the samples in a language; answers the address and the samples' names.
-async fn samples(lang: Lang) -> (String, Vec<String>) {
+pub async fn samples(lang: Lang) -> (String, Vec<String>) {
     let names = pages::samples(lang).into_iter().map(|(name, _, _)| name).collect();
     let show = async move |Segment(wanted): Segment<String>| {
         let found = pages::samples(lang).into_iter().find(|(name, _, _)| *name == wanted);

@@ -7,6 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::http::Method;
+use base64::Engine as _;
 use fantoccini::{
     Client, ClientBuilder, Locator,
     actions::{InputSource, MOUSE_BUTTON_LEFT, PointerAction, TouchActions},
@@ -46,15 +47,25 @@ pub struct Device {
     pub scripts: bool,
     /// Whether the reader prefers dark pages.
     pub dark: bool,
+    /// The language that the reader prefers.
+    pub language: &'static str,
 }
 
-pub const PHONE: Device = Device { width: 360, height: 740, scripts: true, dark: false };
-pub const SMALL_PHONE_WITHOUT_SCRIPTS: Device =
-    Device { width: 320, height: 640, scripts: false, dark: false };
-pub const DESKTOP: Device = Device { width: 1280, height: 800, scripts: true, dark: false };
+pub const PHONE: Device = Device { width: 360, height: 740, ..DESKTOP };
+pub const SMALL_PHONE_WITHOUT_SCRIPTS: Device = Device { width: 320, height: 640, scripts: false, ..DESKTOP };
+pub const DESKTOP: Device = Device { width: 1280, height: 800, scripts: true, dark: false, language: "en" };
 
 /// Runs `body` in a browser, which is closed whatever happens.
 pub async fn browse<Body: Future<Output = ()>>(device: Device, body: impl FnOnce(Client) -> Body) {
+    browse_for(LIMIT, device, body).await;
+}
+
+/// The same, for as long as `limit`.
+pub async fn browse_for<Body: Future<Output = ()>>(
+    limit: Duration,
+    device: Device,
+    body: impl FnOnce(Client) -> Body,
+) {
     let is_installed = std::process::Command::new("chromedriver").arg("--version").output().is_ok();
     if !is_installed {
         assert!(std::env::var_os("CI").is_none(), "chromedriver must be installed here");
@@ -70,7 +81,7 @@ pub async fn browse<Body: Future<Output = ()>>(device: Device, body: impl FnOnce
     let Value::Object(capabilities) = capabilities(device) else { unreachable!("written as an object") };
     builder.capabilities(capabilities);
     let client = builder.connect(&format!("http://127.0.0.1:{port}")).await.unwrap();
-    let limited = tokio::time::timeout(LIMIT, body(client.clone()));
+    let limited = tokio::time::timeout(limit, body(client.clone()));
     let outcome = AssertUnwindSafe(limited).catch_unwind().await;
     // Should it hang, the end of chromedriver ends the browser, too.
     let _ = tokio::time::timeout(PATIENCE, client.close()).await;
@@ -85,12 +96,12 @@ fn capabilities(device: Device) -> Value {
         "args": [
             "--headless=new",
             // 0 is dark, 1 is light.
-            format!("--blink-settings=preferredColorScheme={}", u8::from(!device.dark)), "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--lang=en",
+            format!("--blink-settings=preferredColorScheme={}", u8::from(!device.dark)), "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", format!("--lang={}", device.language),
             // The browser ends with chromedriver, however that ends.
             "--remote-debugging-pipe",
             format!("--window-size={},{}", device.width, device.height),
         ],
-        "prefs": { "intl.accept_languages": "en" },
+        "prefs": { "intl.accept_languages": device.language },
     });
     if device.width < 500 {
         let metrics = json!({ "width": device.width, "height": device.height, "pixelRatio": 2.0 });
@@ -121,11 +132,48 @@ pub async fn console(client: &Client) -> Value {
     client.issue_cmd(ReadConsole).await.unwrap()
 }
 
+/// A command of the browser's own protocol, through chromedriver.
+#[derive(Debug)]
+struct DevTools(Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base_url: &url::Url, session_id: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base_url.join(&format!("session/{}/goog/cdp/execute", session_id.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.0.to_string()))
+    }
+}
+
+/// Asks the browser by its `DevTools` protocol; answers what it answers.
+pub async fn dev_tools(client: &Client, command: &str, parameters: Value) -> Value {
+    client.issue_cmd(DevTools(json!({ "cmd": command, "params": parameters }))).await.unwrap()
+}
+
+fn keep(name: &str, png: &[u8]) {
+    let folder = workspace_binary("main-backend").parent().unwrap().parent().unwrap().join("screens");
+    let path = folder.join(format!("{name}.png"));
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, png).unwrap();
+}
+
 /// Leaves a picture for people.
 pub async fn picture(client: &Client, name: &str) {
-    let folder = workspace_binary("main-backend").parent().unwrap().parent().unwrap().join("screens");
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join(format!("{name}.png")), client.screenshot().await.unwrap()).unwrap();
+    keep(name, &client.screenshot().await.unwrap());
+}
+
+/// The tallest picture of a page, in CSS pixels.
+const PICTURE_HEIGHT_MAX: f64 = 6000.0;
+
+/// A picture of the page from its top to its end.
+pub async fn whole_picture(client: &Client, name: &str) {
+    let size = dev_tools(client, "Page.getLayoutMetrics", json!({})).await["cssContentSize"].take();
+    let height = size["height"].as_f64().unwrap().min(PICTURE_HEIGHT_MAX);
+    let clip = json!({ "x": 0, "y": 0, "width": size["width"], "height": height, "scale": 1 });
+    let wanted = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+    let taken = dev_tools(client, "Page.captureScreenshot", wanted).await;
+    keep(name, &base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().unwrap()).unwrap());
 }
 
 /// The same, and looks whether all people can use the page. Needs scripts.
@@ -224,15 +272,20 @@ pub async fn press(client: &Client, key: Key) {
     client.active_element().await.unwrap().send_keys(&keys).await.unwrap();
 }
 
+/// Fails when nobody can see where the focus is.
+pub async fn focus_is_seen(client: &Client, what: &str) {
+    let script = "const e = document.activeElement; const seen = n => { const s = getComputedStyle(n); \
+                  return s.outlineStyle !== 'none' || s.boxShadow !== 'none' }; \
+                  return seen(e) || seen(e.parentElement)";
+    assert_eq!(client.execute(script, vec![]).await.unwrap(), true, "the focus on {what} is seen");
+}
+
 /// Tabs on until the focus is on an element with this value or text, and looks whether it can be seen.
 pub async fn tab_to(client: &Client, wanted: &str) {
     for _ in 0..20 {
         press(client, Key::Tab).await;
         if focused(client).await.1.starts_with(wanted) {
-            let script = "const e = document.activeElement; const seen = n => { const s = getComputedStyle(n); \
-                          return s.outlineStyle !== 'none' || s.boxShadow !== 'none' }; \
-                          return seen(e) || seen(e.parentElement)";
-            assert_eq!(client.execute(script, vec![]).await.unwrap(), true, "the focus on {wanted} is seen");
+            focus_is_seen(client, wanted).await;
             return;
         }
     }

@@ -166,7 +166,8 @@ impl Cluster {
         config.keys.system = key(0);
         config.keys.search = key(1);
         config.keys.pepper = key(2);
-        config.urls.admin_frontend = url(0).parse().unwrap();
+        // A name, since passkeys belong to names.
+        config.urls.admin_frontend = format!("http://localhost:{}", listen[0].1.port()).parse().unwrap();
         config.urls.admin_backend = url(1).parse().unwrap();
         config.urls.main_frontend = url(2).parse().unwrap();
         config.urls.main_backend = url(3).parse().unwrap();
@@ -201,7 +202,8 @@ impl Cluster {
         cluster
     }
 
-    fn log(&self, service: Service) -> PathBuf {
+    /// Where a service writes its log.
+    pub fn log(&self, service: Service) -> PathBuf {
         self.folder.path().join(format!("{}.log", service.name()))
     }
 

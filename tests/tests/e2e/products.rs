@@ -347,7 +347,7 @@ async fn a_code_takes_off_what_it_says_from_whom_it_should() {
 }
 
 /// A red pixel.
-const PNG: &str =
+pub const PNG: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC";
 
 /// A shop's server of pictures: a good one, one that is no picture, one that is there at the third try.

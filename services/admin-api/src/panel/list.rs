@@ -73,6 +73,14 @@ impl Asked {
 /// Fields of a query that are no filters.
 const PAGE_FIELDS: &[&str] = &["page", "limit", "after", "done"];
 
+impl FormData {
+    /// Whether anything but the search field of this name filters: then what filters is shown open.
+    pub(crate) fn narrows(&self, search: &str) -> bool {
+        let mut filters = self.pairs().filter(|(name, _)| *name != search && !PAGE_FIELDS.contains(name));
+        filters.any(|(_, value)| !value.is_empty())
+    }
+}
+
 /// The foot of a list.
 #[derive(Debug, Default)]
 pub(crate) struct Pager {
@@ -95,6 +103,13 @@ pub(crate) fn days(filters: &mut Filters) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_alone_opens_no_filters() {
+        let narrows = |query: &str| FormData::of_query(query).narrows("q");
+        assert!(!narrows("q=ORD-1&status=&page=2"));
+        assert!(narrows("q=&status=paid"));
+    }
 
     #[test]
     fn the_last_day_is_meant_whole() {

@@ -1,24 +1,22 @@
 //! The panel in a real browser: a passkey made and signed in with, a payment refunded, and what a page weighs.
 
 use axum::http::Method;
-use fantoccini::{Client, Locator, wd::WebDriverCompatibleCommand};
+use fantoccini::wd::WebDriverCompatibleCommand;
 use gateway_core::{
     app::people::password,
     crypto::Secret,
     domain::{role::Role, transaction::Transaction},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::person;
+use super::{
+    hand::{PASSWORD, TRANSFER_MAX, fill, origin, press, quiet, there},
+    person,
+};
 use crate::{
     admin::door::Door,
-    browser::{DESKTOP, Device, PHONE, browse, console, fits, look},
+    browser::{DESKTOP, Device, PHONE, browse, fits, look},
 };
-
-const PASSWORD: &str = "seven green bottles fell";
-
-/// The most that a screen may transfer, in bytes.
-const TRANSFER_MAX: u64 = 100_000;
 
 /// An authenticator inside the browser, whose user is there and says yes (`WebDriver`, Web Authentication extension).
 #[derive(Debug)]
@@ -38,28 +36,6 @@ impl WebDriverCompatibleCommand for AddAuthenticator {
     }
 }
 
-async fn fill(client: &Client, css: &str, text: &str) {
-    let field = client.wait().for_element(Locator::Css(css)).await.unwrap();
-    field.clear().await.unwrap();
-    field.send_keys(text).await.unwrap();
-}
-
-async fn press(client: &Client, css: &str) {
-    client.wait().for_element(Locator::Css(css)).await.unwrap().click().await.unwrap();
-}
-
-/// Waits until something is there.
-async fn there(client: &Client, css: &str) {
-    client.wait().for_element(Locator::Css(css)).await.unwrap();
-}
-
-/// Nothing was refused, failed or broken; notes of the browser for developers do not count.
-async fn quiet(client: &Client) {
-    let told = console(client).await;
-    let loud: Vec<&Value> = told.as_array().unwrap().iter().filter(|line| line["level"] != "DEBUG").collect();
-    assert!(loud.is_empty(), "{loud:#?}");
-}
-
 async fn walk(device: Device, name: &str) {
     let door = Door::open().await;
     let shop = door.shop().await;
@@ -67,7 +43,7 @@ async fn walk(device: Device, name: &str) {
     door.pay(&paid).await;
     let someone = person(&door, &[(&shop, Role::Editor)]).await;
     password::set(&door.app, someone.id, &Secret::new(PASSWORD), None).await.unwrap();
-    let panel = door.app.urls.admin_frontend.as_str().trim_end_matches('/').to_owned();
+    let panel = origin(&door.app);
     browse(device, async |client| {
         client.issue_cmd(AddAuthenticator).await.unwrap();
         client.goto(&format!("{panel}/login")).await.unwrap();
