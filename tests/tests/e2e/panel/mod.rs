@@ -17,6 +17,7 @@ mod journeys_setup;
 mod journeys_shop;
 mod organization;
 mod people;
+mod plans;
 mod products;
 mod providers;
 mod screens;
