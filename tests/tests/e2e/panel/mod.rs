@@ -1,6 +1,7 @@
 //! The Admin Panel over HTTP, as a browser without scripts would see it.
 
 mod account;
+mod attack;
 mod audit_log;
 mod checkouts;
 mod codes;
