@@ -59,12 +59,18 @@ fn reference() -> IndexModel {
     partial("site_reference", keys, exists("externalReference"), false)
 }
 
+/// What a client bought.
+fn client() -> IndexModel {
+    partial("client", doc! { "org": 1, "mode": 1, "clientId": 1, "_id": -1 }, exists("clientId"), false)
+}
+
 fn transactions() -> Vec<IndexModel> {
     vec![
         tenant_id(),
         outbox(),
         metadata(),
         reference(),
+        client(),
         index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
         index("checkout", doc! { "checkoutId": 1, "_id": -1 }),
         // Which days have changed, answered from the index alone.
@@ -152,6 +158,7 @@ fn checkouts() -> Vec<IndexModel> {
         partial("idempotency_expiry", doc! { "idem.expiresAt": 1 }, exists("idem.expiresAt"), false),
         partial("expiry_due", doc! { "expiryDue": 1 }, exists("expiryDue"), false),
         partial("email", doc! { "org": 1, "mode": 1, "emailHash": 1 }, exists("emailHash"), false),
+        client(),
     ]
 }
 
@@ -162,6 +169,8 @@ fn deliveries() -> Vec<IndexModel> {
         partial("lane_due", doc! { "lane": 1, "due": 1 }, exists("due"), false),
         partial("transaction", transaction, exists("transactionId"), false),
         partial("checkout", doc! { "checkoutId": 1, "_id": -1 }, exists("checkoutId"), false),
+        partial("invoice", doc! { "invoiceId": 1 }, exists("invoiceId"), false),
+        partial("provider_event", doc! { "providerEventId": 1 }, exists("providerEventId"), false),
         partial("failed", doc! { "org": 1, "mode": 1, "_id": -1 }, doc! { "state": "failed" }, false),
         partial("sending", doc! { "lane": 1, "state": 1 }, doc! { "state": "sending" }, false),
     ]
@@ -239,6 +248,16 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("products", vec![tenant_id(), per_tenant("sku"), metadata()]),
         ("discounts", vec![tenant_id(), per_tenant("codeKey")]),
         ("discount_claims", discount_claims()),
+        (
+            "clients",
+            vec![
+                tenant_id(),
+                per_tenant("reference"),
+                partial("email", doc! { "org": 1, "mode": 1, "emailHash": 1 }, exists("emailHash"), false),
+                partial("name", doc! { "org": 1, "mode": 1, "nameHashes": 1 }, exists("nameHashes"), false),
+                partial("erasure_due", doc! { "erasure.due": 1 }, exists("erasure.due"), false),
+            ],
+        ),
         ("product_images", vec![due()]),
         (
             "domains",

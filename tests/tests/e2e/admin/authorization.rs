@@ -62,6 +62,7 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         "createDomain" => json!({ "siteId": shop.site, "host": "pay.authorization.example" }),
         "createWebhookEndpoint" | "sendTestIpn" => json!({ "url": "https://shop.example.com/" }),
         "createProduct" => json!({ "name": "Example", "unitPrice": 1, "currency": "EUR" }),
+        "createClient" => json!({ "name": "Example" }),
         "createDiscount" => json!({ "code": "EXAMPLE", "kind": "percent", "percent": 10 }),
         "recoverDeliveries" => json!({ "siteId": shop.site, "since": "2020-01-01T00:00:00Z" }),
         "createInvoice" => json!({
@@ -83,6 +84,7 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         | "cancelTransaction"
         | "updateProduct"
         | "updateDiscount"
+        | "updateClient"
         | "toggleProvider"
         | "rotateApiKey"
         | "rotateWebhookEndpointSecret"
@@ -117,6 +119,7 @@ impl Things {
         let provider = shop.seed.sandbox.as_ref().unwrap().id;
         let product = json!({ "name": "Mug", "unitPrice": 1, "currency": "EUR" });
         let product = door.post(&shop.key, "/v1/products", &product).await.ok(201);
+        let client = door.post(&shop.key, "/v1/clients", &json!({ "name": "Example" })).await.ok(201);
         let discount = json!({ "code": "TEN", "kind": "percent", "percent": 10 });
         let discount = door.post(&shop.key, "/v1/discounts", &discount).await.ok(201);
         let invoice = crate::invoices::world::queued_or_not(&door.app, shop.tenant, false).await;
@@ -129,6 +132,7 @@ impl Things {
             ("people", person.id.to_string()),
             ("invitations", invitations["data"][0]["id"].as_str().unwrap().to_owned()),
             ("products", product["id"].as_str().unwrap().to_owned()),
+            ("clients", client["id"].as_str().unwrap().to_owned()),
             ("discounts", discount["id"].as_str().unwrap().to_owned()),
             ("invoices", invoice.id.to_string()),
             ("credit-notes", note.to_string()),

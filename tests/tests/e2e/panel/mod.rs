@@ -3,6 +3,7 @@
 mod account;
 mod audit_log;
 mod checkouts;
+mod clients;
 mod dashboard;
 mod developers;
 mod discounts;
