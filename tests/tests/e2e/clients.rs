@@ -288,7 +288,7 @@ impl World {
         let wanted = SiteSettings { receipt_email: Some(true), ..SiteSettings::default() };
         sites::update(&app, tenant, site, wanted).await.unwrap();
         let told = EndpointSettings {
-            url: Some("http://127.0.0.1:9/events".to_owned()),
+            url: Some("https://shop.example.com/events".to_owned()),
             event_types: Some(EventType::ALL.to_vec()),
             ..EndpointSettings::default()
         };
@@ -528,7 +528,7 @@ async fn open_checkouts_keep_a_person_from_being_erased() {
     // Its time is over while the customer is still at the provider.
     let providers = world.app.enabled_providers(world.tenant).await.unwrap();
     let started = start_payment::start_payment(&world.app, &open, providers[0].id).await.unwrap();
-    choose(&world.app, &started.transaction, Outcome::Pending).await;
+    choose(&world.app, &started.transaction, Outcome::ThreeDSecure).await;
     let over = doc! { "$set": { "status": "expired" } };
     world.app.store.for_org(world.tenant).update::<Checkout>(open.id, doc! {}, over).await.unwrap();
     assert_eq!(world.erase().await.unwrap_err().code(), "CLIENT_HAS_OPEN_CHECKOUTS");

@@ -120,6 +120,10 @@ impl Things {
         let product = json!({ "name": "Mug", "unitPrice": 1, "currency": "EUR" });
         let product = door.post(&shop.key, "/v1/products", &product).await.ok(201);
         let client = door.post(&shop.key, "/v1/clients", &json!({ "name": "Example" })).await.ok(201);
+        // Whose checkout is open is neither deleted nor erased.
+        let named =
+            json!({ "amount": 1, "currency": "EUR", "externalReference": "ORD-3", "clientId": client["id"] });
+        door.checkout(shop, &named).await;
         let discount = json!({ "code": "TEN", "kind": "percent", "percent": 10 });
         let discount = door.post(&shop.key, "/v1/discounts", &discount).await.ok(201);
         let invoice = crate::invoices::world::queued_or_not(&door.app, shop.tenant, false).await;
