@@ -93,7 +93,7 @@ async fn a_client_is_made_found_changed_and_deleted() {
     );
     made(&door, &shop, &json!({ "email": "rui@example.com" })).await;
     for (query, count) in [
-        ("".to_owned(), 2),
+        (String::new(), 2),
         ("email=ana.sousa%40EXAMPLE.com".to_owned(), 1),
         ("email=ana".to_owned(), 0),
         ("name=ana++SOUSA".to_owned(), 1),
@@ -345,7 +345,7 @@ impl World {
             .create(|new| {
                 new.client_id = Some("C-1".to_owned());
                 new.discount_code = Some("ONCE".to_owned());
-                new.metadata.0[0].v = "gold-member".to_owned();
+                "gold-member".clone_into(&mut new.metadata.0[0].v);
             })
             .await;
         self.pay(&labelled).await;
@@ -364,35 +364,33 @@ impl World {
         self.app.store.for_org(self.tenant).find(doc! {}, doc! { "_id": 1 }, 0).await.unwrap()
     }
 
-    /// Everything in the tenant but its legal documents, opened, as one text.
+    /// Everything in the tenant but its legal documents, opened.
     async fn everything(&self) -> String {
-        let app = &self.app;
-        let json = |value: &dyn erased_json::Plain| value.text();
-        let mut text = String::new();
+        let (app, store) = (&self.app, self.app.store.for_org(self.tenant));
+        let mut texts = Vec::new();
         for one in self.all::<Checkout>().await {
-            text += &format!("{:?}{}", start_payment::customer_of(app, &one).await.unwrap(), json(&one));
+            texts.extend([json(&start_payment::customer_of(app, &one).await.unwrap()), json(&one)]);
         }
         for one in self.all::<Transaction>().await {
-            text += &format!("{:?}{}", start_payment::next_step(app, &one).await.unwrap(), json(&one));
+            texts.extend([json(&start_payment::next_step(app, &one).await.unwrap()), json(&one)]);
         }
         for one in self.all::<ProviderEvent>().await {
-            text += &raw_event(app, &one).await.unwrap();
+            texts.push(raw_event(app, &one).await.unwrap());
         }
         for one in self.all::<Delivery>().await {
-            text += &format!("{}{}", deliveries::body(app, &one).await.unwrap(), json(&one));
+            texts.extend([deliveries::body(app, &one).await.unwrap(), json(&one)]);
         }
-        let store = app.store.for_org(self.tenant);
         for one in self.all::<DocumentMail>().await {
             let (collection, field) = (DocumentMail::COLLECTION, DocumentMail::TO_FIELD);
-            text += &store.open(collection, one.id, field, &one.to).await.unwrap();
+            texts.push(store.open(collection, one.id, field, &one.to).await.unwrap());
         }
         for one in self.all::<Client>().await {
-            text += &format!("{:?}{}", clients::profile(app, &one).await.unwrap(), json(&one));
+            texts.extend([json(&clients::profile(app, &one).await.unwrap()), json(&one)]);
         }
         for one in self.all::<Invoice>().await.iter().filter(|one| one.numbered.is_none()) {
-            text += &serde_json::to_string(&paper(app, one).await).unwrap();
+            texts.push(json(&paper(app, one).await));
         }
-        text
+        texts.concat()
     }
 
     async fn export(&self) -> Value {
@@ -406,16 +404,9 @@ impl World {
     }
 }
 
-/// JSON of any document, sealed fields as they are.
-mod erased_json {
-    pub trait Plain {
-        fn text(&self) -> String;
-    }
-    impl<T: serde::Serialize> Plain for T {
-        fn text(&self) -> String {
-            serde_json::to_string(self).unwrap()
-        }
-    }
+/// A document as JSON, sealed fields as they are.
+fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap()
 }
 
 fn count(export: &Value, name: &str) -> usize {

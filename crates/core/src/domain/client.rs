@@ -138,6 +138,7 @@ pub fn normalize_name(name: &str) -> String {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the fields are")]
     fn text(text: &str) -> Option<String> {
         Some(text.to_owned())
     }

@@ -21,7 +21,8 @@ const PERSONAL: &[&str] =
 /// Takes a person out of a message or a stored reply. Answers whether anything was there.
 pub fn scrub(value: &mut Value) -> bool {
     match value {
-        Value::Array(list) => list.iter_mut().fold(false, |found, one| scrub(one) || found),
+        // Every one of them, whatever was found before.
+        Value::Array(list) => list.iter_mut().filter_map(|one| scrub(one).then_some(())).count() > 0,
         Value::Object(fields) => scrub_object(fields),
         _ => false,
     }

@@ -157,14 +157,14 @@ async fn refuse_open(app: &App, client: &Client) -> Result<(), AppError> {
     let subject = Subject::of(client, &clients::profile(app, client).await?);
     let mut open = subject.checkouts(app)?;
     open.insert("status", CheckoutStatus::Open.as_str());
-    let named = i64::try_from(NAMED_MAX).unwrap_or(i64::MAX);
-    let open: Vec<Checkout> = store.find(open, doc! { "_id": 1 }, named).await?;
+    let limit = i64::try_from(NAMED_MAX).unwrap_or(i64::MAX);
+    let open: Vec<Checkout> = store.find(open, doc! { "_id": 1 }, limit).await?;
     let mut open: Vec<CheckoutId> = open.into_iter().map(|checkout| checkout.id).collect();
     if open.is_empty() {
         let all = store.ids::<Checkout>(subject.checkouts(app)?).await?;
         let all: Vec<Bson> = all.into_iter().map(Bson::from).collect();
         let paying = doc! { "checkoutId": { "$in": all }, "open": true };
-        let paying: Vec<Transaction> = store.find(paying, doc! { "_id": 1 }, named).await?;
+        let paying: Vec<Transaction> = store.find(paying, doc! { "_id": 1 }, limit).await?;
         open.extend(paying.into_iter().map(|transaction| transaction.checkout_id));
     }
     if open.is_empty() {

@@ -178,10 +178,8 @@ pub async fn delete(app: &App, tenant: Tenant, id: ClientId) -> Result<(), AppEr
         let message = "checkouts name this client: erase their personal data instead";
         return Err(AppError::conflict("CLIENT_IN_USE", message));
     }
-    match store.delete::<Client>(id, doc! { "erasure": { "$exists": false } }).await? {
-        true => Ok(()),
-        false => Err(AppError::NotFound("client")),
-    }
+    let is_gone = store.delete::<Client>(id, doc! { "erasure": { "$exists": false } }).await?;
+    if is_gone { Ok(()) } else { Err(AppError::NotFound("client")) }
 }
 
 /// Whether a checkout's `clientId` looks like the id of a client.
