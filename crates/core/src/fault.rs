@@ -46,6 +46,9 @@ pub const POINTS: &[&str] = &[
     "mail.after_send",
     "claim.after_insert",
     "claim.before_release",
+    "erase.after_begin",
+    "erase.after_transaction",
+    "erase.before_end",
 ];
 
 /// Recovery code that can be switched off.
@@ -78,6 +81,8 @@ pub enum Recovery {
     /// A document whose worker died while it made its files or handed over its mail is taken on again when the
     /// lease has run out.
     PaperLease,
+    /// The worker goes on with the erasure of personal data that was cut off.
+    ErasureSweep,
 }
 
 impl Recovery {
@@ -96,6 +101,7 @@ impl Recovery {
         Self::ClaimSweep,
         Self::Rendering,
         Self::PaperLease,
+        Self::ErasureSweep,
     ];
 
     /// As it stands in `TOLLGATE_WITHOUT`.
@@ -114,6 +120,7 @@ impl Recovery {
             Self::ForgottenLanes => "forgotten_lanes",
             Self::Idempotency => "idempotency",
             Self::ClaimSweep => "claim_sweep",
+            Self::ErasureSweep => "erasure_sweep",
         }
     }
 

@@ -24,6 +24,7 @@ pub fn start(
     runner.job(jobs::IdempotencySweep);
     runner.job(jobs::ForgottenLanes);
     runner.job(jobs::ClaimSweep);
+    runner.job(jobs::Erasures);
     runner.job(jobs::ImageFetch::new(client));
     runner.job(jobs::Numbering);
     runner.job(jobs::AuditSweep);

@@ -10,6 +10,7 @@ mod browser;
 mod browser_forms;
 mod checkout_forms;
 mod checkout_page;
+mod clients;
 mod cluster;
 mod compose;
 mod configuration;

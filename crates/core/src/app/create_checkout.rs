@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     App, AppError, Problem,
     order::{self, Named},
+    settings::clients,
 };
 use crate::{
     crypto::{KeyMode, OrganizationKeys, RequestDigest, idempotency_slot, normalize_email, random},
@@ -153,7 +154,7 @@ pub struct NewCheckout {
     pub invoice_number: Option<String>,
     /// Personal data.
     pub customer: Customer,
-    /// The shop's id of the customer.
+    /// The shop's id of the customer, or the id of a client.
     pub client_id: Option<String>,
     /// Where a customer who paid goes.
     pub return_url: Option<String>,
@@ -211,7 +212,7 @@ pub async fn create_checkout(
         let url = open_with(&keys, tenant, collection, &id, Site::DEFAULT_IPN_URL_FIELD, sealed)?;
         new.ipn_url = Some(url);
     }
-    let is_asked = new.product_id.is_some() || Named::is_asked(&new);
+    let is_asked = new.product_id.is_some() || Named::is_asked(&new) || clients::may_name_one(&new);
     let valid = match validate(app, &site, &mut new, now).await {
         // What it names may have changed since the first of these requests was answered.
         Err(error) if is_asked => return replay_first(app, tenant, idempotency, error).await,
@@ -330,6 +331,7 @@ struct Valid {
 
 async fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp) -> Result<Valid, AppError> {
     let mut problems = Vec::new();
+    clients::fill_in(app, site.tenant(), new).await?;
     if let Some(id) = new.product_id {
         if !new.items.is_empty() {
             return Err(AppError::field("productId", "must not be combined with items"));

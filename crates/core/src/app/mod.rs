@@ -21,6 +21,7 @@ pub mod operate;
 mod order;
 pub mod organizations;
 pub mod people;
+pub mod personal;
 pub mod project;
 pub mod receipts;
 pub mod refund;

@@ -10,12 +10,12 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use mongodb::bson::{Binary, Bson, Document, doc, oid::ObjectId, spec::BinarySubtype};
 
-use super::{App, AppError, discount_claims, start_payment};
+use super::{App, AppError, discount_claims, settings::clients, start_payment};
 use crate::{
     crypto::{FieldContext, Fingerprint, OrganizationKeys, Sealed, SearchHash, TokenHash, normalize_email},
     domain::{
-        DiscountClaimId, Mode, OrganizationId, Tenant, api_key::ApiKey, checkout::Checkout,
-        discount::DiscountClaim, invoice::Invoice, person::Person,
+        ClientId, DiscountClaimId, Mode, OrganizationId, Tenant, api_key::ApiKey, checkout::Checkout,
+        client::Client, discount::DiscountClaim, invoice::Invoice, person::Person,
     },
     store::{Entity, StoreError},
 };
@@ -82,6 +82,7 @@ const PLACES: &[Place] = &[
         ],
         of_checkout: &[],
     },
+    Place { collection: "clients", versioned: true, fields: &[field("profile")], of_checkout: &[] },
     Place { collection: "invoices", versioned: true, fields: &[field("paper")], of_checkout: &[] },
     Place { collection: "invoice_settings", versioned: true, fields: &[field("profile")], of_checkout: &[] },
     Place { collection: "invoice_looks", versioned: false, fields: &[field("look")], of_checkout: &[] },
@@ -247,6 +248,7 @@ pub async fn rehash_search(app: &App, organization: OrganizationId) -> Result<u6
             rewritten += rehash_collection(app, tenant, collection, current).await?;
         }
         rewritten += rehash_claims(app, tenant).await?;
+        rewritten += rehash_clients(app, tenant).await?;
     }
     Ok(rewritten)
 }
@@ -275,6 +277,29 @@ async fn rehash_claims(app: &App, tenant: Tenant) -> Result<u64, AppError> {
                 doc! { "$unset": { "customer": "", "customerSlot": "" } }
             };
             if store.update::<DiscountClaim>(id, doc! { "customer": old.clone() }, update).await? {
+                rewritten += 1;
+            }
+        }
+    }
+}
+
+/// Where the hashes stand that clients are found by.
+const CLIENT_HASHES: [&str; 2] = ["emailHash", "nameHashes"];
+
+/// The same for clients, who are found by their names, too.
+async fn rehash_clients(app: &App, tenant: Tenant) -> Result<u64, AppError> {
+    let current = app.store.keys().search().current_version();
+    let (mut rewritten, mut after) = (0, None);
+    loop {
+        let batch = read(app, tenant, Client::COLLECTION, &CLIENT_HASHES, after).await?;
+        let Some(last) = batch.last() else { return Ok(rewritten) };
+        after = last.get_object_id("_id").ok();
+        for document in &batch {
+            let mut hashes = CLIENT_HASHES.iter().flat_map(|field| values(document, field));
+            if hashes.any(|(_, hash)| version_of(hash) != current)
+                && let Ok(id) = document.get_object_id("_id")
+            {
+                clients::rehash(app, tenant, ClientId::from_bytes(id.bytes())).await?;
                 rewritten += 1;
             }
         }
@@ -392,7 +417,8 @@ async fn count_search(app: &App, tenant: Tenant) -> Result<u64, AppError> {
     let mut count = 0;
     let customers = (DiscountClaim::COLLECTION, "customer");
     let hashed = HASHED.map(|collection| (collection, "emailHash"));
-    for (collection, field) in hashed.into_iter().chain([customers]) {
+    let clients = CLIENT_HASHES.map(|field| (Client::COLLECTION, field));
+    for (collection, field) in hashed.into_iter().chain(clients).chain([customers]) {
         count += count_values(app, tenant, collection, &[field], |v| version_of(v) != current).await?;
     }
     Ok(count)
@@ -532,6 +558,7 @@ mod tests {
     fn every_sealed_field_of_the_domain_is_listed() {
         let sources = [
             include_str!("../domain/checkout/mod.rs"),
+            include_str!("../domain/client.rs"),
             include_str!("../domain/transaction/mod.rs"),
             include_str!("../domain/site.rs"),
             include_str!("../domain/provider_account.rs"),

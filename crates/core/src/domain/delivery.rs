@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckoutId, DeliveryId, EndpointId, Mode, OrganizationId, SiteId, Tenant, Timestamp, Trail,
-    TransactionId, lane::LaneId,
+    CheckoutId, DeliveryId, EndpointId, InvoiceId, Mode, OrganizationId, ProviderEventId, SiteId, Tenant,
+    Timestamp, Trail, TransactionId, lane::LaneId,
 };
 use crate::crypto::Sealed;
 
@@ -120,6 +120,12 @@ pub struct Delivery {
     /// The checkout spoken of.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub checkout_id: Option<CheckoutId>,
+    /// The document spoken of.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub invoice_id: Option<InvoiceId>,
+    /// The provider's event that is sent on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provider_event_id: Option<ProviderEventId>,
     /// IPN: the site's reference, so that a sibling's success can silence it.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub external_reference: String,

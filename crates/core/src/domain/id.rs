@@ -111,6 +111,8 @@ entity_id! {
     MailId;
     /// A merchant's own host name for checkout pages.
     DomainId;
+    /// A merchant's customer.
+    ClientId;
     /// Somebody who signs in.
     PersonId;
     /// A passkey of a person.

@@ -44,6 +44,7 @@ impl Role {
             | Scope::EventRead
             | Scope::ProductRead
             | Scope::DiscountRead
+            | Scope::ClientRead
             | Scope::InvoiceRead
             | Scope::InvoiceSettingsRead
             | Scope::DomainRead
@@ -62,12 +63,16 @@ impl Role {
             | Scope::EventWrite
             | Scope::ProductWrite
             | Scope::DiscountWrite
+            | Scope::ClientCreate
+            | Scope::ClientUpdate
+            | Scope::ClientExport
             | Scope::InvoiceCreate
             | Scope::InvoiceWrite => Self::Editor,
             Scope::All
             | Scope::ProviderWrite
             | Scope::DomainWrite
             | Scope::ApiKeyWrite
+            | Scope::ClientDelete
             | Scope::InvoiceSettingsWrite
             | Scope::OrganizationWrite
             | Scope::PersonWrite => Self::Admin,
@@ -99,6 +104,7 @@ mod tests {
             "*",
             "provider:write",
             "api-key:write",
+            "client:delete",
             "invoice-settings:write",
             "domain:write",
             "organization:write",

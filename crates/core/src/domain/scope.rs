@@ -52,6 +52,11 @@ scopes! {
     ProductWrite => "product:write", "Create, change and archive products.";
     DiscountRead => "discount:read", "List and read discounts.";
     DiscountWrite => "discount:write", "Create, change and archive discounts.";
+    ClientRead => "client:read", "List and read clients.";
+    ClientCreate => "client:create", "Create clients.";
+    ClientUpdate => "client:update", "Change clients.";
+    ClientDelete => "client:delete", "Delete clients, and erase their personal data.";
+    ClientExport => "client:export", "Read everything that is held about a client.";
     InvoiceRead => "invoice:read", "List and read invoices, credit notes and their files.";
     InvoiceCreate => "invoice:create", "Make drafts of invoices, and credit issued ones.";
     InvoiceWrite => "invoice:write", "Issue, void and send invoices.";

@@ -267,6 +267,7 @@ impl Source for Transaction {
                     source: &self.id.bytes(),
                     transaction: Some(self.id),
                     checkout: Some(self.checkout_id),
+                    invoice: None,
                 };
                 messages.add(&subject, entry, &data).await?;
             }
@@ -314,6 +315,7 @@ impl Source for Invoice {
                 source: &self.id.bytes(),
                 transaction: self.transaction_id,
                 checkout: self.checkout_id,
+                invoice: Some(self.id),
             };
             messages.add(&subject, entry, &data).await?;
         }
@@ -366,8 +368,12 @@ impl Source for Checkout {
                 data["transaction"] = render::transaction(transaction);
             }
             render::overlay(&mut data, &entry.changed);
-            let subject =
-                Subject { source: &self.id.bytes(), transaction: self.paid_by, checkout: Some(self.id) };
+            let subject = Subject {
+                source: &self.id.bytes(),
+                transaction: self.paid_by,
+                checkout: Some(self.id),
+                invoice: None,
+            };
             messages.add(&subject, entry, &data).await?;
         }
         Ok(messages.deliveries)
@@ -416,6 +422,7 @@ pub(crate) async fn announce_provider_event(
         let Some(mut delivery) = messages.webhook(id, target, wanted, event.received_at, &body).await? else {
             continue;
         };
+        delivery.provider_event_id = Some(event.id);
         delivery.trail.clone_from(&event.trail);
         match messages.store.insert(&delivery).await {
             Ok(()) | Err(StoreError::Duplicate) => {}
@@ -432,6 +439,7 @@ struct Subject<'a> {
     source: &'a [u8],
     transaction: Option<TransactionId>,
     checkout: Option<crate::domain::CheckoutId>,
+    invoice: Option<crate::domain::InvoiceId>,
 }
 
 /// Webhooks of one document.
@@ -455,6 +463,7 @@ impl<'a> Messages<'a> {
             if let Some(mut delivery) = self.webhook(id, target, entry.event, entry.at, &body).await? {
                 delivery.transaction_id = subject.transaction;
                 delivery.checkout_id = subject.checkout;
+                delivery.invoice_id = subject.invoice;
                 delivery.trail.clone_from(&entry.trail);
                 self.deliveries.push(delivery);
             }
@@ -531,6 +540,8 @@ pub(crate) async fn new_delivery(
         endpoint_id: None,
         transaction_id: None,
         checkout_id: None,
+        invoice_id: None,
+        provider_event_id: None,
         external_reference: String::new(),
         ipn_version: None,
         ipn_status: None,

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::domain::{
     Timestamp,
     checkout::{Checkout, Customer, Item, items},
+    client::{Client, ClientProfile},
     invoice::{Credit, Invoice, Paper},
     outbox::{Changed, ChangedValue, EventType},
     provider_event::ProviderEvent,
@@ -45,6 +46,25 @@ pub fn checkout(checkout: &Checkout, customer: Option<&Customer>, payment_url: &
         "completedAt": checkout.completed_at,
         "createdAt": checkout.created_at,
         "updatedAt": checkout.updated_at,
+    })
+}
+
+/// A client, in the Admin API's words.
+pub fn client(client: &Client, profile: &ClientProfile) -> Value {
+    json!({
+        "id": client.id,
+        "mode": client.mode,
+        "reference": client.reference,
+        "name": profile.name,
+        "company": profile.company,
+        "email": profile.email,
+        "phone": profile.phone,
+        "taxNumber": profile.tax_number,
+        "billingAddress": profile.billing_address,
+        "notes": profile.notes,
+        "metadata": profile.metadata.to_json(),
+        "createdAt": client.created_at,
+        "updatedAt": client.updated_at,
     })
 }
 

@@ -65,6 +65,7 @@ id_codec!(
     LookId,
     MailId,
     DomainId,
+    ClientId,
     PersonId,
     PasskeyId,
     InvitationId,

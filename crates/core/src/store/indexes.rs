@@ -180,6 +180,8 @@ fn deliveries() -> Vec<IndexModel> {
         partial("lane_due", doc! { "lane": 1, "due": 1 }, exists("due"), false),
         partial("transaction", transaction, exists("transactionId"), false),
         partial("checkout", doc! { "checkoutId": 1, "_id": -1 }, exists("checkoutId"), false),
+        partial("invoice", doc! { "invoiceId": 1 }, exists("invoiceId"), false),
+        partial("provider_event", doc! { "providerEventId": 1 }, exists("providerEventId"), false),
         partial("failed", doc! { "org": 1, "mode": 1, "_id": -1 }, doc! { "state": "failed" }, false),
         partial("sending", doc! { "lane": 1, "state": 1 }, doc! { "state": "sending" }, false),
     ]
@@ -257,6 +259,16 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("products", vec![tenant_id(), per_tenant("sku"), metadata()]),
         ("discounts", vec![tenant_id(), per_tenant("codeKey")]),
         ("discount_claims", discount_claims()),
+        (
+            "clients",
+            vec![
+                tenant_id(),
+                per_tenant("reference"),
+                partial("email", doc! { "org": 1, "mode": 1, "emailHash": 1 }, exists("emailHash"), false),
+                partial("name", doc! { "org": 1, "mode": 1, "nameHashes": 1 }, exists("nameHashes"), false),
+                partial("erasure_due", doc! { "erasure.due": 1 }, exists("erasure.due"), false),
+            ],
+        ),
         ("product_images", vec![due()]),
         (
             "domains",

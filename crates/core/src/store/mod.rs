@@ -37,6 +37,7 @@ use crate::{
         api_key::ApiKey,
         audit::{AuditDraft, AuditEntry, AuditHead},
         checkout::Checkout,
+        client::Client as MerchantClient,
         custom_domain::CustomDomain,
         delivery::Delivery,
         discount::{Discount, DiscountClaim},
@@ -158,6 +159,7 @@ entities! {
     Discount(DiscountId) in "discounts", Versioned;
     DiscountClaim(DiscountClaimId) in "discount_claims";
     ProductImage(ImageId) in "product_images";
+    MerchantClient(ClientId) in "clients", Versioned;
     CustomDomain(DomainId) in "domains", Versioned;
     Person(PersonId) in "people", Versioned;
     Invitation(InvitationId) in "invitations", Versioned;

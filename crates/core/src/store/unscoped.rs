@@ -18,10 +18,12 @@ use super::{
 use crate::{
     crypto::TokenHash,
     domain::{
-        ApiKeyId, ImageId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId,
+        ApiKeyId, ClientId, ImageId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp,
+        TransactionId,
         api_key::ApiKey,
         audit::{AuditDraft, AuditHead},
         checkout::Checkout,
+        client::Client,
         custom_domain::CustomDomain,
         discount::DiscountClaim,
         image::ProductImage,
@@ -42,6 +44,18 @@ impl Store {
     /// A key by the id that its bearer presents.
     pub async fn lookup_api_key(&self, id: ApiKeyId) -> Result<Option<ApiKey>, StoreError> {
         Ok(self.collection::<ApiKey>().find_one(doc! { "_id": oid(id) }).await?)
+    }
+
+    /// A client by the id that a checkout names, whosever it is: a foreign one must be told from a mere label.
+    pub async fn lookup_client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
+        Ok(self.collection::<Client>().find_one(doc! { "_id": oid(id) }).await?)
+    }
+
+    /// Clients whose erasure is to go on.
+    pub async fn due_erasures(&self, now: Timestamp, limit: i64) -> Result<Vec<Client>, StoreError> {
+        let collection = self.collection::<Client>();
+        let found = collection.find(doc! { "erasure.due": { "$lte": now } });
+        Ok(found.sort(doc! { "erasure.due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
     /// A provider account by the id in a webhook's path.

@@ -7,6 +7,8 @@ const DONE: &[(&str, &str)] = &[
     ("saved", "Saved."),
     ("deleted", "Deleted."),
     ("archived", "Archived."),
+    ("erased", "The personal data are erased."),
+    ("erasing", "The personal data are being erased. It goes on by itself."),
     ("refunded", "The refund was sent to the provider."),
     ("captured", "The capture was sent to the provider."),
     ("cancelled", "Cancelled."),

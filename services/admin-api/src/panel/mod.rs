@@ -9,6 +9,7 @@ mod act;
 mod api_keys;
 mod audit_log;
 mod checkouts;
+mod clients;
 mod dashboard;
 mod deliveries;
 mod discounts;
@@ -20,6 +21,7 @@ mod invoices;
 mod list;
 mod member;
 pub mod operations;
+mod pairs;
 mod people;
 mod pretty;
 mod products;
@@ -92,6 +94,7 @@ fn all(screens: Screens) -> Screens {
         .and(invoices::screens)
         .and(sites::screens)
         .and(providers::screens)
+        .and(clients::screens)
         .and(products::screens)
         .and(discounts::screens)
         .and(api_keys::screens)

@@ -253,6 +253,7 @@ static NAV: &[(&str, &[Entry])] = &[
             entry("/transactions", "Transactions", Scope::TransactionRead),
             entry("/checkouts", "Checkouts", Scope::CheckoutRead),
             entry("/invoices", "Invoices", Scope::InvoiceRead),
+            entry("/clients", "Clients", Scope::ClientRead),
         ],
     ),
     (

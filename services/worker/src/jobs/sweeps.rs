@@ -15,6 +15,7 @@ use gateway_core::{
             number, render,
         },
         people::{codes, invitations},
+        personal::erase,
     },
     jobs::{Job, Pass, lanes},
 };
@@ -54,6 +55,17 @@ impl Job for ClaimSweep {
     const EVERY: Duration = Duration::from_secs(5);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         Ok(Pass::of(discount_claims::sweep(app).await?, HAND))
+    }
+}
+
+/// Goes on with erasures of personal data that were cut off, and looks again for what came in late.
+pub struct Erasures;
+
+impl Job for Erasures {
+    const NAME: &'static str = "erasures";
+    const EVERY: Duration = Duration::from_secs(5);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(erase::sweep(app).await?, erase::HAND_FULL))
     }
 }
 

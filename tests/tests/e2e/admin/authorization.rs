@@ -56,7 +56,7 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         "createCheckout" => json!({ "amount": 1, "currency": "EUR", "externalReference": "ORD-2" }),
         "createInvitation" => json!({ "email": "authorization@example.com", "role": "viewer" }),
         "updatePerson" => json!({ "role": "viewer" }),
-        "updateOrganization" | "createSite" => json!({ "name": "Example" }),
+        "updateOrganization" | "createSite" | "createClient" => json!({ "name": "Example" }),
         "createProvider" => json!({ "type": "stripe", "credentials": { "apiKey": "rk_example" } }),
         "createApiKey" => json!({ "name": "Example", "scopes": ["api-key:write"] }),
         "createDomain" => json!({ "siteId": shop.site, "host": "pay.authorization.example" }),
@@ -83,6 +83,7 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         | "cancelTransaction"
         | "updateProduct"
         | "updateDiscount"
+        | "updateClient"
         | "toggleProvider"
         | "rotateApiKey"
         | "rotateWebhookEndpointSecret"
@@ -117,6 +118,11 @@ impl Things {
         let provider = shop.seed.sandbox.as_ref().unwrap().id;
         let product = json!({ "name": "Mug", "unitPrice": 1, "currency": "EUR" });
         let product = door.post(&shop.key, "/v1/products", &product).await.ok(201);
+        let client = door.post(&shop.key, "/v1/clients", &json!({ "name": "Example" })).await.ok(201);
+        // Whose checkout is open is neither deleted nor erased.
+        let named =
+            json!({ "amount": 1, "currency": "EUR", "externalReference": "ORD-3", "clientId": client["id"] });
+        door.checkout(shop, &named).await;
         let discount = json!({ "code": "TEN", "kind": "percent", "percent": 10 });
         let discount = door.post(&shop.key, "/v1/discounts", &discount).await.ok(201);
         let invoice = crate::invoices::world::queued_or_not(&door.app, shop.tenant, false).await;
@@ -129,6 +135,7 @@ impl Things {
             ("people", person.id.to_string()),
             ("invitations", invitations["data"][0]["id"].as_str().unwrap().to_owned()),
             ("products", product["id"].as_str().unwrap().to_owned()),
+            ("clients", client["id"].as_str().unwrap().to_owned()),
             ("discounts", discount["id"].as_str().unwrap().to_owned()),
             ("invoices", invoice.id.to_string()),
             ("credit-notes", note.to_string()),

@@ -194,6 +194,10 @@ pub const POINTS: &[Point] = {
 pub const OF_DISCOUNTS: (&[&str], &[Recovery]) =
     (&["claim.after_insert", "claim.before_release"], &[Recovery::ClaimSweep]);
 
+/// The same of an order whose customer is not erased: shown in `clients.rs`.
+pub const OF_ERASURES: (&[&str], &[Recovery]) =
+    (&["erase.after_begin", "erase.after_transaction", "erase.before_end"], &[Recovery::ErasureSweep]);
+
 /// Points by who passes them, one group per cluster; `KILL_POINT=relay` leaves only those that begin so.
 pub fn of(service: Service) -> impl Iterator<Item = &'static Point> {
     let wanted = std::env::var("KILL_POINT").unwrap_or_default();

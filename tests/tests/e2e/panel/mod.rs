@@ -4,6 +4,7 @@ mod account;
 mod attack;
 mod audit_log;
 mod checkouts;
+mod clients;
 mod codes;
 mod dashboard;
 mod developers;

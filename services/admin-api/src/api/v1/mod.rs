@@ -3,6 +3,7 @@
 pub mod audit_log;
 pub mod auth;
 pub mod checkouts;
+pub mod clients;
 pub mod credit_notes;
 pub mod dashboard;
 pub mod deliveries;
@@ -37,6 +38,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .merge(invoice_settings::router())
         .merge(sites::router())
         .merge(providers::router())
+        .merge(clients::router())
         .merge(products::router())
         .merge(discounts::router())
         .merge(organizations::router())

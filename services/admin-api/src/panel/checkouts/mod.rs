@@ -26,7 +26,7 @@ pub(super) fn screens(screens: Screens) -> Screens {
 }
 
 /// A status, coloured by how good it is for the shop.
-fn status_pill(status: CheckoutStatus) -> Pill {
+pub(super) fn status_pill(status: CheckoutStatus) -> Pill {
     let tone = match status {
         CheckoutStatus::Paid | CheckoutStatus::Completed => Tone::Good,
         CheckoutStatus::Open => Tone::Warn,

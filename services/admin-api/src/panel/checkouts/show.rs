@@ -27,6 +27,7 @@ use web_kit::{ApiError, Path};
 
 use super::{PATH, status_pill};
 use crate::panel::{
+    clients,
     qr::qr,
     shell::{self, Ctx, Html, Pill, Shell, moment},
     transactions::{self, Names, delivery_pill},
@@ -118,6 +119,7 @@ async fn page(ctx: &Ctx, id: CheckoutId, alert: Option<String>) -> Result<ShowPa
         deliveries::list(app, tenant, told, &first),
     );
     let (names, customer) = (names?, customer?);
+    let client = clients::page_of(ctx, one.client_id.as_deref()).await?;
     let payment_url = String::from(app.payment_url(&one.short_code));
     let is_open = one.status == CheckoutStatus::Open;
     let totals = items::totals(&one.items).ok();
@@ -132,7 +134,7 @@ async fn page(ctx: &Ctx, id: CheckoutId, alert: Option<String>) -> Result<ShowPa
         amount: money(one.amount),
         qr: if is_open { qr(&payment_url) } else { None },
         payment_url,
-        facts: facts(ctx, &names, &one, &customer),
+        facts: facts(ctx, &names, &one, &customer, client),
         metadata: one.metadata.0.iter().map(|pair| (pair.k.clone(), pair.v.clone())).collect(),
         items: one.items.iter().map(|item| line(item, &money)).collect(),
         taxes: taxes.iter().map(|tax| (format!("VAT {} %", tax.rate.normalize()), money(tax.tax))).collect(),
@@ -146,7 +148,13 @@ fn title(one: &Checkout) -> String {
     if one.external_reference.is_empty() { one.id.to_string() } else { one.external_reference.clone() }
 }
 
-fn facts(ctx: &Ctx, names: &Names, one: &Checkout, customer: &Customer) -> Vec<(&'static str, Fact)> {
+fn facts(
+    ctx: &Ctx,
+    names: &Names,
+    one: &Checkout,
+    customer: &Customer,
+    client: Option<String>,
+) -> Vec<(&'static str, Fact)> {
     let mut facts = vec![
         ("Checkout", Fact::Text(one.id.to_string())),
         ("Site", Fact::Link(names.site(one.site_id), ctx.url(&format!("/sites/{}", one.site_id)))),
@@ -155,11 +163,19 @@ fn facts(ctx: &Ctx, names: &Names, one: &Checkout, customer: &Customer) -> Vec<(
         ("Order reference", Some(&one.external_reference)),
         ("Invoice number", Some(&one.invoice_number)),
         ("Customer’s e-mail", customer.email.as_ref()),
-        ("Client", one.client_id.as_ref()),
         ("Language", one.locale.as_ref()),
     ];
     let given = texts.into_iter().filter_map(|(name, text)| Some((name, text.filter(|t| !t.is_empty())?)));
     facts.extend(given.map(|(name, text)| (name, Fact::Text(text.clone()))));
+    if let Some(label) = one.client_id.clone() {
+        facts.push((
+            "Client",
+            match client {
+                Some(url) => Fact::Link(label, url),
+                None => Fact::Text(label),
+            },
+        ));
+    }
     if one.capture_method == CaptureMethod::Manual {
         facts.push(("Capture", Fact::Text("By hand".to_owned())));
     }

@@ -49,7 +49,7 @@ pub(super) fn screens(screens: Screens) -> Screens {
 }
 
 /// A status, coloured by what is still to come.
-fn status_pill(status: InvoiceStatus) -> Pill {
+pub(super) fn status_pill(status: InvoiceStatus) -> Pill {
     let tone = match status {
         InvoiceStatus::Settled | InvoiceStatus::Issued => Tone::Good,
         InvoiceStatus::Open | InvoiceStatus::PartiallySettled => Tone::Warn,

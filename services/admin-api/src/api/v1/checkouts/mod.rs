@@ -7,7 +7,7 @@ mod list;
 mod patch;
 mod request;
 
-pub(super) use request::Pairs;
+pub(super) use request::{NewAddress, Pairs};
 
 use gateway_core::{
     app::{App, AppError, start_payment},

@@ -35,11 +35,13 @@ pub struct CreateCheckout {
     external_reference: Option<Text>,
     /// The shop's invoice number, at most 64 bytes.
     invoice_number: Option<Text>,
-    /// The customer's e-mail address.
+    /// The customer's e-mail address; that of the client when `clientId` is a client's id.
     email: Option<Text>,
     /// Another name of `email`.
     customer_email: Option<Text>,
-    /// The shop's id of the customer.
+    /// The shop's id of the customer, at most 64 characters; or the id of a client, of whom the checkout takes over
+    /// `email` and `billingAddress` where they are absent. Another organization's or mode's client, or one that was
+    /// erased, is 404; what names no client at all is a label.
     client_id: Option<Text>,
     /// Where a customer who paid goes; `{transactionId}` in it is replaced.
     return_url: Option<Text>,
@@ -59,7 +61,7 @@ pub struct CreateCheckout {
     /// that is unknown, spent, or not for this order is refused with 422. A use is claimed when a payment
     /// starts, and given back when it ends unpaid.
     discount_code: Option<Text>,
-    /// Billing address.
+    /// Billing address; that of the client when `clientId` is a client's id.
     #[serde(default, deserialize_with = "object_or_nothing")]
     billing_address: Option<NewAddress>,
     /// Shipping address.
@@ -352,7 +354,7 @@ fn check_image(address: Option<Text>, field: &str, problems: &mut Vec<FieldProbl
 
 impl NewAddress {
     /// The address, unless nothing is in it.
-    fn into_address(self) -> Option<checkout::Address> {
+    pub fn into_address(self) -> Option<checkout::Address> {
         let address = checkout::Address {
             first_name: Text::given(self.first_name),
             last_name: Text::given(self.last_name),

@@ -9,7 +9,7 @@ mod refund;
 mod resend_notification;
 mod resolve_review;
 
-pub(super) use body::{ReviewBody, capture_method};
+pub(super) use body::{ReviewBody, TransactionBody, capture_method};
 
 use axum::response::{IntoResponse, Response};
 use http::header;

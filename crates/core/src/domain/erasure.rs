@@ -1,0 +1,192 @@
+//! What of a document is about a person, and what is left of the document without it.
+//!
+//! Amounts, times, states, the shop's order number and what was sold stay: they are the merchant's books. The
+//! client's id takes the place of the shop's own id of the customer: once the record behind it is empty it names
+//! nobody, and what comes in later (a dispute, say) is still found by it.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    ClientId, Metadata, Timestamp, checkout::Checkout, invoice::DocumentMail, transaction::Transaction,
+};
+use crate::{
+    crypto::Sealed,
+    domain::invoice::{MailOutcome, MailState},
+};
+
+/// Fields of messages and stored replies that tell of a person, wherever in them they stand.
+const PERSONAL: &[&str] =
+    &["email", "billingAddress", "shippingAddress", "customer", "clientId", "buyer", "payload", "raw"];
+
+/// Takes a person out of a message or a stored reply. Answers whether anything was there.
+pub fn scrub(value: &mut Value) -> bool {
+    match value {
+        // Every one of them, whatever was found before.
+        Value::Array(list) => list.iter_mut().filter_map(|one| scrub(one).then_some(())).count() > 0,
+        Value::Object(fields) => scrub_object(fields),
+        _ => false,
+    }
+}
+
+fn scrub_object(fields: &mut Map<String, Value>) -> bool {
+    let mut found = false;
+    for (name, value) in fields.iter_mut() {
+        let blank = match name.as_str() {
+            "metadata" => json!({}),
+            name if PERSONAL.contains(&name) => Value::Null,
+            "seller" => continue,
+            // The merchant's own words; what stands under other names are words of a fixed list.
+            "refunds" | "refund" => {
+                found |= scrub_reasons(value) | scrub(value);
+                continue;
+            }
+            _ => {
+                found |= scrub(value);
+                continue;
+            }
+        };
+        if *value != blank && !value.is_null() {
+            *value = blank;
+            found = true;
+        }
+    }
+    found
+}
+
+fn scrub_reasons(refunds: &mut Value) -> bool {
+    let each: Vec<&mut Value> = match refunds {
+        Value::Array(list) => list.iter_mut().collect(),
+        one => vec![one],
+    };
+    let mut found = false;
+    for refund in each {
+        if let Some(reason) = refund.get_mut("reason").filter(|reason| !reason.is_null()) {
+            *reason = Value::Null;
+            found = true;
+        }
+    }
+    found
+}
+
+/// [`scrub`] of JSON text; `None` where nothing of a person is in it. What cannot be read becomes an empty object.
+pub fn scrubbed(text: &str) -> Option<String> {
+    match serde_json::from_str::<Value>(text) {
+        Ok(mut value) => scrub(&mut value).then(|| value.to_string()),
+        Err(_) => Some("{}".to_owned()),
+    }
+}
+
+fn scrub_reply(reply: &mut Option<String>) -> bool {
+    let Some(clean) = reply.as_deref().and_then(scrubbed) else { return false };
+    *reply = Some(clean);
+    true
+}
+
+impl Checkout {
+    /// Takes the customer out. Answers whether anything was there.
+    pub fn erase_person(&mut self, client: ClientId, now: Timestamp) -> bool {
+        let name = Some(client.to_string());
+        let had = self.customer.is_some()
+            || self.email_hash.is_some()
+            || !self.metadata.is_empty()
+            || self.return_url.is_some()
+            || self.cancel_url.is_some()
+            || self.locale.is_some()
+            || self.client_id != name;
+        if had {
+            (self.customer, self.email_hash, self.locale) = (None, None, None);
+            (self.return_url, self.cancel_url) = (None, None);
+            self.metadata = Metadata::default();
+            self.client_id = name;
+            self.updated_at = now;
+        }
+        had
+    }
+}
+
+impl Transaction {
+    /// Takes the customer out. Replies stay as far as they tell of nobody, so that a request that is repeated is
+    /// still known. Answers whether anything was there.
+    pub fn erase_person(&mut self, client: ClientId, now: Timestamp) -> bool {
+        let name = Some(client.to_string());
+        let mut had = !self.metadata.is_empty() || self.next.is_some() || self.client_id != name;
+        self.metadata = Metadata::default();
+        self.next = None;
+        self.client_id = name;
+        for refund in &mut self.refunds {
+            had |= refund.reason.take().is_some();
+            had |= refund.idem.as_mut().is_some_and(|record| scrub_reply(&mut record.reply));
+        }
+        for operation in &mut self.operations {
+            had |= operation.idem.as_mut().is_some_and(|record| scrub_reply(&mut record.reply));
+        }
+        if had {
+            self.updated_at = now;
+        }
+        had
+    }
+}
+
+impl super::invoice::Invoice {
+    /// Takes out what finds the document by its buyer, and what was answered about it. The document itself is for
+    /// others to decide about. Answers whether anything was there.
+    pub fn erase_traces(&mut self) -> bool {
+        let mut had = self.email_hash.take().is_some();
+        had |= self.idem.as_mut().is_some_and(|record| scrub_reply(&mut record.reply));
+        for credit in &mut self.credits {
+            had |= credit.idem.as_mut().is_some_and(|record| scrub_reply(&mut record.reply));
+        }
+        had
+    }
+}
+
+impl DocumentMail {
+    /// Takes the address out; a mail that still waits is not sent any more. `nobody` is the sealed address of
+    /// nobody.
+    pub fn erase_person(&mut self, nobody: Sealed, now: Timestamp) {
+        self.to = nobody;
+        if matches!(self.state, MailState::Waiting | MailState::Sending) {
+            (self.state, self.due) = (MailState::Failed, None);
+        }
+        if let Some(last) = self.attempts.last_mut()
+            && last.outcome == MailOutcome::Started
+        {
+            last.outcome = MailOutcome::Unknown;
+        }
+        self.updated_at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_loses_the_person_and_keeps_the_books() {
+        let mut message = json!({
+            "type": "session.completed",
+            "data": {
+                "id": "1", "email": "ana@example.com", "billingAddress": { "city": "Lisboa" }, "clientId": "c-1",
+                "amount": 1000, "metadata": { "name": "Ana" }, "externalReference": "ORD-1",
+                "transaction": {
+                    "metadata": { "name": "Ana" }, "needsReview": { "reason": "late_success" },
+                    "refunds": [{ "id": "2", "amount": 5, "reason": "Ana asked" }],
+                },
+                "document": { "buyer": { "name": "Ana" }, "number": "7" },
+            },
+        });
+        assert!(scrub(&mut message));
+        assert!(!message.to_string().contains("Ana") && !message.to_string().contains("Lisboa"), "{message}");
+        assert_eq!(message["data"]["transaction"]["needsReview"]["reason"], "late_success");
+        let kept = ["amount", "externalReference", "id"].map(|name| message["data"][name].clone());
+        assert_eq!(kept, [json!(1000), json!("ORD-1"), json!("1")]);
+        assert!(!scrub(&mut message), "once is enough");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_emptied() {
+        assert_eq!(scrubbed("no json").as_deref(), Some("{}"));
+        assert_eq!(scrubbed("{}"), None);
+        assert_eq!(scrubbed(r#"{"email":"a@b.c"}"#).as_deref(), Some(r#"{"email":null}"#));
+    }
+}
