@@ -41,3 +41,4 @@ mod tidy;
 mod tools;
 mod traces;
 mod watch;
+mod wire;

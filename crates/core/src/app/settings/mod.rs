@@ -1,6 +1,7 @@
 //! Settings of a tenant: sites, providers, API keys, webhook endpoints, products and discounts.
 
 pub mod api_keys;
+pub mod bank;
 pub mod discounts;
 pub mod domains;
 pub mod endpoints;
