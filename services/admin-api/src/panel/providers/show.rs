@@ -5,7 +5,7 @@ use axum::response::Response;
 use gateway_core::{
     app::settings::providers,
     domain::{
-        ProviderId,
+        Currency, ProviderId,
         bank::BankAccount,
         provider_account::{ProviderAccount, ProviderKind},
         scope::Scope,
@@ -83,7 +83,7 @@ async fn page(ctx: &Ctx, id: ProviderId, alert: Option<String>) -> Result<ShowPa
         has_api_key: shape.has_api_key,
         webhook_secrets: shape.webhook_secrets,
         bank: shape.bank,
-        currencies: account.currencies.iter().map(|one| one.code()).collect::<Vec<_>>().join(", "),
+        currencies: account.currencies.iter().map(Currency::code).collect::<Vec<_>>().join(", "),
         webhook_url: providers::webhook_url(ctx.app(), &account).into(),
         where_to: where_to(account.kind),
         test: test_pill(&account),

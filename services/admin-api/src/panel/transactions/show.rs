@@ -39,6 +39,7 @@ pub(super) struct One {
 
 #[derive(Template)]
 #[template(path = "panel/transaction.html")]
+#[expect(clippy::struct_excessive_bools, reason = "a page shows what is so, and each of these is a fact")]
 struct ShowPage {
     shell: Shell,
     form: FormData,
