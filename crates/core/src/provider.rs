@@ -68,6 +68,8 @@ pub struct Started {
     pub refs: Vec<ProviderRef>,
     /// What the customer does next.
     pub next: NextStep,
+    /// Until when money is waited for that the provider will not tell of: the payment is pending from now on.
+    pub pending_until: Option<Timestamp>,
 }
 
 /// A payment that already exists at the provider.

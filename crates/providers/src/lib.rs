@@ -8,7 +8,9 @@ pub mod http;
 mod registry;
 pub mod sandbox;
 pub mod stripe;
+pub mod wire;
 
 pub use gocardless::GoCardless;
 pub use registry::{StartError, start};
 pub use stripe::Stripe;
+pub use wire::Wire;

@@ -12,7 +12,7 @@ use gateway_core::{
 use url::Url;
 
 use crate::{
-    GoCardless, Stripe, gocardless,
+    GoCardless, Stripe, Wire, gocardless,
     http::{HttpClient, count_from_zero},
     sandbox::Sandbox,
     stripe,
@@ -54,6 +54,7 @@ fn registry(
         Arc::new(sandbox),
         Arc::new(Stripe::new(http, stripe_url)),
         Arc::new(gocardless),
+        Arc::new(Wire),
     ])
 }
 

@@ -3,7 +3,8 @@
 //! One place each for: the error body ([`error`]), request ids ([`request_id`]), who is calling
 //! ([`client_ip`]), reading requests ([`json`], [`extract`], [`pagination`]), limits ([`rate_limit`]),
 //! headers ([`headers`]), serving and stopping ([`shutdown`], [`health`]) and, for pages, the shared look
-//! ([`look`], [`color`], [`static_files`]), languages ([`locale`], [`text`], [`form_text`], [`country`]) and amounts ([`money`]).
+//! ([`look`], [`color`], [`static_files`], [`qr`]), languages ([`locale`], [`text`], [`form_text`], [`transfer_text`],
+//! [`country`]) and amounts ([`money`]).
 //!
 //! Nothing here knows a checkout or a transaction: plain types in, plain types out.
 
@@ -22,12 +23,14 @@ pub mod locale;
 pub mod look;
 pub mod money;
 pub mod pagination;
+pub mod qr;
 pub mod rate_limit;
 pub mod request_id;
 pub mod shutdown;
 pub mod stack;
 pub mod static_files;
 pub mod text;
+pub mod transfer_text;
 
 pub use client_ip::{ClientIp, TrustedProxies};
 pub use error::{ApiError, ErrorBody, FieldProblem};

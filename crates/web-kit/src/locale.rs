@@ -107,17 +107,22 @@ impl Locale {
 
     /// A point in time for people: `21 November 2026, 14:02 UTC`.
     pub fn date_time(self, at: Timestamp) -> String {
+        let time = at.to_zoned(TimeZone::UTC);
+        format!("{}, {:02}:{:02} UTC", self.date(at), time.hour(), time.minute())
+    }
+
+    /// A date in UTC, such as `1 March 2026`.
+    pub fn date(self, at: Timestamp) -> String {
         let at = at.to_zoned(TimeZone::UTC);
-        let (day, year, hour, minute) = (at.day(), at.year(), at.hour(), at.minute());
+        let (day, year) = (at.day(), at.year());
         let index = usize::try_from(at.month() - 1).unwrap_or_default();
         let month = months(self.lang).split(' ').nth(index).unwrap_or_default();
-        let date = match self.lang {
+        match self.lang {
             Lang::De => format!("{day}. {month} {year}"),
             Lang::Fr if day == 1 => format!("1er {month} {year}"),
             Lang::En | Lang::Fr => format!("{day} {month} {year}"),
             Lang::Pt | Lang::Es => format!("{day} de {month} de {year}"),
-        };
-        format!("{date}, {hour:02}:{minute:02} UTC")
+        }
     }
 
     /// Time left: `3 days` from 48 hours on, `23 h 41 min` from one hour on, else whole minutes rounded up. The

@@ -50,6 +50,7 @@ markers!(
     TransactionUpdate,
     TransactionCapture,
     TransactionCancel,
+    TransactionConfirm,
     RefundCreate,
     SiteRead,
     SiteWrite,

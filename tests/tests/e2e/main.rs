@@ -42,3 +42,4 @@ mod tidy;
 mod tools;
 mod traces;
 mod watch;
+mod wire;

@@ -24,8 +24,11 @@ const SHORT_DEADLINE: Duration = Duration::from_secs(1);
 
 /// An account in test mode whose key the simulators take.
 pub fn account(api_key: &str) -> Account {
-    let credentials =
-        Credentials { api_key: Some(api_key.to_owned()), webhook_secrets: vec!["whsec_example".to_owned()] };
+    let credentials = Credentials {
+        api_key: Some(api_key.to_owned()),
+        webhook_secrets: vec!["whsec_example".to_owned()],
+        ..Credentials::default()
+    };
     Account { id: ProviderId::generate(), mode: Mode::Test, account: None, credentials }
 }
 

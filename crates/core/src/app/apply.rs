@@ -461,6 +461,7 @@ async fn flag_overdue(app: &App, transaction: &Transaction) -> Result<(), AppErr
     };
     let overdue = |t: &Transaction| match t.status {
         _ if is_unknown(t) => true,
+        TransactionStatus::Pending if t.is_confirmed_by_hand() => now > t.expires_at,
         TransactionStatus::Pending => now.since(t.created_at) > Duration::from_hours(336),
         TransactionStatus::Initiated => now.since(t.expires_at) > Duration::from_hours(48),
         _ => false,
@@ -469,7 +470,12 @@ async fn flag_overdue(app: &App, transaction: &Transaction) -> Result<(), AppErr
         return Ok(());
     }
     app.change::<Transaction, (), _>(transaction.tenant(), transaction.id, "transaction", |t| {
-        t.flag("outcome_unknown", "the provider has not said how it ended", now);
+        if t.awaits_transfer() {
+            let detail = format!("{} of {} minor units came in time", t.received(), t.amount);
+            t.flag("underpaid", detail, now);
+        } else {
+            t.flag("outcome_unknown", "the provider has not said how it ended", now);
+        }
         Ok((true, ()))
     })
     .await?;

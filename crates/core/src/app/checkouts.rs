@@ -83,10 +83,15 @@ pub async fn expire_due(app: &App) -> Result<usize, AppError> {
 }
 
 async fn expire(app: &App, checkout: &Checkout) -> Result<(), AppError> {
-    let ended = end_open(app, checkout, PaymentState::Expired, "expiry").await?;
-    // Money that is on its way decides later; until then the checkout neither opens nor ends.
-    let waits = ended.is_some_and(|t| t.status.is_open());
     let now = app.now();
+    // Money that is on its way decides later; until then the checkout neither opens nor ends.
+    let waits = match start_payment::open_transaction(app, checkout).await? {
+        Some(open) if open.keeps_waiting(now) => true,
+        _ => {
+            let ended = end_open(app, checkout, PaymentState::Expired, "expiry").await?;
+            ended.is_some_and(|t| t.status.is_open())
+        }
+    };
     let change = app.change::<Checkout, (), _>(checkout.tenant(), checkout.id, "checkout", |c| {
         if c.status != CheckoutStatus::Open || c.expiry_due.is_none_or(|due| due > now) {
             return Ok((false, ()));

@@ -62,7 +62,9 @@ pub struct ProviderStep {
 impl ProviderStep {
     /// Whether nothing is left to do.
     pub fn is_done(&self) -> bool {
-        self.kind == ProviderKind::Sandbox || (self.is_tested && self.has_events)
+        self.kind == ProviderKind::Sandbox
+            || self.kind.is_confirmed_by_hand()
+            || (self.is_tested && self.has_events)
     }
 }
 

@@ -8,7 +8,9 @@ use crate::{
     crypto::normalize_email,
     domain::{
         CheckoutId, Currency, ProviderId, SiteId, Tenant, Timestamp, TransactionId,
+        bank::CreditorReference,
         checkout::{Checkout, CheckoutStatus},
+        provider_account::ProviderAccount,
         provider_event::{EventState, ProviderEvent},
         site::Site,
         transaction::{Transaction, TransactionStatus},
@@ -65,6 +67,8 @@ pub struct TransactionFilter {
     pub client_id: Option<String>,
     /// With this reference.
     pub external_reference: Option<String>,
+    /// Whose transfer bears this reference.
+    pub transfer_reference: Option<CreditorReference>,
     /// Of checkouts of this customer, found by a keyed hash; their newest [`CHECKOUTS_MAX`].
     pub email: Option<String>,
     /// Of this checkout.
@@ -139,6 +143,9 @@ async fn wanted_transactions(
     insert(&mut wanted, "providerId", filter.provider);
     insert(&mut wanted, "clientId", filter.client_id.as_deref());
     with_reference(app, tenant, &mut wanted, filter.external_reference.as_deref()).await?;
+    if let Some(reference) = &filter.transfer_reference {
+        with_transfer(app, tenant, &mut wanted, reference).await?;
+    }
     insert(&mut wanted, "checkoutId", filter.checkout);
     if let Some(email) = &filter.email {
         of_customer(app, tenant, &mut wanted, email).await?;
@@ -163,6 +170,22 @@ async fn with_reference(
         let sites = app.store.for_org(tenant).ids::<Site>(Document::new()).await?;
         let sites: Vec<Bson> = sites.into_iter().map(Bson::from).collect();
         wanted.insert("siteId", doc! { "$in": sites });
+    }
+    Ok(())
+}
+
+/// Narrows a search to a transfer's reference, whose index begins with the provider.
+async fn with_transfer(
+    app: &App,
+    tenant: Tenant,
+    wanted: &mut Document,
+    reference: &CreditorReference,
+) -> Result<(), AppError> {
+    wanted.insert("refs", reference.as_ref().as_str());
+    if !wanted.contains_key("providerId") {
+        let providers = app.store.for_org(tenant).ids::<ProviderAccount>(Document::new()).await?;
+        let providers: Vec<Bson> = providers.into_iter().map(Bson::from).collect();
+        wanted.insert("providerId", doc! { "$in": providers });
     }
     Ok(())
 }

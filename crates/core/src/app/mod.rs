@@ -5,6 +5,7 @@ pub mod audit;
 pub mod authenticate;
 pub mod bootstrap;
 pub mod checkouts;
+pub mod confirm_manual;
 pub mod create_checkout;
 pub mod customer;
 pub mod dashboard;
@@ -291,7 +292,7 @@ impl App {
         let (key, secret) = match account.kind {
             ProviderKind::Stripe => (&single.stripe_secret_key, &single.stripe_webhook_secret),
             ProviderKind::GoCardless => (&single.gocardless_access_token, &single.gocardless_webhook_secret),
-            ProviderKind::Sandbox => return,
+            ProviderKind::Sandbox | ProviderKind::Wire => return,
         };
         if credentials.api_key.is_none() {
             credentials.api_key.clone_from(key);

@@ -81,6 +81,7 @@ async fn decide(
                 let reply = key.resume(app, stored.idem.as_ref(), stored.updated_at)?;
                 return Ok((false, (stored.id, reply)));
             }
+            refuse_unsupported(app, t)?;
             let request = RefundRequest {
                 id: fresh_id,
                 amount: new.amount,
@@ -93,6 +94,16 @@ async fn decide(
         })
         .await?;
     Ok(decided)
+}
+
+/// A refund that nobody could send is not begun: its status would speak of money that does not move.
+fn refuse_unsupported(app: &App, transaction: &Transaction) -> Result<(), AppError> {
+    let Some(kind) = transaction.provider_kind else { return Ok(()) };
+    if app.adapter(kind)?.capabilities().refunds {
+        return Ok(());
+    }
+    let message = "this provider cannot send money back: do it from your bank account";
+    Err(AppError::conflict("REFUND_NOT_SUPPORTED", message))
 }
 
 fn error_of(error: RefundError) -> AppError {

@@ -16,7 +16,7 @@ use crate::{
     domain::{
         checkout::{AppliedDiscount, Checkout, Price},
         discount::{CODE_CHARS_MAX, DiscountRefusal, Order},
-        transaction::{PaymentState, Transaction, TransactionStatus},
+        transaction::{PaymentState, Transaction},
     },
     store::StoreError,
 };
@@ -121,7 +121,7 @@ async fn refuse_fixed(app: &App, checkout: &Checkout) -> Result<(), AppError> {
 /// first, as when another method is chosen. One whose money may be on its way stays, and so does the price.
 async fn end_begun(app: &App, checkout: &Checkout) -> Result<(), AppError> {
     let Some(open) = open_transaction(app, checkout).await? else { return Ok(()) };
-    if open.status != TransactionStatus::Initiated && !open.was_declined() {
+    if !open.may_be_given_up() {
         return Err(running());
     }
     let ended: Transaction = end_at_provider(app, &open, PaymentState::Cancelled, "customer").await?;

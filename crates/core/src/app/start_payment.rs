@@ -104,6 +104,7 @@ pub async fn offered_providers(app: &App, checkout: &Checkout) -> Result<Vec<Pro
     let takes = |provider: &&ProviderAccount| {
         app.adapter(provider.kind)
             .is_ok_and(|adapter| adapter.accepts(checkout.money(), checkout.capture_method).is_ok())
+            && provider.is_for(checkout.currency)
     };
     if site.provider_ids.is_empty() {
         return Ok(enabled.iter().filter(takes).cloned().collect());
@@ -186,8 +187,10 @@ enum Taken {
 
 /// A customer who comes back resumes their payment; one who chooses another method ends the first.
 async fn take_over(app: &App, provider: &ProviderAccount, open: Transaction) -> Result<Taken, AppError> {
-    if open.status != TransactionStatus::Initiated && !open.was_declined() {
-        return Ok(Taken::Running(StartedPayment { transaction: open, next: None }));
+    if !open.may_be_given_up() {
+        // A transfer that has come in part still needs the rest.
+        let next = if open.awaits_transfer() { next_step(app, &open).await? } else { None };
+        return Ok(Taken::Running(StartedPayment { transaction: open, next }));
     }
     if open.provider_id == Some(provider.id) && Recovery::StartResume.is_on() {
         return Ok(match next_step(app, &open).await? {
@@ -389,6 +392,9 @@ async fn save_started(
             }
             t.next = Some(sealed.clone());
             t.updated_at = now;
+            if let Some(until) = started.pending_until {
+                t.await_transfer(until, now);
+            }
             Ok((true, ()))
         })
         .await?;
@@ -462,16 +468,22 @@ async fn must_end_silently(app: &App, transaction: &Transaction) -> Result<bool,
     }
 }
 
-/// The reconciler's part: an open payment of a checkout that can no longer be paid is ended.
+/// The reconciler's part: an open payment of a checkout that can no longer be paid is ended, and so is a transfer
+/// that did not come in its time.
 pub async fn end_if_unpayable(app: &App, transaction: &Transaction) -> Result<(), AppError> {
-    if transaction.status != TransactionStatus::Initiated && !transaction.was_declined() {
+    if !transaction.may_be_given_up() {
         return Ok(());
     }
     let store = app.store.for_org(transaction.tenant());
     let Some(checkout) = store.get::<Checkout>(transaction.checkout_id).await? else { return Ok(()) };
-    if let Err(reason) = payable(app, &checkout).await? {
-        end_at_provider(app, transaction, reason.end_state(), "reconciler").await?;
-    }
+    let keeps_waiting = transaction.keeps_waiting(app.now());
+    let state = match payable(app, &checkout).await? {
+        Err(Unpayable::Expired) if keeps_waiting => return Ok(()),
+        Err(reason) => reason.end_state(),
+        Ok(()) if transaction.awaits_transfer() && !keeps_waiting => PaymentState::Expired,
+        Ok(()) => return Ok(()),
+    };
+    end_at_provider(app, transaction, state, "reconciler").await?;
     Ok(())
 }
 

@@ -81,6 +81,8 @@ entity_id! {
     TransactionId;
     /// A refund of a transaction.
     RefundId;
+    /// Money that a person has seen arrive.
+    ConfirmationId;
     /// A key of a merchant's server.
     ApiKeyId;
     /// A webhook endpoint of an organization.

@@ -42,6 +42,7 @@ use text_words;
 pub mod actor;
 pub mod api_key;
 pub mod audit;
+pub mod bank;
 pub mod checkout;
 pub mod client;
 pub mod custom_domain;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mode, OrganizationId, ProviderId, Tenant, Timestamp};
+use super::{Currency, Mode, OrganizationId, ProviderId, Tenant, Timestamp, bank::BankAccount};
 use crate::crypto::Sealed;
 
 /// A payment provider that an adapter exists for.
@@ -16,11 +16,13 @@ pub enum ProviderKind {
     Stripe,
     /// GoCardless billing requests.
     GoCardless,
+    /// Transfers to the merchant's own bank account, confirmed by a person.
+    Wire,
 }
 
 impl ProviderKind {
     /// Every kind.
-    pub const ALL: &[Self] = &[Self::Sandbox, Self::Stripe, Self::GoCardless];
+    pub const ALL: &[Self] = &[Self::Sandbox, Self::Stripe, Self::GoCardless, Self::Wire];
 
     /// As it stands in `/hooks/{type}/…` and in the API.
     pub const fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl ProviderKind {
             Self::Sandbox => "sandbox",
             Self::Stripe => "stripe",
             Self::GoCardless => "gocardless",
+            Self::Wire => "wire",
         }
     }
 
@@ -35,9 +38,14 @@ impl ProviderKind {
     pub const fn allowed_in(self, mode: Mode) -> bool {
         !(matches!(self, Self::Sandbox) && mode.is_live())
     }
+
+    /// Whether nobody but a person can say that the money has come: there is no API to ask, and no webhook.
+    pub const fn is_confirmed_by_hand(self) -> bool {
+        matches!(self, Self::Wire)
+    }
 }
 
-super::text_words!(ProviderKind, "a provider type: use sandbox, stripe or gocardless");
+super::text_words!(ProviderKind, "a provider type: use sandbox, stripe, gocardless or wire");
 
 /// An account as it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,6 +70,9 @@ pub struct ProviderAccount {
     /// The account's id at the provider, when known; events of another account are parked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub account: Option<String>,
+    /// The only currencies that it is offered for; all that its adapter takes where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub currencies: Vec<Currency>,
     /// When the last verified event came.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last_event_at: Option<Timestamp>,
@@ -95,17 +106,25 @@ impl ProviderAccount {
     pub const fn tenant(&self) -> Tenant {
         Tenant::new(self.org, self.mode)
     }
+
+    /// Whether it may be offered for a currency.
+    pub fn is_for(&self, currency: Currency) -> bool {
+        self.currencies.is_empty() || self.currencies.contains(&currency)
+    }
 }
 
 /// What opens an account. Lives only in memory; sealed whole at rest.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Credentials {
-    /// Stripe's secret key or GoCardless's access token; unused by the sandbox.
+    /// Stripe's secret key or GoCardless's access token; the others have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
     /// Accepted webhook secrets; more than one while a secret is rolled.
     pub webhook_secrets: Vec<String>,
+    /// Where transfers go: no secret, but it stands where all that belongs to an account does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bank: Option<BankAccount>,
 }
 
 impl fmt::Debug for Credentials {

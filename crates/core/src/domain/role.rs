@@ -56,6 +56,7 @@ impl Role {
             | Scope::TransactionUpdate
             | Scope::TransactionCapture
             | Scope::TransactionCancel
+            | Scope::TransactionConfirm
             | Scope::RefundCreate
             | Scope::SiteWrite
             | Scope::EndpointWrite

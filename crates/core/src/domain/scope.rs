@@ -35,6 +35,7 @@ scopes! {
     TransactionUpdate => "transaction:update", "Resolve what a transaction was flagged for.";
     TransactionCapture => "transaction:capture", "Capture authorized transactions.";
     TransactionCancel => "transaction:cancel", "Cancel transactions.";
+    TransactionConfirm => "transaction:confirm", "Confirm that the money of bank transfers has come.";
     RefundCreate => "refund:create", "Refund transactions.";
     SiteRead => "site:read", "List and read sites.";
     SiteWrite => "site:write", "Create and change sites, and regenerate their webhook secret.";

@@ -13,7 +13,7 @@ use crate::domain::{
     invoice::{Credit, Invoice, Paper},
     outbox::{Changed, ChangedValue, EventType},
     provider_event::ProviderEvent,
-    transaction::{Attempt, Dispute, Operation, ProviderRef, Refund, Transaction},
+    transaction::{Attempt, Confirmation, Dispute, Operation, ProviderRef, Refund, Transaction},
 };
 
 /// A session, in the Admin API's words. `customer` is the opened [`Checkout::customer`], where there is one.
@@ -124,6 +124,7 @@ pub fn transaction(transaction: &Transaction) -> Value {
         "amountCaptured": transaction.captured,
         "amountRefunded": transaction.refunded,
         "amountRefundable": transaction.refundable(),
+        "amountConfirmed": transaction.received(),
         "checkoutId": transaction.checkout_id,
         "sessionPublicId": transaction.session_public_id,
         "siteId": transaction.site_id,
@@ -140,6 +141,7 @@ pub fn transaction(transaction: &Transaction) -> Value {
         "refunds": transaction.refunds.iter().map(refund).collect::<Vec<_>>(),
         "disputes": transaction.disputes.iter().map(dispute).collect::<Vec<_>>(),
         "attempts": transaction.attempts.iter().map(attempt).collect::<Vec<_>>(),
+        "confirmations": transaction.confirmations.iter().map(confirmation).collect::<Vec<_>>(),
         "operations": transaction.operations.iter().map(operation).collect::<Vec<_>>(),
         "needsReview": transaction.needs_review,
         "history": transaction.history,
@@ -189,6 +191,18 @@ fn attempt(attempt: &Attempt) -> Value {
         "status": attempt.state,
         "failure": attempt.failure,
         "at": attempt.at,
+    })
+}
+
+/// Money that a person has confirmed, without the record of the request.
+fn confirmation(confirmation: &Confirmation) -> Value {
+    json!({
+        "id": confirmation.id,
+        "amount": confirmation.amount,
+        "receivedAt": confirmation.received_at,
+        "bankReference": confirmation.bank_reference,
+        "note": confirmation.note,
+        "createdAt": confirmation.created_at,
     })
 }
 

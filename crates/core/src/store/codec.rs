@@ -50,6 +50,7 @@ id_codec!(
     CheckoutId,
     TransactionId,
     RefundId,
+    ConfirmationId,
     ApiKeyId,
     EndpointId,
     DeliveryId,

@@ -99,6 +99,12 @@ fn transactions() -> Vec<IndexModel> {
             exists("operations.idem.slot"),
             false,
         ),
+        partial(
+            "confirmation_idempotency",
+            doc! { "confirmations.idem.slot": 1 },
+            exists("confirmations.idem.slot"),
+            false,
+        ),
         partial("provider_ref", doc! { "providerId": 1, "refs": 1 }, exists("refs"), false),
         partial("reconcile_due", doc! { "reconcile.due": 1 }, exists("reconcile.due"), false),
         partial("to_review", doc! { "org": 1, "mode": 1, "_id": -1 }, exists("needsReview"), false),

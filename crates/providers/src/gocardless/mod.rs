@@ -183,7 +183,7 @@ impl PaymentProvider for GoCardless {
         };
         let url = flow.authorisation_url.ok_or_else(|| malformed("the flow has no address"))?;
         let refs = vec![ProviderRef::new(BILLING_REQUEST, &request.id)];
-        Ok(Started { refs, next: NextStep::Redirect { url } })
+        Ok(Started { refs, next: NextStep::Redirect { url }, pending_until: None })
     }
 
     async fn fetch(

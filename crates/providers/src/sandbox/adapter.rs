@@ -122,6 +122,7 @@ impl PaymentProvider for Sandbox {
         Ok(Started {
             refs: vec![ProviderRef::new(REF, &id.to_string())],
             next: NextStep::Redirect { url: url.into() },
+            pending_until: None,
         })
     }
 

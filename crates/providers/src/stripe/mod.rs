@@ -125,7 +125,7 @@ impl PaymentProvider for Stripe {
         let mut update = ProviderUpdate::new(Source::Fetch, payment.now);
         facts::name(&mut update, facts::SESSION, &session.id);
         facts::name_some(&mut update, facts::INTENT, session.payment_intent.as_ref());
-        Ok(Started { refs: update.refs, next: NextStep::Redirect { url } })
+        Ok(Started { refs: update.refs, next: NextStep::Redirect { url }, pending_until: None })
     }
 
     async fn fetch(

@@ -13,6 +13,7 @@ const DONE: &[(&str, &str)] = &[
     ("captured", "The capture was sent to the provider."),
     ("cancelled", "Cancelled."),
     ("confirmed", "Confirmed with the provider."),
+    ("received", "The money is confirmed."),
     ("resolved", "Marked as looked at."),
     ("resent", "It is sent again."),
     ("recovering", "Everything that did not arrive since then is sent again."),

@@ -175,6 +175,16 @@ impl FormData {
         read
     }
 
+    /// A day as `<input type=date>` sends it, from its beginning in UTC; `None` where it is empty or wrong.
+    pub(crate) fn day(&mut self, name: &str) -> Option<Timestamp> {
+        let text = self.text(name)?;
+        let read = Timestamp::parse(&format!("{text}T00:00:00Z"));
+        if read.is_none() {
+            self.problem(name, "must be a day such as 2030-01-31");
+        }
+        read
+    }
+
     /// The lines of a text area that hold anything, without blanks around them.
     pub(crate) fn lines(&self, name: &str) -> Vec<String> {
         let lines = self.value(name).lines().map(str::trim).filter(|line| !line.is_empty());
@@ -375,8 +385,10 @@ mod tests {
             assert_eq!(form.moment("at").unwrap().to_string(), iso);
         }
         let mut form = FormData::of([("at", "tomorrow".to_owned()), ("rate", "5,5".to_owned())]);
-        assert_eq!(form.moment("at"), None);
-        assert!(form.error("at").is_some());
+        assert_eq!((form.moment("at"), form.day("at")), (None, None));
+        assert_eq!(form.problems().len(), 2);
+        let mut day = FormData::of([("on", "2030-01-31".to_owned())]);
+        assert_eq!(day.day("on").unwrap().to_string(), "2030-01-31T00:00:00.000Z");
         assert_eq!(form.percent("rate"), Some(Decimal::new(55, 1)));
     }
 

@@ -37,6 +37,7 @@ const NAMES: &[(&str, &str)] = &[
     ("/transactions/{id}/capture", "captureTransaction"),
     ("/transactions/{id}/cancel", "cancelTransaction"),
     ("/transactions/{id}/confirm", "confirmTransaction"),
+    ("/transactions/{id}/confirm-manual", "confirmTransactionManually"),
     ("/transactions/{id}/resolve", "resolveTransactionReview"),
     ("/transactions/{id}/notifications/{delivery}/resend", "resendNotification"),
     ("/transactions/{id}/invoice", "createInvoice"),

@@ -25,6 +25,7 @@ pub(super) fn name(kind: ProviderKind, text: &'static Text) -> &'static str {
         ProviderKind::Stripe => text.method_card,
         ProviderKind::GoCardless => text.method_bank_debit,
         ProviderKind::Sandbox => text.method_sandbox,
+        ProviderKind::Wire => text.method_bank_transfer,
     }
 }
 
@@ -33,7 +34,7 @@ pub(super) const fn company(kind: ProviderKind) -> Option<&'static str> {
     match kind {
         ProviderKind::Stripe => Some("Stripe"),
         ProviderKind::GoCardless => Some("GoCardless"),
-        ProviderKind::Sandbox => None,
+        ProviderKind::Sandbox | ProviderKind::Wire => None,
     }
 }
 
@@ -52,6 +53,7 @@ pub(super) fn option(
         ProviderKind::Stripe => text.method_card_hint,
         ProviderKind::GoCardless => text.method_bank_debit_hint,
         ProviderKind::Sandbox => text.method_sandbox_hint,
+        ProviderKind::Wire => text.method_bank_transfer_hint,
     };
     MethodOption {
         value: provider.id.to_string(),

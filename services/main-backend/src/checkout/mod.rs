@@ -11,6 +11,7 @@ mod pay;
 mod return_;
 mod show;
 mod stage;
+mod transfer;
 pub(crate) mod view;
 
 pub(crate) use discount::CodeLimits;

@@ -30,6 +30,7 @@ use web_kit::static_files::{StaticFile, StaticFiles};
 use web_kit::text::{Text, fill};
 
 pub use super::forms::{AddressEntry, AddressForm, CodeEntry};
+pub use super::transfer::TransferPage;
 
 /// Most lines shown at once; a longer order folds the rest away.
 const LINES_SHOWN: usize = 4;
@@ -41,7 +42,7 @@ const RETURN_SECONDS: u32 = 6;
 const REFRESH_SECONDS: u32 = 5;
 
 /// The same for methods that take days.
-const REFRESH_SECONDS_SLOW: u32 = 60;
+pub(super) const REFRESH_SECONDS_SLOW: u32 = 60;
 
 static FILES: LazyLock<StaticFiles> = LazyLock::new(|| {
     let script = include_bytes!("../../static/checkout.js");
@@ -137,30 +138,30 @@ impl Shell {
         FormText::of(self.locale.lang())
     }
 
-    fn lang(&self) -> String {
+    pub(super) fn lang(&self) -> String {
         self.locale.tag()
     }
 
-    fn css(&self) -> String {
+    pub(super) fn css(&self) -> String {
         let brand = self.shop.as_ref().map(|shop| shop.brand).unwrap_or_default();
         format!("{}{}", CSS.as_str(), brand.css())
     }
 
     #[expect(clippy::unused_self, reason = "templates call it as shell.script_url()")]
-    fn script_url(&self) -> &'static str {
+    pub(super) fn script_url(&self) -> &'static str {
         FILES.url(SCRIPT)
     }
 
     #[expect(clippy::unused_self, reason = "templates call it as shell.script_integrity()")]
-    fn script_integrity(&self) -> &'static str {
+    pub(super) fn script_integrity(&self) -> &'static str {
         FILES.integrity(SCRIPT)
     }
 
-    fn shop_name(&self) -> &str {
+    pub(super) fn shop_name(&self) -> &str {
         self.shop.as_ref().map_or("", |shop| &shop.name)
     }
 
-    fn shop_or_unknown(&self) -> Shop {
+    pub(super) fn shop_or_unknown(&self) -> Shop {
         self.shop.clone().unwrap_or_else(|| Shop::named(""))
     }
 

@@ -291,6 +291,12 @@ pub fn all(lang: Lang) -> Vec<Rendered> {
     add(&mut out, PayPage::samples(lang));
     add(&mut out, HandoverPage::samples(lang));
     add(&mut out, WaitingPage::samples(lang));
+    let live = Live {
+        status_url: "/checkout/abc/status".to_owned(),
+        events_url: Some("/checkout/abc/events".to_owned()),
+        current: "pending".to_owned(),
+    };
+    add(&mut out, TransferPage::samples(&shell(lang), &live));
     add(&mut out, PaidPage::samples(lang));
     add(&mut out, FailedPage::samples(lang));
     add(&mut out, vec![("expired", ExpiredPage { shell: shell(lang), shop_url: shop_url.clone() })]);

@@ -19,6 +19,7 @@ use super::pages::{
     RefundedPage, Retry, SupersededPage, WaitingPage,
 };
 use super::stage::Stage;
+use super::transfer;
 use super::view::{Browser, View};
 use crate::gateway::Shared;
 
@@ -78,6 +79,15 @@ pub(super) async fn show(
         Stage::Choose(last) => choose(&view, *last, &query).await,
         Stage::Failed(failed) if query.is_choice() => choose(&view, failed.provider_id, &query).await,
         Stage::Failed(failed) => failed_page(&view, failed).await,
+        Stage::Pending(waiting) if query.is_choice() && waiting.may_be_given_up() && view.is_payable() => {
+            choose(&view, waiting.provider_id, &query).await
+        }
+        Stage::Pending(transaction) if transaction.awaits_transfer() => {
+            match transfer::page(&view, &stage, transaction).await? {
+                Some(page) => Ok(page),
+                None => waiting(&view, &stage, transaction).await,
+            }
+        }
         Stage::Pending(transaction) => waiting(&view, &stage, transaction).await,
         Stage::Authorized(transaction) => authorized(&view, transaction).await,
         Stage::Paid(transaction) => paid(&view, transaction).await,

@@ -38,9 +38,7 @@ impl Stage {
         let open = open.map(|index| Box::new(transactions.swap_remove(index)));
         let over = payable(app, checkout).await?.err();
         Ok(match (open, over) {
-            (Some(open), _) if open.status == TransactionStatus::Pending && !open.was_declined() => {
-                Self::Pending(open)
-            }
+            (Some(open), over) if is_on_its_way(&open, over) => Self::Pending(open),
             (Some(open), _) if open.status == TransactionStatus::Authorized => Self::Authorized(open),
             (_, Some(reason)) => Self::Over(reason),
             (Some(open), None) => Self::Begun(open),
@@ -69,4 +67,13 @@ impl Stage {
     pub(super) fn is_settled(&self) -> bool {
         !matches!(self, Self::Choose(_) | Self::Begun(_) | Self::Pending(_))
     }
+}
+
+/// Money on its way counts whatever the checkout says. A transfer that nobody has seen anything of outlives its
+/// checkout's time, which its customer was not given, but not its end by the shop or by a newer checkout.
+fn is_on_its_way(open: &Transaction, over: Option<Unpayable>) -> bool {
+    if open.status != TransactionStatus::Pending || open.was_declined() {
+        return false;
+    }
+    !open.may_be_given_up() || matches!(over, None | Some(Unpayable::Expired))
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use gateway_core::app::AppError;
 use gateway_core::app::start_payment::{customer_of, offered_providers};
 use gateway_core::domain::checkout::{
-    Checkout,
+    Checkout, CheckoutStatus,
     address::{AddressField, AddressProblem},
     items::{self, DISCOUNT_TYPE},
 };
@@ -185,6 +185,18 @@ impl View {
             reference: self.reference(),
             transaction_id: Some(transaction.id.to_string()),
         }
+    }
+
+    /// A day in the reader's words.
+    pub(super) fn day(&self, at: Timestamp) -> String {
+        let at = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
+        self.locale().date(at)
+    }
+
+    /// Whether a payment may still begin, as far as the checkout itself says.
+    pub(super) fn is_payable(&self) -> bool {
+        let now = self.gateway.app.now();
+        self.checkout.status == CheckoutStatus::Open && !self.checkout.is_past_expiry(now)
     }
 
     fn date(&self, at: Timestamp) -> Option<String> {

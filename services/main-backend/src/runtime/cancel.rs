@@ -33,11 +33,12 @@ pub(super) async fn cancel(
     Ok(reader.answer(ended.map(|transaction| Json(TransactionState::of(&transaction)))))
 }
 
-/// A payment that is on its way or authorized is the merchant's: a customer cannot take it back here.
+/// A payment that is on its way or authorized is the merchant's: a customer cannot take it back here. A transfer
+/// of which nothing has come is not on its way, as far as anybody knows.
 async fn end(gateway: &Arc<Gateway>, transaction: Transaction) -> Result<Transaction, ApiError> {
     match transaction.status {
         TransactionStatus::Cancelled => Ok(transaction),
-        TransactionStatus::Initiated => {
+        _ if transaction.may_be_given_up() => {
             let app = gateway.app.clone();
             let ending =
                 async move { end_at_provider(&app, &transaction, PaymentState::Cancelled, "customer").await };

@@ -33,7 +33,8 @@ pub(super) struct NewTransaction {
 struct Created {
     transaction_id: String,
     status: &'static str,
-    /// `{"type": "redirect", "url"}`, or `{"type": "done"}` where the customer has nothing to do but wait.
+    /// `{"type": "redirect", "url"}`, `{"type": "transfer_instructions", "accountHolder", "iban", …}`, or
+    /// `{"type": "done"}` where the customer has nothing to do but wait.
     next: NextStep,
 }
 

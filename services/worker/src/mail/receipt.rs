@@ -114,6 +114,7 @@ const fn method(kind: ProviderKind, text: &'static Text) -> &'static str {
         ProviderKind::Stripe => text.method_card,
         ProviderKind::GoCardless => text.method_bank_debit,
         ProviderKind::Sandbox => text.method_sandbox,
+        ProviderKind::Wire => text.method_bank_transfer,
     }
 }
 

@@ -61,6 +61,7 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         "createApiKey" => json!({ "name": "Example", "scopes": ["api-key:write"] }),
         "createDomain" => json!({ "siteId": shop.site, "host": "pay.authorization.example" }),
         "createWebhookEndpoint" | "sendTestIpn" => json!({ "url": "https://shop.example.com/" }),
+        "confirmTransactionManually" => json!({ "amount": 1 }),
         "createProduct" => json!({ "name": "Example", "unitPrice": 1, "currency": "EUR" }),
         "createDiscount" => json!({ "code": "EXAMPLE", "kind": "percent", "percent": 10 }),
         "recoverDeliveries" => json!({ "siteId": shop.site, "since": "2020-01-01T00:00:00Z" }),

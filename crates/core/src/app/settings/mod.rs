@@ -1,6 +1,7 @@
 //! Settings of a tenant: sites, providers, API keys, webhook endpoints, products, discounts and clients.
 
 pub mod api_keys;
+pub mod bank;
 pub mod clients;
 pub mod discounts;
 pub mod domains;

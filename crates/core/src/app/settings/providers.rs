@@ -3,11 +3,16 @@
 use mongodb::bson::doc;
 use url::Url;
 
-use super::{App, AppError, Problem, check_name, edit, finish};
+use super::{
+    App, AppError, Problem,
+    bank::{self, NewBankAccount},
+    check_name, edit, finish,
+};
 use crate::{
     crypto::{OrganizationKeys, Sealed, random},
     domain::{
-        ProviderId, Tenant,
+        Currency, ProviderId, Tenant,
+        bank::BankAccount,
         provider_account::{Credentials, CredentialsTest, ProviderAccount, ProviderKind},
         transaction::Transaction,
     },
@@ -46,15 +51,21 @@ pub struct ProviderSettings {
     pub enabled: Option<bool>,
     /// What opens it.
     pub credentials: NewCredentials,
+    /// Where transfers go; bank transfers alone have it.
+    pub bank: Option<NewBankAccount>,
+    /// The only currencies that it is offered for; none are all that it takes.
+    pub currencies: Option<Vec<String>>,
 }
 
-/// Which credentials a provider has, without showing them.
-#[derive(Debug, Clone, Copy)]
+/// What may be shown of a provider's credentials.
+#[derive(Debug, Clone)]
 pub struct CredentialsShape {
     /// Whether there is an API key.
     pub has_api_key: bool,
     /// How many webhook secrets are accepted.
     pub webhook_secrets: usize,
+    /// Where transfers go, which customers are shown anyway.
+    pub bank: Option<BankAccount>,
 }
 
 /// Makes a provider.
@@ -83,7 +94,14 @@ pub async fn create(
     if kind == ProviderKind::Sandbox && credentials.webhook_secrets.is_empty() {
         credentials.webhook_secrets.push(random::site_webhook_secret().expose().to_owned());
     }
+    credentials.bank = bank::lay_over(kind, None, settings.bank, &mut problems);
     check_credentials(app, tenant, kind, &credentials, &mut problems);
+    let currencies = match settings.currencies {
+        Some(given) => check_currencies(&given, &mut problems),
+        // Others need more than an IBAN to find an account.
+        None if kind == ProviderKind::Wire => vec![Currency::EUR],
+        None => Vec::new(),
+    };
     finish(problems)?;
     let (keys, now, id) = (store.keys().await?, app.now(), ProviderId::generate());
     let account = ProviderAccount {
@@ -95,6 +113,7 @@ pub async fn create(
         enabled: settings.enabled.unwrap_or(true),
         credentials: seal(&keys, tenant, id, &credentials)?,
         account: None,
+        currencies,
         last_event_at: None,
         last_test: None,
         version: 1,
@@ -121,12 +140,17 @@ pub async fn update(
         }
         account.enabled = settings.enabled.unwrap_or(account.enabled);
         let given = &settings.credentials;
-        if given.api_key.is_some() || given.webhook_secrets.is_some() {
+        if let Some(currencies) = &settings.currencies {
+            account.currencies = check_currencies(currencies, &mut problems);
+        }
+        if given.api_key.is_some() || given.webhook_secrets.is_some() || settings.bank.is_some() {
             let mut credentials = open(&keys, account)?;
             lay_over(&mut credentials, given);
+            let stored = credentials.bank.take();
+            credentials.bank = bank::lay_over(account.kind, stored, settings.bank.clone(), &mut problems);
             check_credentials(app, tenant, account.kind, &credentials, &mut problems);
             account.credentials = seal(&keys, tenant, id, &credentials)?;
-            if given.api_key.is_some() {
+            if given.api_key.is_some() || settings.bank.is_some() {
                 // Another key may open another account: the next test finds out which.
                 account.account = None;
                 account.last_test = None;
@@ -150,6 +174,7 @@ pub async fn shape(app: &App, account: &ProviderAccount) -> Result<CredentialsSh
     Ok(CredentialsShape {
         has_api_key: credentials.api_key.is_some(),
         webhook_secrets: credentials.webhook_secrets.len(),
+        bank: credentials.bank,
     })
 }
 
@@ -219,7 +244,20 @@ const fn default_name(kind: ProviderKind) -> &'static str {
         ProviderKind::Sandbox => "Sandbox",
         ProviderKind::Stripe => "Stripe",
         ProviderKind::GoCardless => "GoCardless",
+        ProviderKind::Wire => "Bank transfer",
     }
+}
+
+fn check_currencies(given: &[String], problems: &mut Vec<Problem>) -> Vec<Currency> {
+    let mut known = Vec::new();
+    for text in given.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
+        match text.parse::<Currency>() {
+            Ok(currency) if known.contains(&currency) => {}
+            Ok(currency) => known.push(currency),
+            Err(error) => problems.push(Problem::new("currencies", error.to_string())),
+        }
+    }
+    known
 }
 
 fn lay_over(credentials: &mut Credentials, given: &NewCredentials) {
@@ -241,7 +279,8 @@ fn check_credentials(
 ) {
     let environment = app.single_tenant.as_ref().is_some_and(|s| s.organization == tenant.organization);
     let key = credentials.api_key.as_deref();
-    if kind != ProviderKind::Sandbox && key.is_none() && !environment {
+    let needs_key = matches!(kind, ProviderKind::Stripe | ProviderKind::GoCardless);
+    if needs_key && key.is_none() && !environment {
         problems.push(Problem::new("credentials.apiKey", "is required"));
     }
     // Both providers say in the key whether it moves real money.
@@ -250,7 +289,7 @@ fn check_credentials(
         (ProviderKind::Stripe, false) => &["sk_live_", "rk_live_"],
         (ProviderKind::GoCardless, true) => &["sandbox_"],
         (ProviderKind::GoCardless, false) => &["live_"],
-        (ProviderKind::Sandbox, _) => &[],
+        (ProviderKind::Sandbox | ProviderKind::Wire, _) => &[],
     };
     if key.is_some_and(|key| other_mode.iter().any(|prefix| key.starts_with(prefix))) {
         let text = format!("is a key of the other mode: this is {} mode", tenant.mode);

@@ -137,6 +137,7 @@ fn method(kind: Option<ProviderKind>) -> &'static str {
         "stripe" => "Stripe",
         "gocardless" => "GoCardless",
         "sandbox" => "Sandbox",
+        "wire" => "Bank transfer",
         other => other,
     }
 }

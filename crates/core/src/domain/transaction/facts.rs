@@ -189,6 +189,8 @@ pub enum Source {
     /// A snapshot that we fetched after reading the version that it is applied to: as new as anything
     /// applied before, so it wins over stored facts whatever their times.
     Fetch,
+    /// A person who has looked at the bank account.
+    Person,
 }
 
 impl Source {
@@ -197,6 +199,7 @@ impl Source {
         match self {
             Self::Event(id) => id,
             Self::Fetch => "fetch",
+            Self::Person => "person",
         }
     }
 }

@@ -12,6 +12,9 @@ mod reduce;
 pub(crate) mod reduce_tests;
 mod refund;
 mod schedule;
+mod transfer;
+#[cfg(test)]
+mod transfer_tests;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,10 +26,12 @@ pub use lifecycle::TransactionStatus;
 pub use operation::{Operation, OperationError, OperationKind};
 pub use reduce::{Applied, UpdateMismatch};
 pub use refund::{REFUNDS_MAX, Refund, RefundError, RefundRequest};
+pub use transfer::{CONFIRMATIONS_MAX, Confirmation, ConfirmationError};
 
 use super::{
     CheckoutId, Currency, DiscountId, Metadata, Mode, Money, OrganizationId, ProviderId, SiteId, Tenant,
     Timestamp, TransactionId,
+    bank::TransferInstructions,
     checkout::{CaptureMethod, IpnTarget},
     outbox::Outbox,
     provider_account::ProviderKind,
@@ -46,7 +51,7 @@ pub struct StatusChange {
     pub status: TransactionStatus,
     /// When it was committed here.
     pub at: Timestamp,
-    /// Who said so: an event's id, `fetch`, `api`, `customer`, `expiry`.
+    /// Who said so: an event's id, `fetch`, `person`, `api`, `customer`, `expiry`.
     pub source: String,
 }
 
@@ -136,6 +141,8 @@ pub enum NextStep {
         /// Its address.
         url: String,
     },
+    /// Transfer the money, from the customer's own bank.
+    TransferInstructions(TransferInstructions),
     /// Nothing: the payment needs no customer.
     Done,
 }
@@ -225,6 +232,9 @@ pub struct Transaction {
     /// Disputes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disputes: Vec<Dispute>,
+    /// Money that people have seen arrive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirmations: Vec<Confirmation>,
     /// Captures and cancels asked for through the API.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operations: Vec<Operation>,
@@ -304,6 +314,7 @@ impl Transaction {
             refunds: Vec::new(),
             stated_refunded: None,
             disputes: Vec::new(),
+            confirmations: Vec::new(),
             operations: Vec::new(),
             refs: Vec::new(),
             next: None,
@@ -340,6 +351,13 @@ impl Transaction {
         self.status == TransactionStatus::Pending
             && self.provider_kind == Some(ProviderKind::Stripe)
             && self.payment.as_ref().is_some_and(|payment| payment.failure.is_some())
+    }
+
+    /// Whether the customer may still turn to another method: as far as anybody knows, no money is on its way.
+    pub fn may_be_given_up(&self) -> bool {
+        self.status == TransactionStatus::Initiated
+            || self.was_declined()
+            || (self.awaits_transfer() && self.confirmations.is_empty())
     }
 
     /// Flags it for a person; the first reason stays until it is resolved.

@@ -26,7 +26,7 @@ impl Transaction {
         if !self.is_unsettled() || self.provider_id.is_none() {
             self.reconcile = None;
         } else if status_changed || self.reconcile.is_none() {
-            self.reconcile = Some(Reconcile { due: now + step(0), step: 0 });
+            self.reconcile = Some(Reconcile { due: self.look_after(step(0), now), step: 0 });
         }
     }
 
@@ -37,7 +37,18 @@ impl Transaction {
             return;
         }
         let next = self.reconcile.map_or(0, |r| r.step + 1);
-        self.reconcile = Some(Reconcile { due: now + step(next), step: next });
+        self.reconcile = Some(Reconcile { due: self.look_after(step(next), now), step: next });
+    }
+
+    /// Plans a single look at a payment of which no more news is expected.
+    pub(super) fn look_once_more(&mut self, now: Timestamp) {
+        self.reconcile = Some(Reconcile { due: now + step(0), step: 0 });
+    }
+
+    /// A transfer is looked at when its time is over, too: then it ends.
+    fn look_after(&self, pause: Duration, now: Timestamp) -> Timestamp {
+        let ends = Some(self.expires_at).filter(|ends| self.awaits_transfer() && *ends > now);
+        ends.map_or(now + pause, |ends| ends.min(now + pause))
     }
 }
 

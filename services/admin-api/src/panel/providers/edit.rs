@@ -4,8 +4,15 @@
 use askama::Template;
 use axum::response::Response;
 use gateway_core::{
-    app::settings::providers::{self, CredentialsShape, NewCredentials, ProviderSettings},
-    domain::provider_account::{ProviderAccount, ProviderKind},
+    app::settings::{
+        bank::NewBankAccount,
+        providers::{self, CredentialsShape, NewCredentials, ProviderSettings},
+    },
+    domain::{
+        Currency,
+        bank::DAYS_DEFAULT,
+        provider_account::{ProviderAccount, ProviderKind},
+    },
 };
 use http::StatusCode;
 use web_kit::{ApiError, Path};
@@ -17,6 +24,7 @@ use crate::panel::{
 };
 
 const API_KEY: &str = "credentials.apiKey";
+const IBAN: &str = "bankAccount.iban";
 const WEBHOOK_SECRETS: &str = "credentials.webhookSecrets";
 
 /// Which kind a new provider is of.
@@ -39,6 +47,7 @@ struct FormPage {
     key_hint: String,
     secret_hint: String,
     is_sandbox: bool,
+    is_bank: bool,
     /// The provider's page; `None` for a new one.
     path: Option<String>,
 }
@@ -47,12 +56,15 @@ pub(super) async fn new(ctx: Ctx) -> Result<Response, ApiError> {
     let asked = FormData::of_query(ctx.query());
     let allowed = |kind: &ProviderKind| kind.allowed_in(ctx.tenant().mode);
     if let Some(kind) = asked.value("type").parse().ok().filter(allowed) {
-        // A real provider is switched on once it works; the sandbox always does.
-        let enabled = if kind == ProviderKind::Sandbox { "true" } else { "" };
+        // A real provider is switched on once it works; the sandbox and transfers always do.
+        let works = kind == ProviderKind::Sandbox || kind.is_confirmed_by_hand();
+        let enabled = if works { "true" } else { "" };
         let form = FormData::of([
             ("type", kind.as_str().to_owned()),
             ("name", kind_name(kind).to_owned()),
             ("enabled", enabled.to_owned()),
+            ("bankAccount.days", DAYS_DEFAULT.to_string()),
+            ("currencies", "EUR".to_owned()),
         ]);
         return page(&ctx, kind, None, form, None, StatusCode::OK).await;
     }
@@ -68,6 +80,7 @@ const fn what_for(kind: ProviderKind) -> &'static str {
         ProviderKind::Sandbox => "Built in, for trying things out: a page with a button for every outcome.",
         ProviderKind::Stripe => "Cards and more, on Stripe's own payment page.",
         ProviderKind::GoCardless => "Direct debit and instant bank payments.",
+        ProviderKind::Wire => "Transfers to your own bank account, which you confirm when they arrive.",
     }
 }
 
@@ -86,7 +99,21 @@ pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, Api
 pub(super) async fn edit(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
     let account = providers::get(ctx.app(), ctx.tenant(), one.id).await?;
     let enabled = if account.enabled { "true" } else { "" };
-    let form = FormData::of([("name", account.name.clone()), ("enabled", enabled.to_owned())]);
+    let mut fields = vec![("name", account.name.clone()), ("enabled", enabled.to_owned())];
+    if let Some(bank) = providers::shape(ctx.app(), &account).await?.bank {
+        let text = |text: Option<String>| text.unwrap_or_default();
+        let currencies: Vec<&str> = account.currencies.iter().map(Currency::code).collect();
+        fields.extend([
+            ("bankAccount.holder", bank.holder),
+            (IBAN, bank.iban.grouped()),
+            ("bankAccount.bic", text(bank.bic.map(|bic| bic.to_string()))),
+            ("bankAccount.bankName", text(bank.bank_name)),
+            ("bankAccount.instructions", text(bank.instructions)),
+            ("bankAccount.days", bank.days.to_string()),
+            ("currencies", currencies.join(", ")),
+        ]);
+    }
+    let form = FormData::of(fields);
     page(&ctx, account.kind, Some(&account), form, None, StatusCode::OK).await
 }
 
@@ -112,7 +139,27 @@ fn settings(form: &FormData) -> ProviderSettings {
             api_key: form.text(API_KEY),
             webhook_secrets: (!secrets.is_empty()).then_some(secrets),
         },
+        bank: form.has(IBAN).then(|| bank(form)),
+        currencies: form.has("currencies").then(|| words(form.value("currencies"))),
     }
+}
+
+/// Every field is there, so that an empty one means that there is none.
+fn bank(form: &FormData) -> NewBankAccount {
+    let text = |name: &str| Some(form.value(name).to_owned());
+    NewBankAccount {
+        holder: text("bankAccount.holder"),
+        iban: text(IBAN),
+        bic: text("bankAccount.bic"),
+        bank_name: text("bankAccount.bankName"),
+        instructions: text("bankAccount.instructions"),
+        // What is no number is out of range.
+        days: form.text("bankAccount.days").map(|days| days.parse().unwrap_or_default()),
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split([',', ' ', ';']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 async fn page(
@@ -138,9 +185,10 @@ async fn page(
         alert,
         kind: kind.as_str(),
         key_label,
-        key_hint: stored_words(shape.is_some_and(|shape| shape.has_api_key), key_hint),
-        secret_hint: secret_words(shape),
+        key_hint: stored_words(shape.as_ref().is_some_and(|shape| shape.has_api_key), key_hint),
+        secret_hint: secret_words(shape.as_ref()),
         is_sandbox: kind == ProviderKind::Sandbox,
+        is_bank: kind == ProviderKind::Wire,
         path: account.map(|account| format!("{PATH}/{}", account.id)),
     };
     Ok(shell::page_with(status, &page))
@@ -161,7 +209,7 @@ const fn key_words(kind: ProviderKind, is_live: bool) -> (&'static str, &'static
         (ProviderKind::GoCardless, false) => {
             ("Access token", "From GoCardless's sandbox dashboard, Developers, with read-write access.")
         }
-        (ProviderKind::Sandbox, _) => ("", ""),
+        (ProviderKind::Sandbox | ProviderKind::Wire, _) => ("", ""),
     }
 }
 
@@ -169,7 +217,7 @@ fn stored_words(is_stored: bool, hint: &str) -> String {
     if is_stored { format!("One is stored. Empty: it stays. {hint}") } else { hint.to_owned() }
 }
 
-fn secret_words(shape: Option<CredentialsShape>) -> String {
+fn secret_words(shape: Option<&CredentialsShape>) -> String {
     match shape.map(|shape| shape.webhook_secrets) {
         None => "You get it when you register the webhook address, which the next page shows.".to_owned(),
         Some(0) => {

@@ -41,7 +41,7 @@ pub(super) async fn list(ctx: Ctx) -> Result<Response, ApiError> {
         kind: kind_name(account.kind),
         enabled: enabled_pill(account),
         last_event: account.last_event_at.map(moment),
-        test: test_pill(account.last_test.as_ref()),
+        test: test_pill(account),
         tested: account.last_test.as_ref().map(|test| moment(test.at)),
     };
     Ok(shell::page(&ListPage {

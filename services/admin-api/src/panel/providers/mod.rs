@@ -44,6 +44,7 @@ const fn kind_name(kind: ProviderKind) -> &'static str {
         ProviderKind::Sandbox => "Sandbox",
         ProviderKind::Stripe => "Stripe",
         ProviderKind::GoCardless => "GoCardless",
+        ProviderKind::Wire => "Bank transfer",
     }
 }
 
@@ -51,8 +52,9 @@ fn enabled_pill(account: &ProviderAccount) -> Pill {
     if account.enabled { Pill::new(Tone::Good, "Enabled") } else { Pill::new(Tone::Calm, "Disabled") }
 }
 
-fn test_pill(test: Option<&CredentialsTest>) -> Pill {
-    match test {
+fn test_pill(account: &ProviderAccount) -> Pill {
+    match &account.last_test {
+        None if account.kind.is_confirmed_by_hand() => Pill::new(Tone::Calm, "None needed"),
         None => Pill::new(Tone::Warn, "Not tested"),
         Some(CredentialsTest { problem: None, .. }) => Pill::new(Tone::Good, "Works"),
         Some(CredentialsTest { problem: Some(_), .. }) => Pill::new(Tone::Bad, "Failed"),

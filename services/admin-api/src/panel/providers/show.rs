@@ -5,7 +5,8 @@ use axum::response::Response;
 use gateway_core::{
     app::settings::providers,
     domain::{
-        ProviderId,
+        Currency, ProviderId,
+        bank::BankAccount,
         provider_account::{ProviderAccount, ProviderKind},
         scope::Scope,
     },
@@ -36,6 +37,9 @@ struct ShowPage {
     account: Option<String>,
     has_api_key: bool,
     webhook_secrets: usize,
+    /// Where transfers go.
+    bank: Option<BankAccount>,
+    currencies: String,
     webhook_url: String,
     /// Where the address is pasted.
     where_to: &'static str,
@@ -78,9 +82,11 @@ async fn page(ctx: &Ctx, id: ProviderId, alert: Option<String>) -> Result<ShowPa
         enabled: enabled_pill(&account),
         has_api_key: shape.has_api_key,
         webhook_secrets: shape.webhook_secrets,
+        bank: shape.bank,
+        currencies: account.currencies.iter().map(Currency::code).collect::<Vec<_>>().join(", "),
         webhook_url: providers::webhook_url(ctx.app(), &account).into(),
         where_to: where_to(account.kind),
-        test: test_pill(test),
+        test: test_pill(&account),
         tested: test.map(|test| moment(test.at)),
         test_problem: test.and_then(|test| test.problem.clone()),
         test_is_good: test.is_some_and(|test| test.problem.is_none()),
@@ -94,6 +100,7 @@ async fn page(ctx: &Ctx, id: ProviderId, alert: Option<String>) -> Result<ShowPa
 /// Where a provider wants the address, in one sentence.
 const fn where_to(kind: ProviderKind) -> &'static str {
     match kind {
+        ProviderKind::Wire => "",
         ProviderKind::Sandbox => "Nothing to paste: the sandbox is built in and knows this address.",
         ProviderKind::Stripe => {
             "In Stripe's dashboard under Developers, Webhooks, add an endpoint with this address and the events of \

@@ -4,13 +4,14 @@ use axum::response::Response;
 use gateway_core::{
     app::{
         AppError, apply,
+        confirm_manual::{self as manual, NewConfirmation},
         create_checkout::IdempotencyKey,
         deliveries, edit,
         operate::{self, NewOperation},
         refund::{self as refunds, NewRefund},
     },
     crypto::RequestDigest,
-    domain::{Currency, DeliveryId, TransactionId, transaction::Transaction},
+    domain::{ConfirmationId, Currency, DeliveryId, TransactionId, transaction::Transaction},
 };
 use serde::Deserialize;
 use web_kit::{ApiError, Path};
@@ -63,6 +64,32 @@ pub(super) async fn confirm(ctx: Ctx, Path(one): Path<One>, form: FormData) -> R
     let transaction = show::load(&ctx, one.id).await?;
     let done = apply::confirm(ctx.app(), &transaction).await.map(drop);
     after(&ctx, one.id, form, done, "confirmed").await
+}
+
+/// A person has seen the money of a bank transfer.
+pub(super) async fn confirm_manual(
+    ctx: Ctx,
+    Path(one): Path<One>,
+    mut form: FormData,
+) -> Result<Response, ApiError> {
+    let (currency, key) = prepare(&ctx, one.id, &mut form).await?;
+    form.required("amount");
+    let amount = form.amount("amount", currency).unwrap_or_default();
+    let new = NewConfirmation {
+        amount,
+        currency: Some(currency),
+        received_at: form.day("receivedAt"),
+        bank_reference: form.text("bankReference"),
+        note: form.text("note"),
+        // Two colleagues who look at the same statement confirm it once.
+        seen: Some(form.value("seen").parse().unwrap_or(-1)),
+    };
+    if !form.is_good() {
+        return show::again(&ctx, one.id, form, None).await;
+    }
+    let said = |_: &_, id: ConfirmationId| id.to_string();
+    let done = manual::confirm_manual(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &said);
+    after(&ctx, one.id, form, done.await.map(drop), "received").await
 }
 
 pub(super) async fn resolve(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {

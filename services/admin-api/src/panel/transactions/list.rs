@@ -98,7 +98,7 @@ fn row(ctx: &Ctx, names: &Names, one: &Transaction) -> Row {
 }
 
 /// The list's filters: those of the API, and `q` for people. What holds an `@` is an address, what holds a `=` a
-/// pair of the metadata, all else a reference.
+/// pair of the metadata, what is a transfer's reference one, all else a shop's reference.
 pub(in crate::panel) fn filter(query: &str) -> Result<TransactionFilter, ApiError> {
     let mut filters = Filters::of(Some(query));
     let mut filter = TransactionFilter {
@@ -115,9 +115,11 @@ pub(in crate::panel) fn filter(query: &str) -> Result<TransactionFilter, ApiErro
     };
     match filters.text("q").map(|text| text.trim().to_owned()) {
         Some(text) if text.contains('@') => filter.email = Some(text),
-        Some(text) => match text.split_once('=') {
-            Some((key, value)) => filter.metadata.push((key.to_owned(), value.to_owned())),
-            None => filter.external_reference = Some(text),
+        Some(text) => match (text.split_once('='), text.parse()) {
+            (Some((key, value)), _) => filter.metadata.push((key.to_owned(), value.to_owned())),
+            // Its check digits fit, which no order number's do by chance.
+            (None, Ok(transfer)) => filter.transfer_reference = Some(transfer),
+            (None, Err(_)) => filter.external_reference = Some(text),
         },
         None => {}
     }
@@ -162,6 +164,9 @@ mod tests {
         assert_eq!(filter("q=ORD-1").unwrap().external_reference.as_deref(), Some("ORD-1"));
         assert_eq!(filter("q=a%40example.com").unwrap().email.as_deref(), Some("a@example.com"));
         assert_eq!(filter("q=plan%3Dgold").unwrap().metadata, [("plan".to_owned(), "gold".to_owned())]);
+        let transfer = filter("q=rf18+5390+0754+7034").unwrap().transfer_reference.unwrap();
+        assert_eq!(transfer.as_str(), "RF18539007547034");
+        assert!(filter("q=RF19539007547034").unwrap().external_reference.is_some());
         let whole = filter("from=2030-01-31&to=2030-01-31").unwrap().span;
         assert_eq!(whole.to.unwrap().to_string(), "2030-02-01T00:00:00.000Z");
         assert!(filter("status=paid").is_err());

@@ -27,6 +27,7 @@ pub(super) fn screens(screens: Screens) -> Screens {
         .post(Scope::TransactionCapture, "/transactions/{id}/capture", acts::capture)
         .post(Scope::TransactionCancel, "/transactions/{id}/cancel", acts::cancel)
         .post(Scope::TransactionUpdate, "/transactions/{id}/confirm", acts::confirm)
+        .post(Scope::TransactionConfirm, "/transactions/{id}/confirm-manual", acts::confirm_manual)
         .post(Scope::TransactionUpdate, "/transactions/{id}/resolve", acts::resolve)
         .post(Scope::DeliveryWrite, "/transactions/{id}/notifications/{delivery}/resend", acts::resend)
 }

@@ -11,6 +11,7 @@ use gateway_core::{
     },
     domain::{
         TransactionId,
+        bank::CreditorReference,
         checkout::CaptureMethod,
         delivery::{Delivery, DeliveryKind, DeliveryState},
         scope::Scope,
@@ -38,6 +39,7 @@ pub(super) struct One {
 
 #[derive(Template)]
 #[template(path = "panel/transaction.html")]
+#[expect(clippy::struct_excessive_bools, reason = "a page shows what is so, and each of these is a fact")]
 struct ShowPage {
     shell: Shell,
     form: FormData,
@@ -57,6 +59,9 @@ struct ShowPage {
     notifications: Vec<Notification>,
     refund: Option<Ask>,
     capture: Option<Ask>,
+    receive: Option<Receive>,
+    /// What a person alone can send back.
+    is_refunded_by_hand: bool,
     may_cancel: bool,
     may_confirm: bool,
     /// Its paper's number and page.
@@ -69,6 +74,18 @@ struct Ask {
     left: String,
     value: String,
     currency: String,
+}
+
+/// Money of a transfer that a person may confirm.
+struct Receive {
+    ask: Ask,
+    reference: String,
+    received: String,
+    whole: String,
+    /// What the form's sender has seen, in minor units.
+    seen: i64,
+    today: String,
+    is_over: bool,
 }
 
 /// A line of what is known.
@@ -131,6 +148,8 @@ async fn page(
     let told = deliveries::list(ctx.app(), ctx.tenant(), told, &first).await?;
     let invoice = follow::of_transaction(ctx.app(), ctx.tenant(), id).await?;
     let is_capturable = one.status == TransactionStatus::Authorized;
+    let is_by_hand = one.is_confirmed_by_hand();
+    let may_receive = is_by_hand && one.succeeded_at.is_none();
     let ask = |left: i64| Ask {
         left: ctx.money(left, one.currency),
         value: major_units(left, one.currency),
@@ -152,7 +171,9 @@ async fn page(
         references: one.refs.iter().map(|r| (words(r.kind()), r.id().to_owned())).collect(),
         timeline: timeline(ctx, &one).await?,
         notifications: told.rows.iter().map(|delivery| notification(ctx, delivery)).collect(),
-        refund: Some(one.refundable()).filter(|left| *left > 0).map(ask),
+        refund: Some(one.refundable()).filter(|left| *left > 0 && !is_by_hand).map(ask),
+        is_refunded_by_hand: is_by_hand && one.refundable() > 0,
+        receive: may_receive.then(|| receive(ctx, &one, ask(one.outstanding()))),
         capture: is_capturable.then(|| ask(one.amount)),
         may_cancel: one.status.is_open(),
         may_invoice: invoice.is_none() && one.succeeded_at.is_some(),
@@ -160,8 +181,21 @@ async fn page(
             let number = invoice.number().unwrap_or("a draft").to_owned();
             (number, ctx.url(&format!("/invoices/{}", invoice.id)))
         }),
-        may_confirm: one.provider_id.is_some() && !one.refs.is_empty(),
+        may_confirm: one.provider_id.is_some() && !one.refs.is_empty() && !is_by_hand,
     })
+}
+
+fn receive(ctx: &Ctx, one: &Transaction, ask: Ask) -> Receive {
+    let reference = one.reference(CreditorReference::KIND).and_then(|text| text.parse().ok());
+    Receive {
+        ask,
+        reference: reference.map(|known: CreditorReference| known.grouped()).unwrap_or_default(),
+        received: ctx.money(one.received(), one.currency),
+        whole: ctx.money(one.amount, one.currency),
+        seen: one.received(),
+        today: ctx.app().now().to_string().chars().take("2030-01-31".len()).collect(),
+        is_over: !one.status.is_open(),
+    }
 }
 
 fn title(one: &Transaction) -> String {
@@ -194,6 +228,10 @@ fn facts(ctx: &Ctx, names: &Names, one: &Transaction) -> Vec<(&'static str, Fact
         ("Captured", text(ctx.money(one.captured, one.currency))),
         ("Refunded", text(ctx.money(one.refunded, one.currency))),
     ];
+    if one.is_confirmed_by_hand() {
+        facts.push(("Received", text(ctx.money(one.received(), one.currency))));
+        facts.push(("Still missing", text(ctx.money(one.outstanding(), one.currency))));
+    }
     if !one.external_reference.is_empty() {
         facts.push(("Order reference", text(one.external_reference.clone())));
     }
@@ -229,6 +267,13 @@ async fn timeline(ctx: &Ctx, one: &Transaction) -> Result<Vec<Moment>, ApiError>
         let reason = refund.failure.as_ref().map(said).or_else(|| refund.reason.clone());
         let title = format!("Refund of {}: {state}", ctx.money(refund.amount, one.currency));
         add(refund.created_at, tone, title, reason.unwrap_or_default());
+    }
+    for confirmation in &one.confirmations {
+        let day = confirmation.received_at.to_string().chars().take("2030-01-31".len()).collect::<String>();
+        let title = format!("{} arrived on {day}", ctx.money(confirmation.amount, one.currency));
+        let words = [confirmation.bank_reference.clone(), confirmation.note.clone()];
+        let detail = words.into_iter().flatten().collect::<Vec<_>>().join(" · ");
+        add(confirmation.created_at, Tone::Good, title, detail);
     }
     for dispute in &one.disputes {
         let amount = dispute.amount.map(|amount| ctx.money(amount, one.currency)).unwrap_or_default();

@@ -2,7 +2,10 @@
 
 use axum::extract::State;
 use gateway_core::{
-    app::settings::providers::{self, NewCredentials, ProviderSettings},
+    app::settings::{
+        bank::NewBankAccount,
+        providers::{self, NewCredentials, ProviderSettings},
+    },
     domain::provider_account::ProviderKind,
 };
 use http::StatusCode;
@@ -12,6 +15,7 @@ use web_kit::{ApiError, Json};
 
 use super::{ProviderBody, body};
 use crate::{
+    api::number::Whole,
     authority::{Caller, ProviderWrite},
     state::AppState,
 };
@@ -20,7 +24,7 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateProvider {
-    /// sandbox (test mode only), stripe or gocardless.
+    /// sandbox (test mode only), stripe, gocardless or wire (bank transfers).
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     kind: ProviderKind,
@@ -31,6 +35,42 @@ pub struct CreateProvider {
     /// What opens the account.
     #[serde(default)]
     credentials: CredentialsInput,
+    /// Where transfers go: wire alone, which needs `holder` and `iban`.
+    bank_account: Option<BankAccountInput>,
+    /// The only currencies that it is offered for; all that it takes when empty. EUR for wire when absent.
+    currencies: Option<Vec<String>>,
+}
+
+/// A bank account. What is absent stays as it is, and `""` takes it away.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BankAccountInput {
+    /// Whose it is, at most 70 characters.
+    holder: Option<String>,
+    /// Its number, with or without blanks.
+    iban: Option<String>,
+    /// The bank's code.
+    bic: Option<String>,
+    /// The bank's name, for customers.
+    bank_name: Option<String>,
+    /// Words to customers, at most 500 characters.
+    instructions: Option<String>,
+    /// How many days customers have to transfer, 1 to 130; 14 when absent.
+    days: Option<Whole>,
+}
+
+impl BankAccountInput {
+    /// What the use case takes.
+    pub fn into_new(self) -> NewBankAccount {
+        NewBankAccount {
+            holder: self.holder,
+            iban: self.iban,
+            bic: self.bic,
+            bank_name: self.bank_name,
+            instructions: self.instructions,
+            days: self.days.map(|days| days.0),
+        }
+    }
 }
 
 /// Credentials. They are stored encrypted and never shown again.
@@ -66,6 +106,8 @@ pub async fn create_provider(
         name: input.name,
         enabled: input.enabled,
         credentials: input.credentials.into_new(),
+        bank: input.bank_account.map(BankAccountInput::into_new),
+        currencies: input.currencies,
     };
     let account = providers::create(&state.app, caller.tenant(), input.kind, settings).await?;
     Ok((StatusCode::CREATED, Json(body(&state.app, &account).await?)))

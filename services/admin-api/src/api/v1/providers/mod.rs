@@ -10,7 +10,7 @@ mod update;
 
 use gateway_core::{
     app::{App, AppError, settings::providers},
-    domain::provider_account::ProviderAccount,
+    domain::{bank::BankAccount, provider_account::ProviderAccount},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,7 +34,7 @@ pub struct ProviderBody {
     pub id: String,
     /// `live` or `test`.
     pub mode: &'static str,
-    /// sandbox, stripe or gocardless.
+    /// sandbox, stripe, gocardless or wire.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// What the panel calls it.
@@ -47,6 +47,10 @@ pub struct ProviderBody {
     pub account: Option<String>,
     /// What is known of its credentials.
     pub credentials: CredentialsBody,
+    /// Where transfers go; wire alone.
+    pub bank_account: Option<BankAccountBody>,
+    /// The only currencies that it is offered for; all that it takes when empty.
+    pub currencies: Vec<String>,
     /// When the last verified webhook came.
     pub last_event_at: Option<String>,
     /// What the last test of the credentials came to.
@@ -76,6 +80,37 @@ pub struct CredentialsBody {
     pub webhook_secrets: usize,
 }
 
+/// Where transfers go, as customers see it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BankAccountBody {
+    /// Whose it is.
+    pub holder: String,
+    /// Its number.
+    pub iban: String,
+    /// The bank's code.
+    pub bic: Option<String>,
+    /// The bank's name.
+    pub bank_name: Option<String>,
+    /// Words to customers.
+    pub instructions: Option<String>,
+    /// How many days customers have.
+    pub days: u16,
+}
+
+impl From<BankAccount> for BankAccountBody {
+    fn from(bank: BankAccount) -> Self {
+        Self {
+            holder: bank.holder,
+            iban: bank.iban.to_string(),
+            bic: bank.bic.map(|bic| bic.to_string()),
+            bank_name: bank.bank_name,
+            instructions: bank.instructions,
+            days: bank.days,
+        }
+    }
+}
+
 /// A provider as the API shows it.
 async fn body(app: &App, account: &ProviderAccount) -> Result<ProviderBody, AppError> {
     let shape = providers::shape(app, account).await?;
@@ -91,6 +126,8 @@ async fn body(app: &App, account: &ProviderAccount) -> Result<ProviderBody, AppE
             has_api_key: shape.has_api_key,
             webhook_secrets: shape.webhook_secrets,
         },
+        bank_account: shape.bank.map(BankAccountBody::from),
+        currencies: account.currencies.iter().map(ToString::to_string).collect(),
         last_event_at: account.last_event_at.map(|at| at.to_string()),
         last_test: account
             .last_test

@@ -9,7 +9,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use web_kit::{ApiError, Json, Path};
 
-use super::{ProviderBody, body, create::CredentialsInput};
+use super::{
+    ProviderBody, body,
+    create::{BankAccountInput, CredentialsInput},
+};
 use crate::{
     authority::{Caller, ProviderWrite},
     state::AppState,
@@ -26,6 +29,10 @@ pub struct UpdateProvider {
     /// New credentials; each is replaced by itself.
     #[serde(default)]
     credentials: CredentialsInput,
+    /// Where transfers go: wire alone. Payments that run keep what their customers were told.
+    bank_account: Option<BankAccountInput>,
+    /// The only currencies that it is offered for; all that it takes when empty.
+    currencies: Option<Vec<String>>,
 }
 
 /// Change a provider.
@@ -46,6 +53,8 @@ pub async fn update_provider(
         name: input.name,
         enabled: input.enabled,
         credentials: input.credentials.into_new(),
+        bank: input.bank_account.map(BankAccountInput::into_new),
+        currencies: input.currencies,
     };
     let account = providers::update(&state.app, caller.tenant(), id, settings).await?;
     Ok(Json(body(&state.app, &account).await?))

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use gateway_core::domain::{
-    RefundId,
+    ConfirmationId, RefundId,
     checkout::CaptureMethod,
     transaction::{
-        Attempt, Dispute, Failure, Operation, PaymentState, ProviderRef, Refund, Review, StatusChange,
-        Transaction,
+        Attempt, Confirmation, Dispute, Failure, Operation, PaymentState, ProviderRef, Refund, Review,
+        StatusChange, Transaction,
     },
 };
 use serde::Serialize;
@@ -35,6 +35,8 @@ pub struct TransactionBody {
     pub amount_refunded: i64,
     /// Minor units that can still be refunded.
     pub amount_refundable: i64,
+    /// Minor units of a bank transfer that people have confirmed; `amount` less this is missing. 0 for all others.
+    pub amount_confirmed: i64,
     /// The checkout that it pays.
     pub checkout_id: String,
     /// The checkout's name in the checkout runtime and in IPNs.
@@ -68,6 +70,8 @@ pub struct TransactionBody {
     pub disputes: Vec<DisputeBody>,
     /// Tries at moving the money.
     pub attempts: Vec<AttemptBody>,
+    /// Money of a bank transfer that people have confirmed.
+    pub confirmations: Vec<ConfirmationBody>,
     /// Captures and cancels asked for.
     pub operations: Vec<OperationBody>,
     /// What a person must look at.
@@ -164,6 +168,24 @@ pub struct OperationBody {
     pub created_at: String,
 }
 
+/// Money of a bank transfer that a person has confirmed.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfirmationBody {
+    /// Its id.
+    pub id: String,
+    /// Minor units.
+    pub amount: i64,
+    /// When it came.
+    pub received_at: String,
+    /// The bank's own name of it.
+    pub bank_reference: Option<String>,
+    /// Words of whoever confirmed it.
+    pub note: Option<String>,
+    /// When it was confirmed.
+    pub created_at: String,
+}
+
 /// Something that a person must look at.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReviewBody {
@@ -206,6 +228,16 @@ pub struct OperatedBody {
     pub operation: Option<OperationBody>,
 }
 
+/// A transaction and the confirmation in question.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ConfirmedBody {
+    /// The transaction.
+    #[serde(flatten)]
+    pub transaction: TransactionBody,
+    /// The confirmation.
+    pub confirmation: Option<ConfirmationBody>,
+}
+
 impl From<&Transaction> for TransactionBody {
     fn from(t: &Transaction) -> Self {
         let failure = t.failure.as_ref().or(t.payment.as_ref().and_then(|payment| payment.failure.as_ref()));
@@ -218,6 +250,7 @@ impl From<&Transaction> for TransactionBody {
             amount_captured: t.captured,
             amount_refunded: t.refunded,
             amount_refundable: t.refundable(),
+            amount_confirmed: t.received(),
             checkout_id: t.checkout_id.to_string(),
             session_public_id: t.session_public_id.clone(),
             site_id: t.site_id.to_string(),
@@ -234,6 +267,7 @@ impl From<&Transaction> for TransactionBody {
             refunds: t.refunds.iter().map(RefundBody::from).collect(),
             disputes: t.disputes.iter().map(DisputeBody::from).collect(),
             attempts: t.attempts.iter().map(AttemptBody::from).collect(),
+            confirmations: t.confirmations.iter().map(ConfirmationBody::from).collect(),
             operations: t.operations.iter().map(OperationBody::from).collect(),
             needs_review: t.needs_review.as_ref().map(ReviewBody::from),
             history: t.history.iter().map(HistoryBody::from).collect(),
@@ -311,6 +345,19 @@ impl From<&Operation> for OperationBody {
     }
 }
 
+impl From<&Confirmation> for ConfirmationBody {
+    fn from(confirmation: &Confirmation) -> Self {
+        Self {
+            id: confirmation.id.to_string(),
+            amount: confirmation.amount,
+            received_at: confirmation.received_at.to_string(),
+            bank_reference: confirmation.bank_reference.clone(),
+            note: confirmation.note.clone(),
+            created_at: confirmation.created_at.to_string(),
+        }
+    }
+}
+
 impl From<&Review> for ReviewBody {
     fn from(review: &Review) -> Self {
         Self { reason: review.reason.clone(), detail: review.detail.clone(), at: review.at.to_string() }
@@ -359,6 +406,15 @@ pub fn operated(transaction: &Transaction, id: RefundId) -> String {
     })
 }
 
+/// The reply to a confirmation.
+pub fn confirmed(transaction: &Transaction, id: ConfirmationId) -> String {
+    let found = transaction.confirmations.iter().find(|one| one.id == id);
+    to_text(&ConfirmedBody {
+        transaction: transaction.into(),
+        confirmation: found.map(ConfirmationBody::from),
+    })
+}
+
 fn to_text(body: &impl Serialize) -> String {
     serde_json::to_string(body).expect("texts and integers always serialize")
 }
@@ -391,6 +447,9 @@ mod tests {
             "operations": [{
                 "id": id, "kind": "capture", "amount": 4900, "state": "succeeded", "failure": failure,
                 "createdAt": at, "updatedAt": at,
+            }],
+            "confirmations": [{
+                "id": id, "amount": 4900, "receivedAt": at, "bankReference": "A-1", "note": "seen", "createdAt": at,
             }],
             "needsReview": { "reason": "second_payment", "detail": "two were paid", "at": at },
             "history": [{ "status": "succeeded", "at": at, "source": "evt_1" }],

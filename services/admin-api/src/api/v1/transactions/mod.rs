@@ -3,6 +3,7 @@
 mod body;
 mod cancel;
 mod capture;
+mod confirm_manual;
 mod get;
 mod list;
 mod refund;
@@ -24,6 +25,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(refund::refund_transaction))
         .routes(routes!(capture::capture_transaction))
         .routes(routes!(cancel::cancel_transaction))
+        .routes(routes!(confirm_manual::confirm_transaction_manually))
         .routes(routes!(resolve_review::resolve_review))
         .routes(routes!(resend_notification::resend_notification))
 }
