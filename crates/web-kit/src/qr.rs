@@ -57,7 +57,7 @@ mod tests {
         let spaced = strokes.replace('M', " M ").replace('m', " m ").replace('h', " h ");
         let mut words = spaced.split_whitespace();
         let (mut x, mut y, mut dark) = (0, 0, Vec::new());
-        let mut number =
+        let number =
             |words: &mut std::str::SplitWhitespace<'_>| words.next().unwrap().parse::<usize>().unwrap();
         while let Some(word) = words.next() {
             match word {
