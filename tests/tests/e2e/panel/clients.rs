@@ -1,6 +1,5 @@
 //! Clients: made, found, changed, deleted; their own page; a copy of what is held about them, and its end.
 
-use fantoccini::{Locator, cookies::Cookie};
 use gateway_core::{
     app::{checkouts, settings::clients},
     domain::{client::Client, role::Role},
@@ -8,10 +7,7 @@ use gateway_core::{
 use serde_json::{Value, json};
 
 use super::Operator;
-use crate::{
-    admin::door::{Door, Shop},
-    browser::{DESKTOP, Device, PHONE, browse, click, fits, look},
-};
+use crate::admin::door::{Door, Shop};
 
 const FORM: &[(&str, &str)] = &[
     ("name", "Ana <b>Sousa</b>"),
@@ -193,50 +189,4 @@ async fn viewers_read_clients_admins_erase_them_and_strangers_find_none() {
         assert_eq!(stranger.send(&format!("{path}/{act}"), FORM).await.status, 404, "{act}");
     }
     assert!(stranger.page("/clients").await.contains("No clients yet"));
-}
-
-/// A client with a payment is looked at, searched for, and erased.
-async fn walk(device: Device, name: &str) {
-    let door = Door::open().await;
-    let shop = door.shop().await;
-    let admin = Operator::of(&door, &shop, Role::Admin).await;
-    let path = made(&admin).await;
-    let paid = door.started(&shop, &json!({ "clientId": "C-1", "externalReference": "ORD-1001" })).await;
-    door.pay(&paid).await;
-    let panel = door.app.urls.admin_frontend.as_str().trim_end_matches('/').to_owned();
-    let (_, token) = admin.cookie.split_once('=').unwrap();
-    browse(device, async |client| {
-        client.goto(&format!("{panel}/login")).await.unwrap();
-        client.add_cookie(Cookie::new("tollgate", token.to_owned())).await.unwrap();
-        for (screen, path) in [
-            ("list", "/clients".to_owned()),
-            ("none", "/clients?q=Nobody".to_owned()),
-            ("new", "/clients/new".to_owned()),
-            ("edit", format!("{path}/edit")),
-            ("show", path.clone()),
-        ] {
-            client.goto(&format!("{panel}{}", admin.path(&path))).await.unwrap();
-            look(&client, &format!("{name}-{screen}")).await;
-            fits(&client, screen).await;
-        }
-        click(&client, "details.act summary").await;
-        look(&client, &format!("{name}-erase")).await;
-        fits(&client, "the act").await;
-        click(&client, "details[open] .danger").await;
-        client.wait().for_element(Locator::Css("p.said")).await.unwrap();
-        look(&client, &format!("{name}-erased")).await;
-        fits(&client, "what is left").await;
-    })
-    .await;
-    assert!(stored(&door, &shop, &path).await.profile.is_none());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_is_looked_at_and_erased_on_a_phone() {
-    walk(PHONE, "clients-phone").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_works_on_a_desk_in_the_dark() {
-    walk(Device { dark: true, ..DESKTOP }, "clients-dark").await;
 }
