@@ -187,7 +187,7 @@ async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, request: &SignInCode) -> 
     }
     let base = app.urls.admin_frontend.as_str().trim_end_matches('/');
     let mail = OutgoingCode {
-        id: hex::encode(&random::bytes::<12>()),
+        id: hex::encode(random::bytes::<12>()),
         to: person.email.clone(),
         language: person.language.clone(),
         code,

@@ -24,6 +24,7 @@ use crate::panel::{
 
 #[derive(Template)]
 #[template(path = "panel/account/login.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each shows a part of the page by itself")]
 struct LoginPage {
     frame: Frame,
     form: FormData,

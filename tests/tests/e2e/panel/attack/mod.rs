@@ -13,7 +13,7 @@ use std::{
 };
 
 use admin_api::panel::{self, screens::Needs};
-use fantoccini::{Client, cookies::Cookie};
+use fantoccini::Client;
 use gateway_core::{
     app::{
         invoices::mail::{self, Mailer},
@@ -39,11 +39,14 @@ use worker::mail::SmtpMailer;
 use super::Operator;
 use crate::{
     admin::door::{Door, Shop},
-    browser::{DESKTOP, browse, console},
+    browser::{DESKTOP, browse_for, console},
     front::{Front, STRIPE_KEY, STRIPE_SECRET, Setup},
     invoices::world::invoicing,
 };
 use payload::{PAYLOADS, inspect};
+
+/// How long the browser may take for all of them.
+const LIMIT: Duration = Duration::from_mins(10);
 
 /// Screens that are no pages, or that there is nothing of here: files and pictures, whose tests are elsewhere, and
 /// the set-up, which is there while there is nobody.
@@ -206,7 +209,7 @@ fn some_of_each(paths: BTreeSet<String>) -> Vec<String> {
     pages.retain(|path| {
         let count = counted.entry(shape(path)).or_default();
         *count += 1;
-        *count <= 3
+        *count <= 2
     });
     pages
 }
@@ -214,11 +217,10 @@ fn some_of_each(paths: BTreeSet<String>) -> Vec<String> {
 /// Everything, seen by a browser that runs what it is given.
 async fn runs_nothing(arena: &Arena, operator: &Operator<'_>, pages: &[String], checkouts: &[String]) {
     let panel = arena.door.panel.replace("127.0.0.1", "localhost");
-    let (name, token) = operator.cookie.split_once('=').unwrap();
-    let cookie = Cookie::new(name.to_owned(), token.to_owned());
-    browse(DESKTOP, async |client| {
+    let cookie = json!(format!("{}; path=/", operator.cookie));
+    browse_for(LIMIT, DESKTOP, async |client| {
         client.goto(&format!("{panel}/login")).await.unwrap();
-        client.add_cookie(cookie).await.unwrap();
+        client.execute("document.cookie = arguments[0]", vec![cookie]).await.unwrap();
         for page in pages.iter().map(|path| format!("{panel}{path}")).chain(checkouts.iter().cloned()) {
             client.goto(&page).await.unwrap();
             untouched(&client, &page).await;
