@@ -7,15 +7,18 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use gateway_core::{
-    app::create_checkout::IDEMPOTENCY_KEPT,
+    app::{create_checkout::IDEMPOTENCY_KEPT, people::session},
+    config::{CommonConfig, ProviderUrls, PublicUrls},
     crypto::{OrganizationKeys, normalize_email},
     domain::{
-        CheckoutId, Currency, Metadata, Mode, Money, OrganizationId, ProviderId, RefundId, SiteId, Tenant,
-        Timestamp, TransactionId,
+        CheckoutId, Currency, Metadata, Mode, Money, OrganizationId, PersonId, ProviderId, RefundId, SiteId,
+        Tenant, Timestamp, TransactionId,
         checkout::{CaptureMethod, Checkout, CheckoutStatus, Customer, Item},
         metadata::Pair,
         outbox::Outbox,
+        person::Person,
         provider_account::{ProviderAccount, ProviderKind},
+        role::Role,
         site::Site,
         transaction::{
             Failure, Payment, PaymentState, ProviderRef, Refund, RefundState, Review, StatusChange,
@@ -61,29 +64,77 @@ pub struct Access {
 /// Why there are no examples.
 pub type SeedError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Fills an organization's test mode.
-pub async fn fill_named(access: &Access, transactions: u64, days: u32) -> Result<(), SeedError> {
+fn keys_of(access: &Access) -> Result<KeyConfig, SeedError> {
     let key = |name: &str| -> Result<_, SeedError> {
         Ok(access.keys.get(name).ok_or_else(|| format!("{name} is missing"))?.parse()?)
     };
-    let keys = KeyConfig {
+    Ok(KeyConfig {
         system: key("SYSTEM_ENCRYPTION_KEY")?,
         search: key("SYSTEM_SEARCH_HASH_KEY")?,
         pepper: key("API_KEY_PEPPER")?,
-    };
-    let config = StoreConfig {
+    })
+}
+
+fn store_config(access: &Access, app_name: &str) -> StoreConfig {
+    StoreConfig {
         uri: access.uri.clone(),
         database: access.database.clone(),
-        app_name: "seed".to_owned(),
+        app_name: app_name.to_owned(),
         pool_size_max: 16,
-    };
-    let store = Store::connect(&config, keys).await?;
+    }
+}
+
+/// Fills an organization's test mode.
+pub async fn fill_named(access: &Access, transactions: u64, days: u32) -> Result<(), SeedError> {
+    let store = Store::connect(&store_config(access, "seed"), keys_of(access)?).await?;
     gateway_core::store::indexes::ensure(&store).await?;
-    let organization: OrganizationId = access.organization.parse()?;
+    let organization: OrganizationId =
+        access.organization.parse().map_err(|error| format!("the organization {error}"))?;
     let now = gateway_core::domain::SystemClock::shared().now();
     let plan = Plan { tenant: Tenant::new(organization, Mode::Test), transactions, days, now };
     fill(&store, &plan).await?;
     Ok(())
+}
+
+/// Makes an Admin of the organization and signs them in; answers what their browser's cookie holds.
+pub async fn sign_in(access: &Access) -> Result<String, SeedError> {
+    let config = CommonConfig {
+        store: store_config(access, "seed"),
+        keys: keys_of(access)?,
+        urls: PublicUrls {
+            admin_frontend: "http://127.0.0.1:5000".parse()?,
+            admin_backend: "http://127.0.0.1:5001".parse()?,
+            main_frontend: "http://127.0.0.1:7000".parse()?,
+            main_backend: "http://127.0.0.1:7001".parse()?,
+        },
+        allow_private_targets: true,
+        extra_ca_file: None,
+        provider_urls: ProviderUrls::default(),
+        single_tenant: None,
+    };
+    let app = gateway_providers::start(&config).await?;
+    let (id, now) = (PersonId::generate(), app.now());
+    let mut person = Person {
+        id,
+        org: Person::TENANT.organization,
+        mode: Person::TENANT.mode,
+        email: format!("{id}@example.com"),
+        name: "Example Person".to_owned(),
+        language: "en".to_owned(),
+        password: None,
+        totp: None,
+        recovery: Vec::new(),
+        passkeys: Vec::new(),
+        system_admin: false,
+        memberships: Vec::new(),
+        disabled_at: None,
+        created_at: now,
+        version: 1,
+    };
+    person.put_membership(access.organization.parse()?, Role::Admin, now);
+    app.store.for_org(Person::TENANT).insert(&person).await?;
+    let (token, _) = session::open(&app, &person, &session::Client::default()).await?;
+    Ok(token.expose().to_owned())
 }
 
 /// Fills an organization that has a site and a provider.

@@ -31,6 +31,8 @@ pub struct AdminConfig {
     pub jwt: VersionedKeys,
     /// `WORKER_URL`: where the worker's internal listener is.
     pub worker: Option<url::Url>,
+    /// Whether `SMTP_URL` is set: the worker, which has the same, can send codes to sign in with.
+    pub sends_mail: bool,
 }
 
 impl AdminConfig {
@@ -51,7 +53,11 @@ impl AdminConfig {
         };
         let worker = reader.optional("WORKER_URL");
         let jwt = reader.required::<VersionedKeys>("JWT_KEY", "32 bytes in hex");
-        let config = || Some(Self { common: common?, panel, api, health, proxies, rates, jwt: jwt?, worker });
+        let sends_mail = reader.text("SMTP_URL").is_some();
+        let config = || {
+            let (common, jwt) = (common?, jwt?);
+            Some(Self { common, panel, api, health, proxies, rates, jwt, worker, sends_mail })
+        };
         let config = config();
         reader.finish(config)
     }

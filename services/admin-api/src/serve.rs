@@ -35,7 +35,8 @@ pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
     let documents = config.worker.clone().map(Documents::new).transpose()?;
     let checked = app.clone();
     let deep = move || mongodb_health(checked.clone());
-    let state = AppState { app: app.clone(), limits, jwt: JwtKeys::new(config.jwt.clone()), documents };
+    let (jwt, sends_mail) = (JwtKeys::new(config.jwt.clone()), config.sends_mail);
+    let state = AppState { app: app.clone(), limits, jwt, documents, sends_mail };
     let routes = api::router(state.clone());
     let urls = &config.common.urls;
     let api = stack::api(

@@ -16,4 +16,6 @@ pub struct AppState {
     pub jwt: JwtKeys,
     /// The worker, which renders previews of drafts; there are none without it.
     pub documents: Option<Documents>,
+    /// Whether there is a mail server, through which the worker sends codes to sign in with.
+    pub sends_mail: bool,
 }

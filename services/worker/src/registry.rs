@@ -31,6 +31,7 @@ pub fn start(
     runner.job(jobs::Rendering { renderer, stop: runner.stop() });
     if let Some(mailer) = mailer {
         runner.job(jobs::Mailing { mailer: Arc::clone(&mailer), stop: runner.stop() });
+        runner.job(jobs::Coding(Arc::clone(&mailer)));
         runner.job(jobs::Inviting(mailer));
     }
 }

@@ -316,7 +316,8 @@ fn variables_of(config: &CommonConfig, keys: &[String; 3], ports: [u16; 3]) -> V
     variables
 }
 
-async fn seed(app: &App) -> Bootstrapped {
+/// An organization with a site and three providers; what is there already is found.
+pub async fn seed(app: &App) -> Bootstrapped {
     let wanted = |key: Option<&str>, secret: Option<&str>| Wanted {
         wanted: true,
         credentials: NewCredentials {

@@ -97,3 +97,32 @@ pub struct RefreshToken {
     /// When the family ends. Indexed: the database takes it away.
     pub expires_at: Timestamp,
 }
+
+/// How long a code by mail works.
+pub const SIGN_IN_CODE_LIFETIME: Duration = Duration::from_mins(10);
+/// Tries of one code.
+pub const SIGN_IN_CODE_TRIES_MAX: i64 = 5;
+
+/// A browser that asked for a code by mail. The code itself is made when the mail goes out, so that nothing here
+/// could be read back into one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignInCode {
+    /// Keyed hash of the token that the browser holds: the code is worth nothing anywhere else.
+    #[serde(rename = "_id")]
+    pub id: TokenHash,
+    /// The address that was typed, lower-cased, whether anybody has it or not.
+    pub email: String,
+    /// Keyed hash of the code, once a mail with it was on its way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<TokenHash>,
+    /// How often a code was tried.
+    pub tries: i64,
+    /// When the mail is to be sent (again). Indexed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub due: Option<Timestamp>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it ends. Indexed: the database takes it away.
+    pub expires_at: Timestamp,
+}

@@ -51,12 +51,29 @@ fn outbox() -> IndexModel {
 }
 
 fn metadata() -> IndexModel {
-    partial("metadata", doc! { "org": 1, "mode": 1, "m.k": 1, "m.v": 1 }, exists("m"), false)
+    let keys = doc! { "org": 1, "mode": 1, "m.k": 1, "m.v": 1, "_id": -1 };
+    partial("metadata_newest", keys, exists("m"), false)
 }
 
 fn reference() -> IndexModel {
     let keys = doc! { "siteId": 1, "externalReference": 1, "_id": -1 };
     partial("site_reference", keys, exists("externalReference"), false)
+}
+
+/// What a client bought.
+fn client() -> IndexModel {
+    partial("client", doc! { "org": 1, "mode": 1, "clientId": 1, "_id": -1 }, exists("clientId"), false)
+}
+
+/// What a list is narrowed by, newest first: both the page and its total are read off the index, however rare the
+/// value is.
+fn newest_of(field: &str) -> IndexModel {
+    index(&format!("tenant_{field}"), doc! { "org": 1, "mode": 1, field: 1, "_id": -1 })
+}
+
+fn of_email() -> IndexModel {
+    let keys = doc! { "org": 1, "mode": 1, "emailHash": 1, "_id": -1 };
+    partial("email_newest", keys, exists("emailHash"), false)
 }
 
 fn transactions() -> Vec<IndexModel> {
@@ -65,6 +82,10 @@ fn transactions() -> Vec<IndexModel> {
         outbox(),
         metadata(),
         reference(),
+        client(),
+        newest_of("siteId"),
+        newest_of("providerId"),
+        newest_of("currency"),
         index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
         index("checkout", doc! { "checkoutId": 1, "_id": -1 }),
         // Which days have changed, answered from the index alone.
@@ -80,12 +101,7 @@ fn transactions() -> Vec<IndexModel> {
         ),
         partial("provider_ref", doc! { "providerId": 1, "refs": 1 }, exists("refs"), false),
         partial("reconcile_due", doc! { "reconcile.due": 1 }, exists("reconcile.due"), false),
-        partial(
-            "needs_review",
-            doc! { "org": 1, "mode": 1, "needsReview.at": -1 },
-            exists("needsReview"),
-            false,
-        ),
+        partial("to_review", doc! { "org": 1, "mode": 1, "_id": -1 }, exists("needsReview"), false),
     ]
 }
 
@@ -135,7 +151,7 @@ fn invoices() -> Vec<IndexModel> {
         partial("render_due", doc! { "rendering.due": 1 }, exists("rendering.due"), false),
         partial("idempotency", doc! { "idem.slot": 1 }, exists("idem.slot"), true),
         partial("credit_idempotency", doc! { "credits.idem.slot": 1 }, exists("credits.idem.slot"), false),
-        partial("email", tenant("emailHash"), exists("emailHash"), false),
+        of_email(),
     ]
 }
 
@@ -151,7 +167,9 @@ fn checkouts() -> Vec<IndexModel> {
         partial("idempotency", doc! { "idem.slot": 1 }, exists("idem.slot"), true),
         partial("idempotency_expiry", doc! { "idem.expiresAt": 1 }, exists("idem.expiresAt"), false),
         partial("expiry_due", doc! { "expiryDue": 1 }, exists("expiryDue"), false),
-        partial("email", doc! { "org": 1, "mode": 1, "emailHash": 1 }, exists("emailHash"), false),
+        of_email(),
+        client(),
+        newest_of("siteId"),
     ]
 }
 
@@ -255,6 +273,7 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("passkey_challenges", vec![expiry()]),
         ("refresh_tokens", vec![of_person(), index("family", doc! { "family": 1 }), expiry()]),
         ("sign_in_tries", vec![expiry()]),
+        ("sign_in_codes", vec![due(), expiry()]),
         ("invitations", invitations()),
         ("audit_log", audit_log()),
         ("audit_drafts", vec![due()]),

@@ -27,7 +27,7 @@ use crate::{
         image::ProductImage,
         invitation::Invitation,
         invoice::{DocumentMail, Invoice},
-        link::{Challenge, Link, RefreshToken},
+        link::{Challenge, Link, RefreshToken, SignInCode},
         organization::Organization,
         person::Person,
         provider_account::ProviderAccount,
@@ -339,6 +339,10 @@ impl Held for RefreshToken {
     const COLLECTION: &'static str = "refresh_tokens";
 }
 
+impl Held for SignInCode {
+    const COLLECTION: &'static str = "sign_in_codes";
+}
+
 fn by_hash(hashes: &[TokenHash]) -> Document {
     let hashes: Vec<Binary> = hashes.iter().map(|hash| binary::to_bson(&hash.to_bytes())).collect();
     doc! { "_id": { "$in": hashes } }
@@ -409,6 +413,18 @@ impl Store {
         let found = collection.find(doc! { "mail.due": { "$lte": now } });
         let found = found.read_concern(super::majority());
         Ok(found.sort(doc! { "mail.due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// Browsers that wait for a code by mail, as a majority has them.
+    pub(crate) async fn due_sign_in_codes(
+        &self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<SignInCode>, StoreError> {
+        let collection = self.held::<SignInCode>();
+        let found = collection.find(doc! { "due": { "$lte": now } });
+        let found = found.read_concern(super::majority());
+        Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
     /// Replaces a person who ceases to be an Admin of an organization, unless nobody else is one. Every such change

@@ -12,6 +12,7 @@ mod load;
 mod machine;
 mod memory;
 mod page;
+mod panel;
 mod raw;
 mod report;
 mod shop;
@@ -54,6 +55,12 @@ pub struct Args {
     /// Only these, separated by commas
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Payments behind the panel's screens
+    #[arg(long, default_value_t = panel::TRANSACTIONS)]
+    transactions: u64,
+    /// Without optimizations, to see that a part works: the figures mean nothing
+    #[arg(long)]
+    debug: bool,
 }
 
 /// What can be measured.
@@ -63,6 +70,7 @@ enum Part {
     Intake,
     Ipn,
     Page,
+    Panel,
     Memory,
     Invoices,
 }
@@ -106,12 +114,12 @@ pub async fn run(args: Args) -> Outcome {
         invoices::alone(args.quick).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    if cfg!(debug_assertions) {
+    if cfg!(debug_assertions) && !args.debug {
         return tokio::task::spawn_blocking(run_optimized).await?;
     }
     let environment = LIMITS.iter().map(|name| ((*name).to_owned(), LIMIT.to_owned())).collect();
     let folder = workspace::root().join("target/bench/stack");
-    let options = StackOptions { release: true, fresh: true, caddy: false, folder, environment };
+    let options = StackOptions { release: !args.debug, fresh: true, caddy: false, folder, environment };
     let stack = Stack::start(&options).await?;
     let gateway = stack.gateway();
     let database = raw::database(&gateway.mongodb_uri, &gateway.database).await?;
@@ -150,6 +158,9 @@ async fn measure(bench: &mut Bench, args: &Args) -> Outcome<()> {
     }
     if wanted(Part::Page) {
         sections.push(page::run(bench).await?);
+    }
+    if wanted(Part::Panel) {
+        sections.push(panel::run(bench, args.transactions).await?);
     }
     if wanted(Part::Create) {
         sections.push(create::run(bench).await?);

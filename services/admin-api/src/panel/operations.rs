@@ -10,6 +10,8 @@ pub const NOT_RECORDED: &[&str] = &["/login/passkey/begin", "/account/passkeys/b
 /// By the path without its tenant. One that is missing here is called by its path, and recorded all the same.
 const NAMES: &[(&str, &str)] = &[
     ("/login", "login"),
+    ("/login/code", "codeLogin"),
+    ("/login/code/send", "sendLoginCode"),
     ("/login/passkey", "passkeyLogin"),
     ("/logout", "logout"),
     ("/setup/{token}", "setUp"),

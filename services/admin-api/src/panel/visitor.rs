@@ -67,9 +67,14 @@ impl Visitor {
         }
     }
 
+    /// What this browser holds under a name.
+    pub(super) fn cookie(&self, name: &str) -> Option<String> {
+        member::cookie(&self.headers, name)
+    }
+
     /// By what this browser is known to accounts that were signed in with here before.
     pub(super) fn known_browser(&self) -> Option<String> {
-        member::cookie(&self.headers, self.panel.known_cookie_name())
+        self.cookie(self.panel.known_cookie_name())
     }
 
     /// Lets somebody in who has proven who they are: a new session, whatever there was before, and on to `next`.

@@ -6,6 +6,6 @@ mod sweeps;
 
 pub use images::ImageFetch;
 pub use sweeps::{
-    AuditHeads, AuditSweep, ClaimSweep, EventSweep, Expiry, ForgottenLanes, IdempotencySweep, Inviting,
-    Mailing, Numbering, Reconciler, Rendering, SandboxClock,
+    AuditHeads, AuditSweep, ClaimSweep, Coding, EventSweep, Expiry, ForgottenLanes, IdempotencySweep,
+    Inviting, Mailing, Numbering, Reconciler, Rendering, SandboxClock,
 };

@@ -14,7 +14,7 @@ use gateway_core::{
             mail::{self, Mailer},
             number, render,
         },
-        people::invitations,
+        people::{codes, invitations},
     },
     jobs::{Job, Pass, lanes},
 };
@@ -140,6 +140,17 @@ impl Job for Inviting {
     const EVERY: Duration = Duration::from_secs(1);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         Ok(Pass::of(invitations::send_due(app, &self.0).await?, invitations::HAND_FULL))
+    }
+}
+
+/// Sends codes to people who want to sign in.
+pub struct Coding(pub Arc<dyn Mailer>);
+
+impl Job for Coding {
+    const NAME: &'static str = "sign_in_codes";
+    const EVERY: Duration = Duration::from_millis(500);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(codes::send_due(app, &self.0).await?, codes::HAND_FULL))
     }
 }
 

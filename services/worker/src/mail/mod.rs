@@ -1,5 +1,6 @@
-//! Mails over SMTP: documents and receipts to buyers, invitations to colleagues.
+//! Mails over SMTP: documents and receipts to buyers, invitations and codes to colleagues.
 
+mod code;
 mod invitation;
 mod message;
 mod receipt;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use gateway_core::app::{
     invoices::mail::{MailError, Mailer, OutgoingMail},
-    people::invitations::OutgoingInvitation,
+    people::{codes::OutgoingCode, invitations::OutgoingInvitation},
 };
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, message::Mailbox};
 
@@ -71,6 +72,10 @@ impl Mailer for SmtpMailer {
 
     async fn send_invitation(&self, mail: &OutgoingInvitation) -> Result<(), MailError> {
         self.hand_over(invitation::compose(&self.from, mail)?).await
+    }
+
+    async fn send_sign_in_code(&self, mail: &OutgoingCode) -> Result<(), MailError> {
+        self.hand_over(code::compose(&self.from, mail)?).await
     }
 }
 

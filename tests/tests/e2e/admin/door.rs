@@ -26,7 +26,7 @@ use testkit::{
 };
 use tokio::sync::OnceCell;
 
-use crate::in_process;
+use crate::{front::Front, in_process};
 
 /// How long the service may take to start.
 const READY: Duration = Duration::from_mins(1);
@@ -89,6 +89,8 @@ pub struct Door {
     /// The service's process, to look at its memory.
     pub pid: u32,
     client: reqwest::Client,
+    /// The service itself, where it is not the one of all tests.
+    _own: Option<Child>,
 }
 
 /// What an organization has in one mode.
@@ -131,17 +133,42 @@ impl Answer {
     }
 }
 
+fn client() -> reqwest::Client {
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    client.timeout(Duration::from_mins(1)).build().unwrap()
+}
+
 impl Door {
     pub async fn open() -> Self {
         let service = SERVICE.get_or_init(start).await;
         let app = in_process::app(&service.config).await;
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_mins(1))
-            .build()
-            .unwrap();
-        Self { app, api: service.api.clone(), panel: service.panel.clone(), pid: service.pid, client }
+        let (api, panel) = (service.api.clone(), service.panel.clone());
+        Self { app, api, panel, pid: service.pid, client: client(), _own: None }
+    }
+
+    /// An Admin API of its own on the data of a main backend, and what was seeded there.
+    pub async fn beside(front: &Front, more: &[(&str, String)]) -> (Self, Shop) {
+        let ports: [u16; 3] = std::array::from_fn(|_| free_port());
+        let address = |index: usize| format!("127.0.0.1:{}", ports[index]);
+        let url = |host: &str, index: usize| format!("http://{host}:{}", ports[index]);
+        let log = workspace_binary("admin-api").with_file_name("e2e-logs").join(format!("{}.log", ports[0]));
+        let spec = Spec::new("admin-api", workspace_binary("admin-api"), log)
+            .envs(front.variables())
+            .env("ADMIN_FRONTEND_URL", url("localhost", 1))
+            .env("ADMIN_BACKEND_URL", url("127.0.0.1", 0))
+            .env("ADMIN_API_LISTEN", address(0))
+            .env("ADMIN_PANEL_LISTEN", address(1))
+            .env("ADMIN_HEALTH_LISTEN", address(2))
+            .envs(more.iter().cloned());
+        let mut child = Child::spawn(&spec).unwrap();
+        child.wait_healthy(address(2).parse().unwrap(), "/internal/health", READY).await.unwrap();
+        let key = front.seed.api_key.as_ref().unwrap().expose().to_owned();
+        // Once more, which finds what is there.
+        let seed = crate::front::seed(&front.app).await;
+        let shop = Shop { tenant: seed.tenant, site: seed.site.id.to_string(), seed, key };
+        let (app, pid) = (front.app.clone(), child.pid());
+        let (api, panel) = (url("127.0.0.1", 0), url("127.0.0.1", 1));
+        (Self { app, api, panel, pid, client: client(), _own: Some(child) }, shop)
     }
 
     /// An organization of its own in test mode, with a site, a sandbox and a key.

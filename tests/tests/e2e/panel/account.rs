@@ -93,7 +93,7 @@ async fn a_second_factor_is_asked_for_and_a_recovery_code_is_good_once() {
 }
 
 /// RFC 6238 with the usual parameters, by itself and not by the code under test.
-fn totp(secret: &str, seconds: i64) -> String {
+pub fn totp(secret: &str, seconds: i64) -> String {
     use hmac::{Hmac, Mac as _};
     let bits = secret.bytes().filter(u8::is_ascii_alphanumeric).flat_map(|byte| {
         let value = if byte.is_ascii_digit() { byte - b'2' + 26 } else { byte.to_ascii_uppercase() - b'A' };

@@ -64,8 +64,78 @@ async fn forms_from_elsewhere_are_refused() {
     assert_eq!(door.send(json).await.status, 400, "no form");
 }
 
+/// Every form of the table: not one of them is taken without the session's own token, or from another page.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_form_is_taken_without_its_own_token() {
+    let door = Door::open().await;
+    let shop = door.shop().await;
+    let admin = Operator::of(&door, &shop, Role::Admin).await;
+    let colleague = Operator::of(&door, &shop, Role::Admin).await;
+    let mut tried = 0;
+    for screen in panel::table().iter().filter(|screen| screen.method == Method::POST) {
+        let path = address(&admin, screen);
+        let post = |token: &str| admin.request(Method::POST, &path).form(&[("csrf", token)]);
+        let cross = post(&admin.csrf).header("sec-fetch-site", "cross-site");
+        assert_eq!(door.send(cross).await.status, 403, "{path} from another site");
+        let foreign = post(&admin.csrf).header("origin", "https://example.com");
+        assert_eq!(door.send(foreign).await.status, 403, "{path} from another origin");
+        if screen.needs == Needs::Nobody {
+            continue;
+        }
+        tried += 1;
+        for token in ["", "0", colleague.csrf.as_str()] {
+            assert_eq!(door.send(post(token)).await.status, 403, "{path} with {token:?}");
+        }
+        let bare =
+            admin.request(Method::POST, &path).header("content-type", "application/x-www-form-urlencoded");
+        assert_eq!(door.send(bare).await.status, 403, "{path} without a body");
+        let twice = admin.request(Method::POST, &path).form(&[("csrf", admin.csrf.as_str()), ("csrf", "")]);
+        assert_eq!(door.send(twice).await.status, 403, "{path} with two tokens");
+    }
+    assert!(tried > 40, "{tried}");
+    assert_eq!(admin.see("").await.status, 200, "still signed in: nothing was done");
+}
+
+/// Wherever a page is told where to go next, it stays here.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_in_leads_elsewhere() {
+    let door = Door::open().await;
+    let shop = door.shop().await;
+    let operator = Operator::of(&door, &shop, Role::Viewer).await;
+    let elsewhere = [
+        "//example.com",
+        "///example.com",
+        "/\\example.com",
+        "\\\\example.com",
+        "https:example.com",
+        "https://example.com",
+        "/%09/example.com",
+        "/\t/example.com",
+        "javascript:alert(1)",
+        "/\u{2044}example.com",
+        " //example.com",
+        "example.com",
+        "/.//example.com/..//",
+        "@example.com",
+    ];
+    for next in elsewhere {
+        let query: String =
+            url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+        for path in ["/login", "/login?again=1"] {
+            let path = format!("{path}{}{query}", if path.contains('?') { '&' } else { '?' });
+            let answer = door.send(operator.request(Method::GET, &path)).await;
+            let leads = answer.headers.get("location").map(|to| to.to_str().unwrap().to_owned());
+            let leads = leads.unwrap_or_else(|| super::hidden(&answer.text, "next").to_owned());
+            // As a browser would read it.
+            let panel = url::Url::parse(&door.panel).unwrap();
+            let to = panel.join(&leads).unwrap();
+            assert_eq!(to.origin(), panel.origin(), "{next:?} leads to {leads:?}");
+        }
+    }
+}
+
 /// A screen's address in a shop, with ids that nothing has.
-fn address(operator: &Operator<'_>, screen: &Screen) -> String {
+pub fn address(operator: &Operator<'_>, screen: &Screen) -> String {
     let tenant = operator.shop.tenant;
     let path = screen
         .path

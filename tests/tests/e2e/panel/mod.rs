@@ -1,8 +1,10 @@
 //! The Admin Panel over HTTP, as a browser without scripts would see it.
 
 mod account;
+mod attack;
 mod audit_log;
 mod checkouts;
+mod codes;
 mod dashboard;
 mod developers;
 mod discounts;
@@ -16,6 +18,7 @@ mod journeys_setup;
 mod journeys_shop;
 mod organization;
 mod people;
+mod plans;
 mod products;
 mod providers;
 mod screens;

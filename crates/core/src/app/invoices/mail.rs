@@ -16,7 +16,7 @@ use crate::{
     app::{
         App, AppError,
         create_checkout::IdempotencyKey,
-        people::invitations::OutgoingInvitation,
+        people::{codes::OutgoingCode, invitations::OutgoingInvitation},
         receipts::{self, Receipt},
     },
     crypto::random,
@@ -89,6 +89,9 @@ pub trait Mailer: Send + Sync + std::fmt::Debug {
 
     /// Hands an invitation over.
     async fn send_invitation(&self, mail: &OutgoingInvitation) -> Result<(), MailError>;
+
+    /// Hands a code to sign in with over.
+    async fn send_sign_in_code(&self, mail: &OutgoingCode) -> Result<(), MailError>;
 }
 
 /// Lets a document go to its buyer where the organization has switched that on. Harmless to repeat.

@@ -1,6 +1,7 @@
 //! People: how they sign in, and where they may do what.
 
 pub mod authority;
+pub mod codes;
 pub mod invitations;
 mod links;
 pub mod members;

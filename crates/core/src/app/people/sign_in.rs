@@ -19,7 +19,7 @@ const REFUSED: AppError = AppError::NotProven {
     message: "the e-mail address, the password or the code is wrong",
 };
 /// Said to whoever knows the password.
-const SECOND_FACTOR: AppError = AppError::NotProven {
+pub(super) const SECOND_FACTOR: AppError = AppError::NotProven {
     code: "SECOND_FACTOR_REQUIRED",
     message: "send the code of your authenticator app, or a recovery code, too",
 };
@@ -78,7 +78,7 @@ pub fn known_browser(app: &App, person: PersonId) -> String {
     format!("{}.{}", token.expose(), hex::encode(mark.to_bytes()))
 }
 
-fn is_known(app: &App, person: PersonId, browser: &str) -> bool {
+pub(super) fn is_known(app: &App, person: PersonId, browser: &str) -> bool {
     let Some((token, mark)) = browser.split_once('.') else { return false };
     let known = app.store.keys().tokens().hash_all_versions("known browser", &format!("{person} {token}"));
     let given = hex::decode(mark).ok();

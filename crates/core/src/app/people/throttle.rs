@@ -53,6 +53,27 @@ pub(super) async fn count(
     Ok(Counted { account, address })
 }
 
+/// Counts a code that is asked for, or refuses it. Apart from tries to sign in: whoever asks for codes in somebody's
+/// name neither slows down their password nor fills their mail box.
+pub(super) async fn count_code(app: &App, email: &str, address: IpAddr) -> Result<(), AppError> {
+    let (keys, now) = (app.store.keys().tokens(), app.now());
+    let account = keys.hash("codes of an account", &normalize_email(email));
+    let address = keys.hash("codes of an address", &address.to_string());
+    for (slot, free) in [(&address, FREE_OF_ADDRESS), (&account, FREE_OF_ACCOUNT)] {
+        if let Some(until) = app.store.count_try(slot, free, now, (scaled(WAIT_MAX), FORGET)).await? {
+            metrics::counter!("sign_in_throttled_total").increment(1);
+            return Err(AppError::TooMany { wait: until.since(now) });
+        }
+    }
+    Ok(())
+}
+
+/// A code was right: its account may ask for as many as at first.
+pub(super) async fn code_was_right(app: &App, email: &str) -> Result<(), AppError> {
+    let account = app.store.keys().tokens().hash("codes of an account", &normalize_email(email));
+    Ok(app.store.forget_tries(&account).await?)
+}
+
 impl Counted {
     /// It was right: the account starts over. The address only gets this one try back, or somebody with an account
     /// of their own could guess at others for ever.

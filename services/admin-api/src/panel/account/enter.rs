@@ -1,5 +1,7 @@
 //! `/login` and `/logout`.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use gateway_core::{
@@ -32,6 +34,8 @@ struct LoginPage {
     /// Somebody is to prove themselves again.
     again: bool,
     passkeys: bool,
+    /// Codes can be sent.
+    mails: bool,
 }
 
 impl LoginPage {
@@ -44,6 +48,7 @@ impl LoginPage {
             wants_code: false,
             again: visitor.parameter("again").is_some(),
             passkeys: visitor.app().passkeys_are_possible(),
+            mails: visitor.panel.state.sends_mail,
         }
     }
 }
@@ -86,19 +91,29 @@ pub(super) async fn enter(visitor: Visitor, mut form: FormData) -> Result<Respon
                 "SECOND_FACTOR_REQUIRED" => "Type the code of your authenticator app as well.".to_owned(),
                 _ => alert(error)?,
             });
-            let mut response = shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
-            if let Some(wait) = retry_after {
-                *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-                let seconds = HeaderValue::from(wait.as_secs().max(1));
-                response.headers_mut().insert(header::RETRY_AFTER, seconds);
-            }
-            Ok(response)
+            Ok(waiting(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page), retry_after))
         }
     }
 }
 
+/// The page of the log-in again, with what was wrong.
+pub(super) fn refused(visitor: &Visitor, form: FormData, next: &str, said: Option<String>) -> Response {
+    let page = LoginPage { alert: said, ..LoginPage::of(visitor, form, next) };
+    shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
+}
+
+/// Says how long to wait, where that was the reason.
+pub(super) fn waiting(mut response: Response, wait: Option<Duration>) -> Response {
+    if let Some(wait) = wait {
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        let seconds = HeaderValue::from(wait.as_secs().max(1));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    response
+}
+
 /// One field for both: an app's code is six digits, a recovery code is not.
-fn second(form: &FormData) -> Second {
+pub(super) fn second(form: &FormData) -> Second {
     let Some(code) = form.text("code") else { return Second::None };
     let digits: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     if digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit()) {

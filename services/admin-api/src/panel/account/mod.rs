@@ -1,5 +1,6 @@
 //! How people get in, and what is theirs alone: their account.
 
+mod code;
 mod enter;
 mod factor;
 mod home;
@@ -18,6 +19,9 @@ pub(super) fn screens(screens: Screens) -> Screens {
         .open("/", home::home)
         .open("/login", enter::show)
         .open_post("/login", enter::enter)
+        .open("/login/code", code::show)
+        .open_post("/login/code", code::enter)
+        .open_post("/login/code/send", code::send)
         .open_post("/login/passkey/begin", passkey::begin_sign_in)
         .open_post("/login/passkey", passkey::sign_in)
         .own_post("/logout", enter::leave)

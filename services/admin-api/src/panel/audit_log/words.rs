@@ -5,6 +5,8 @@ use gateway_core::domain::audit::{AuditEntry, Ending};
 /// What is not said by its verb and its noun: as it is done, and as it is tried.
 const WHOLE: &[(&str, &str, &str)] = &[
     ("login", "signed in", "sign in"),
+    ("codeLogin", "signed in with a code by mail", "sign in with a code by mail"),
+    ("sendLoginCode", "asked for a code by mail", "ask for a code by mail"),
     ("passkeyLogin", "signed in with a passkey", "sign in with a passkey"),
     ("logout", "signed out", "sign out"),
     ("setUp", "set the gateway up", "set the gateway up"),
