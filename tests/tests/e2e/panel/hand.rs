@@ -68,9 +68,8 @@ pub async fn count(client: &Client, css: &str) -> usize {
 pub async fn becomes(client: &Client, css: &str) {
     let until = tokio::time::Instant::now() + PATIENCE;
     while count(client, css).await == 0 {
-        if tokio::time::Instant::now() > until {
-            panic!("{css} never came: {}", client.source().await.unwrap());
-        }
+        let in_time = tokio::time::Instant::now() < until;
+        assert!(in_time, "{css} never came: {}", client.source().await.unwrap());
         tokio::time::sleep(Duration::from_millis(100)).await;
         client.refresh().await.unwrap();
     }

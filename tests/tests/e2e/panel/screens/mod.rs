@@ -121,7 +121,7 @@ async fn every_screen_of_the_panel_is_fit_to_be_seen() {
     let [one, two, three] = &LOOKS;
     futures::join!(first(one), first(two), first(three));
 
-    let filled = rows::fill(&cluster).await;
+    let filled = Box::pin(rows::fill(&cluster)).await;
     let pages = Walk::of(&cluster, &filled).await.pages(&filled).await;
     assert!(pages.len() > 45, "{pages:#?}");
     let all = async |look: &Look| look.panel(&cluster, &filled, &pages).await;
