@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 
 use documents::{Renderer, samples};
 
+/// The worker's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let renderer = Renderer::start(&[])?;

@@ -180,11 +180,11 @@ async fn a_code_is_tried_five_times_for_ten_minutes() {
 
     let browser = post.ask(&someone.email).await;
     let code = post.code().await;
-    let past = DateTime::from_millis(post.door.app.now().millis() - 1000);
-    post.pretend(doc! { "expiresAt": past }).await;
+    let expired = DateTime::from_millis(post.door.app.now().millis() - 1000);
+    post.pretend(doc! { "expiresAt": expired }).await;
     assert_eq!(post.enter(&browser, &code, "").await.status, 422, "too late");
     let late = post.ask(&someone.email).await;
-    post.pretend(doc! { "expiresAt": past }).await;
+    post.pretend(doc! { "expiresAt": expired }).await;
     assert!(post.mails().await.is_empty() && late.asked.status == 303, "no mail that is worth nothing");
 }
 

@@ -145,8 +145,8 @@ impl Filler<'_> {
             return self.resolved(found.unwrap_or_else(|| panic!("{reference} is not there")));
         }
         for many in ["oneOf", "anyOf", "allOf"] {
-            let of = schema[many].as_array().into_iter().flatten();
-            if let Some(first) = of.filter(|one| one["type"] != "null").next() {
+            let mut of = schema[many].as_array().into_iter().flatten();
+            if let Some(first) = of.find(|one| one["type"] != "null") {
                 return self.resolved(first);
             }
         }

@@ -48,8 +48,8 @@ async fn no_page_can_be_put_into_a_frame() {
         arena.front.page(&checkout),
         format!("{}/api/v1/docs", arena.door.api),
     ];
-    let frames: String = framed.iter().map(|url| format!("<iframe src=\"{url}\"></iframe>")).collect();
-    let (elsewhere, empty) = serve(frames).await;
+    let trap = framed.each_ref().map(|url| format!("<iframe src=\"{url}\"></iframe>")).concat();
+    let (elsewhere, empty) = serve(trap).await;
     browse(DESKTOP, async |client| {
         client.goto(&elsewhere).await.unwrap();
         for index in 0..u16::try_from(framed.len()).unwrap() {

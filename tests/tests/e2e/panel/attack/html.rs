@@ -94,12 +94,11 @@ fn tag(text: &str) -> (Tag, &str) {
         let mut held = "";
         if let Some(value) = rest.strip_prefix('=') {
             let value = value.trim_start_matches(|c: char| c.is_ascii_whitespace());
-            (held, rest) = match value.chars().next() {
-                Some(quote @ ('"' | '\'')) => value[1..].split_once(quote).unwrap_or((&value[1..], "")),
-                _ => {
-                    let end = value.find(|c: char| c.is_ascii_whitespace() || c == '>');
-                    value.split_at(end.unwrap_or(value.len()))
-                }
+            (held, rest) = if let Some(quote @ ('"' | '\'')) = value.chars().next() {
+                value[1..].split_once(quote).unwrap_or((&value[1..], ""))
+            } else {
+                let end = value.find(|c: char| c.is_ascii_whitespace() || c == '>');
+                value.split_at(end.unwrap_or(value.len()))
             };
         }
         tag.attributes.push((name.to_lowercase(), unescape(held)));
