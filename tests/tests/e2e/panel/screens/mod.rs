@@ -44,6 +44,7 @@ const LOOKS: [Look; 3] = [
 const PRESSED: &[(&str, &str, &str)] = &[
     ("api-keys-new-refused", "/api-keys/new", "main .primary"),
     ("checkouts-new-refused", "/checkouts/new", "main .primary"),
+    ("clients-new-refused", "/clients/new", "main .primary"),
     ("discounts-new-refused", "/discounts/new", "main .primary"),
     ("invoices-new-refused", "/invoices/new", "main .primary"),
     ("people-invite-refused", "/people/invite", "main .primary"),

@@ -8,8 +8,10 @@ use gateway_core::{
         bootstrap::{Bootstrapped, Wanted},
         create_checkout::create_checkout,
         people::reset,
+        personal::erase,
         refund::{NewRefund, refund},
         settings::{
+            clients::{self, ClientSettings},
             discounts::{self, DiscountSettings, Kind},
             domains,
             endpoints::{self, EndpointSettings},
@@ -33,7 +35,7 @@ use mongodb::bson::doc;
 use testkit::{receiver::Answer, seed};
 
 use super::super::journeys_shop::shop_with;
-use crate::{cluster::Cluster, in_process, invoices::world as papers, people::world, products::PNG};
+use crate::{cluster::Cluster, in_process, invoices::world as papers, people::world, products::PNG, wire};
 
 /// An installation that is in use.
 pub struct Filled {
@@ -67,6 +69,8 @@ pub async fn fill(cluster: &Cluster) -> Filled {
     stripe(cluster, &seed).await;
     also.extend(documents(cluster, &seed).await);
     also.extend(looked_at(cluster, &seed).await);
+    also.extend(transfers(cluster, &seed).await);
+    also.extend(customers(cluster, &seed).await);
     settled(cluster, &seed).await;
 
     let organization = tenant.organization;
@@ -152,6 +156,44 @@ async fn stripe(cluster: &Cluster, seed: &Bootstrapped) {
     cluster.stripe.pay(&session).unwrap();
     papers::until("an event of Stripe", async || store.find_one::<ProviderEvent>(doc! {}).await.unwrap())
         .await;
+}
+
+/// A bank account, and a payment that waits for its transfer.
+async fn transfers(cluster: &Cluster, seed: &Bootstrapped) -> Vec<(&'static str, String)> {
+    let (app, tenant) = (&cluster.app, seed.tenant);
+    let bank = wire::bank(app, tenant).await;
+    let made = create_checkout(app, tenant, seed.site.id, in_process::ten_euros("ORD-2026-9"), None).await;
+    let made: serde_json::Value = serde_json::from_str(&made.unwrap()).unwrap();
+    let store = app.store.for_org(tenant);
+    let checkout = store.get(made["id"].as_str().unwrap().parse().unwrap()).await.unwrap().unwrap();
+    let waiting = start_payment::start_payment(app, &checkout, bank).await.unwrap().transaction;
+    vec![
+        ("transactions-id-transfer", format!("/transactions/{}", waiting.id)),
+        ("providers-id-bank", format!("/providers/{bank}")),
+        ("providers-new-bank", "/providers/new?type=wire".to_owned()),
+    ]
+}
+
+/// A client with payments, and one who asked to be forgotten.
+async fn customers(cluster: &Cluster, seed: &Bootstrapped) -> Vec<(&'static str, String)> {
+    let text = |text: &str| Some(Some(text.to_owned()));
+    let mut ids = Vec::new();
+    for (name, reference) in [("Example Customer", "client-0"), ("Forgotten Example", "client-forgotten")] {
+        let client = ClientSettings {
+            name: text(name),
+            company: text("Example Ltd"),
+            email: text(&format!("{reference}@example.com")),
+            reference: text(reference),
+            notes: text("Orders every spring."),
+            ..ClientSettings::default()
+        };
+        ids.push(clients::create(&cluster.app, seed.tenant, client).await.unwrap().0.id);
+    }
+    erase::erase(&cluster.app, seed.tenant, ids[1]).await.unwrap();
+    vec![
+        ("clients-id-known", format!("/clients/{}", ids[0])),
+        ("clients-id-forgotten", format!("/clients/{}", ids[1])),
+    ]
 }
 
 /// A draft, and an invoice whose files are there.
