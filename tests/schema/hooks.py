@@ -58,6 +58,8 @@ refresh_tokens += [sign_in(BROWSER)["refreshToken"] for _ in range(8)]
 
 
 def remember(resource, row):
+    if resource == "organizations":
+        return  # Whoever asks speaks for one alone.
     for name in ("id", "keyId"):
         value = row.get(name)
         if isinstance(value, str) and value not in SPARED and value not in pools[resource]:
@@ -93,6 +95,8 @@ read_lists()
 def pool_of(name):
     """The ids that a field's name asks for: `siteId` → sites, `notificationId` → deliveries."""
     stem = re.sub(r"Ids?$", "", name)
+    if stem == "person":
+        return pools["people"]
     if stem == "notification":
         stem = "delivery"
     stem = re.sub(r"([A-Z])", r"-\1", stem).lower()

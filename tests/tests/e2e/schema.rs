@@ -20,8 +20,8 @@ use gateway_core::{
         start_payment::start_payment,
     },
     domain::{
-        Mode, checkout::CaptureMethod, outbox::EventType, person::Person, provider_account::ProviderKind,
-        role::Role, scope::Scope, transaction::Transaction,
+        Mode, ProviderId, checkout::CaptureMethod, outbox::EventType, person::Person,
+        provider_account::ProviderKind, role::Role, scope::Scope, transaction::Transaction,
     },
 };
 use gateway_providers::sandbox::Outcome;
@@ -34,10 +34,11 @@ use crate::{
     invoices::world::{all_numbered, choose, invoicing, queued, queued_or_not},
     people,
     tools::{install, pip},
+    wire,
 };
 
-/// Of the operations, so many percent must be answered with success at least once. Two are not: a passkey is signed in
-/// with on the panel's host name alone, and this machine has an address in its place.
+/// Of the operations, so many percent must be answered with success at least once. One is not: nobody here holds a
+/// passkey.
 const ANSWERED_PERCENT_MIN: usize = 97;
 
 /// Drafts that are made, and as many issued invoices.
@@ -79,7 +80,8 @@ async fn seed(cluster: &Cluster) -> Bootstrapped {
         .enumerate()
     {
         let manual = index % 3 == 0;
-        let transaction = started(cluster, &seed, index, manual).await;
+        let sandbox = seed.sandbox.as_ref().unwrap().id;
+        let transaction = started(cluster, &seed, index, manual, sandbox).await;
         if let Some(outcome) = outcome {
             choose(app, &transaction, outcome).await;
         }
@@ -123,9 +125,14 @@ async fn seed_payments(cluster: &Cluster, seed: &Bootstrapped) {
         let settings = ProviderSettings { enabled: Some(false), ..ProviderSettings::default() };
         providers::create(app, seed.tenant, ProviderKind::Sandbox, settings).await.unwrap();
     }
+    let sandbox = seed.sandbox.as_ref().unwrap().id;
     for index in 100..130 {
-        let transaction = started(cluster, seed, index, true).await;
+        let transaction = started(cluster, seed, index, true, sandbox).await;
         choose(app, &transaction, Outcome::Paid).await;
+    }
+    let bank = wire::bank(app, seed.tenant).await;
+    for index in 200..224 {
+        started(cluster, seed, index, false, bank).await;
     }
 }
 
@@ -138,8 +145,14 @@ async fn seed_domains(cluster: &Cluster, seed: &Bootstrapped) {
     }
 }
 
-/// A payment at the sandbox, and beside it a checkout that nobody has begun to pay.
-async fn started(cluster: &Cluster, seed: &Bootstrapped, index: usize, manual: bool) -> Transaction {
+/// A payment at a provider, and beside it a checkout that nobody has begun to pay.
+async fn started(
+    cluster: &Cluster,
+    seed: &Bootstrapped,
+    index: usize,
+    manual: bool,
+    provider: ProviderId,
+) -> Transaction {
     let app = &cluster.app;
     let mut checkouts = Vec::new();
     for what in ["A", "B"] {
@@ -151,7 +164,6 @@ async fn started(cluster: &Cluster, seed: &Bootstrapped, index: usize, manual: b
         let code = reply["shortCode"].as_str().unwrap();
         checkouts.push(app.store.lookup_checkout_by_code(code).await.unwrap().unwrap());
     }
-    let provider = seed.sandbox.as_ref().unwrap().id;
     start_payment(app, &checkouts[0], provider).await.unwrap().transaction
 }
 
