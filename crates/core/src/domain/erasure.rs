@@ -37,7 +37,11 @@ fn scrub_object(fields: &mut Map<String, Value>) -> bool {
             "seller" => continue,
             // The merchant's own words; what stands under other names are words of a fixed list.
             "refunds" | "refund" => {
-                found |= scrub_reasons(value) | scrub(value);
+                found |= scrub_words(value, "reason") | scrub(value);
+                continue;
+            }
+            "confirmations" | "confirmation" => {
+                found |= scrub_words(value, "note") | scrub(value);
                 continue;
             }
             _ => {
@@ -53,15 +57,16 @@ fn scrub_object(fields: &mut Map<String, Value>) -> bool {
     found
 }
 
-fn scrub_reasons(refunds: &mut Value) -> bool {
-    let each: Vec<&mut Value> = match refunds {
+/// Takes the words out of one thing, or of each of a list.
+fn scrub_words(things: &mut Value, field: &str) -> bool {
+    let each: Vec<&mut Value> = match things {
         Value::Array(list) => list.iter_mut().collect(),
         one => vec![one],
     };
     let mut found = false;
-    for refund in each {
-        if let Some(reason) = refund.get_mut("reason").filter(|reason| !reason.is_null()) {
-            *reason = Value::Null;
+    for thing in each {
+        if let Some(words) = thing.get_mut(field).filter(|words| !words.is_null()) {
+            *words = Value::Null;
             found = true;
         }
     }
@@ -117,6 +122,10 @@ impl Transaction {
             had |= refund.reason.take().is_some();
             had |= refund.idem.as_mut().is_some_and(|record| scrub_reply(&mut record.reply));
         }
+        for confirmation in &mut self.confirmations {
+            had |= confirmation.note.take().is_some();
+            had |= confirmation.idem.as_mut().is_some_and(|record| scrub_reply(&mut record.reply));
+        }
         for operation in &mut self.operations {
             had |= operation.idem.as_mut().is_some_and(|record| scrub_reply(&mut record.reply));
         }
@@ -171,6 +180,7 @@ mod tests {
                 "transaction": {
                     "metadata": { "name": "Ana" }, "needsReview": { "reason": "late_success" },
                     "refunds": [{ "id": "2", "amount": 5, "reason": "Ana asked" }],
+                    "confirmations": [{ "id": "3", "amount": 5, "note": "Ana's account" }],
                 },
                 "document": { "buyer": { "name": "Ana" }, "number": "7" },
             },
