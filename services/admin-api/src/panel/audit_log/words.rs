@@ -26,6 +26,9 @@ const WHOLE: &[(&str, &str, &str)] = &[
     ("recoverDeliveries", "sent again what had not arrived", "send again what had not arrived"),
     ("exportTransactions", "exported transactions", "export transactions"),
     ("exportCheckouts", "exported checkouts", "export checkouts"),
+    ("confirmTransactionManually", "confirmed that money has come", "confirm that money has come"),
+    ("eraseClient", "erased a client's personal data", "erase a client's personal data"),
+    ("exportClient", "exported what is held about a client", "export what is held about a client"),
     ("rewrapKeys", "wrapped the data keys anew", "wrap the data keys anew"),
 ];
 
