@@ -50,7 +50,7 @@ const LIMIT: Duration = Duration::from_mins(10);
 
 /// Screens that are no pages, or that there is nothing of here: files and pictures, whose tests are elsewhere, and
 /// the set-up, which is there while there is nobody.
-const NOT_WALKED: [&str; 4] = ["/pdf", "/xml", "/picture", "/setup/{token}"];
+const NOT_WALKED: [&str; 5] = ["/pdf", "/xml", "/export.json", "/picture", "/setup/{token}"];
 
 /// Everything that there is, and an attacker in it.
 struct Arena {
