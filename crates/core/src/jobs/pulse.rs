@@ -5,7 +5,10 @@ use std::time::Duration;
 use mongodb::bson::{Document, doc};
 
 use super::{lanes, relay};
-use crate::app::{App, AppError};
+use crate::{
+    app::{App, AppError},
+    store::indexes,
+};
 
 /// Counts stop here, so that asking stays cheap however much waits.
 const COUNT_MAX: u64 = 10_000;
@@ -48,7 +51,7 @@ pub async fn measure(app: &App) -> Result<Pulse, AppError> {
         lanes_waiting: count("lanes", next, "next").await?,
         lanes_oldest: lanes::oldest_due(&app.store, now).await?,
         breakers_open: count("lanes", open, "_id_").await?,
-        needing_review: count("transactions", review, "needs_review").await?,
+        needing_review: count("transactions", review, indexes::TO_REVIEW).await?,
     })
 }
 

@@ -60,6 +60,9 @@ fn reference() -> IndexModel {
     partial("site_reference", keys, exists("externalReference"), false)
 }
 
+/// The index over payments that a person should look at, also named where they are counted.
+pub(crate) const TO_REVIEW: &str = "to_review";
+
 /// What a client bought.
 fn client() -> IndexModel {
     partial("client", doc! { "org": 1, "mode": 1, "clientId": 1, "_id": -1 }, exists("clientId"), false)
@@ -107,7 +110,7 @@ fn transactions() -> Vec<IndexModel> {
         ),
         partial("provider_ref", doc! { "providerId": 1, "refs": 1 }, exists("refs"), false),
         partial("reconcile_due", doc! { "reconcile.due": 1 }, exists("reconcile.due"), false),
-        partial("to_review", doc! { "org": 1, "mode": 1, "_id": -1 }, exists("needsReview"), false),
+        partial(TO_REVIEW, doc! { "org": 1, "mode": 1, "_id": -1 }, exists("needsReview"), false),
     ]
 }
 
