@@ -38,8 +38,8 @@ use crate::{
 };
 
 /// Of the operations, so many percent must be answered with success at least once. One is not: nobody here holds a
-/// passkey.
-const ANSWERED_PERCENT_MIN: usize = 97;
+/// passkey. Some have few things to work on and may find them used up by others, which differs from run to run.
+const ANSWERED_PERCENT_MIN: usize = 90;
 
 /// Drafts that are made, and as many issued invoices.
 const PAPERS: usize = 12;
