@@ -193,10 +193,7 @@ async fn every_answer_is_one_that_the_document_describes() {
             "--continue-on-failure",
         ])
         .args(["--warnings", "off"])
-        .args([
-            "--checks",
-            "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
-        ])
+        .args(["--checks", "status_code_conformance,content_type_conformance,response_schema_conformance"])
         .env("PYTHONPATH", libraries.as_os_str())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SCHEMATHESIS_HOOKS", sources.join("hooks.py"))
@@ -219,6 +216,10 @@ async fn every_answer_is_one_that_the_document_describes() {
     let found: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(&found).unwrap();
     let is_answered =
         |statuses: &BTreeMap<String, u64>| statuses.keys().any(|status| status.starts_with('2'));
+    // 503 says "again, shortly": the worker may be at the same delivery. Nothing else of that kind may come.
+    let broken = |status: &String| status.starts_with('5') && status != "503";
+    let broken: Vec<_> = found.iter().filter(|(_, statuses)| statuses.keys().any(broken)).collect();
+    assert!(broken.is_empty(), "{broken:?}");
     let answered = found.values().filter(|statuses| is_answered(statuses)).count();
     let never: Vec<_> = found.iter().filter(|(_, statuses)| !is_answered(statuses)).collect();
     eprintln!("{answered} of {} operations were answered with success, not: {never:?}", found.len());
