@@ -38,8 +38,8 @@ use crate::{
 };
 
 /// Of the operations, so many percent must be answered with success at least once. One is not: nobody here holds a
-/// passkey. Some have few things to work on and may find them used up by others, which differs from run to run.
-const ANSWERED_PERCENT_MIN: usize = 90;
+/// passkey.
+const ANSWERED_PERCENT_MIN: usize = 97;
 
 /// Drafts that are made, and as many issued invoices.
 const PAPERS: usize = 12;
@@ -193,7 +193,10 @@ async fn every_answer_is_one_that_the_document_describes() {
             "--continue-on-failure",
         ])
         .args(["--warnings", "off"])
-        .args(["--checks", "status_code_conformance,content_type_conformance,response_schema_conformance"])
+        .args([
+            "--checks",
+            "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+        ])
         .env("PYTHONPATH", libraries.as_os_str())
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SCHEMATHESIS_HOOKS", sources.join("hooks.py"))
@@ -216,10 +219,6 @@ async fn every_answer_is_one_that_the_document_describes() {
     let found: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_str(&found).unwrap();
     let is_answered =
         |statuses: &BTreeMap<String, u64>| statuses.keys().any(|status| status.starts_with('2'));
-    // 503 says "again, shortly": the worker may be at the same delivery. Nothing else of that kind may come.
-    let broken = |status: &String| status.starts_with('5') && status != "503";
-    let broken: Vec<_> = found.iter().filter(|(_, statuses)| statuses.keys().any(broken)).collect();
-    assert!(broken.is_empty(), "{broken:?}");
     let answered = found.values().filter(|statuses| is_answered(statuses)).count();
     let never: Vec<_> = found.iter().filter(|(_, statuses)| !is_answered(statuses)).collect();
     eprintln!("{answered} of {} operations were answered with success, not: {never:?}", found.len());

@@ -115,8 +115,9 @@ async fn open(
 /// An IPN that a newer one or a sibling's success made void stays so: it would undo what the shop knows.
 pub async fn resend(app: &App, tenant: Tenant, id: DeliveryId) -> Result<Delivery, AppError> {
     let delivery = get(app, tenant, id).await?;
+    let on_its_way = || AppError::conflict("DELIVERY_SENDING", "this message is on its way at this moment");
     if delivery.state == DeliveryState::Sending {
-        return Err(AppError::conflict("DELIVERY_SENDING", "this message is on its way at this moment"));
+        return Err(on_its_way());
     }
     if silence::why_void(&app.store, &delivery).await?.is_some() {
         let text = "a newer message about the same order has taken this one's place: resend that one";
@@ -133,7 +134,8 @@ pub async fn resend(app: &App, tenant: Tenant, id: DeliveryId) -> Result<Deliver
     let store = app.store.for_org(tenant);
     let still = doc! { "state": { "$ne": "sending" } };
     if !store.update::<Delivery>(id, still, anew(now)).await? {
-        return Err(AppError::Busy);
+        // It has been picked up since it was read.
+        return Err(on_its_way());
     }
     fault::point("resend.after_update");
     // Should the process end here, the workers' look for forgotten lanes finds it.
