@@ -1,108 +1,13 @@
-//! How the domain's own types are written into BSON: ids as `ObjectId`, times as dates. In JSON they are
-//! hex and RFC 3339, as the API shows them.
+//! How the domain's own types are written into BSON; ids and times bring that along.
 
 use mongodb::bson;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::domain::{self, EntityId, Timestamp, image::Jpeg};
-
-macro_rules! id_codec {
-    ($($name:ident),* $(,)?) => {$(
-        impl Serialize for domain::$name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                if serializer.is_human_readable() {
-                    serializer.collect_str(self)
-                } else {
-                    oid(*self).serialize(serializer)
-                }
-            }
-        }
-
-        impl<'de> Deserialize<'de> for domain::$name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                if deserializer.is_human_readable() {
-                    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-                } else {
-                    bson::oid::ObjectId::deserialize(deserializer).map(|id| Self::from_bytes(id.bytes()))
-                }
-            }
-        }
-
-        impl From<domain::$name> for bson::Bson {
-            fn from(id: domain::$name) -> Self {
-                Self::ObjectId(oid(id))
-            }
-        }
-
-        impl domain::$name {
-            /// A new id: time, process and counter, so that ids of one process rise.
-            pub fn generate() -> Self {
-                Self::from_bytes(bson::oid::ObjectId::new().bytes())
-            }
-        }
-    )*};
-}
-
-id_codec!(
-    OrganizationId,
-    SiteId,
-    ProviderId,
-    CheckoutId,
-    TransactionId,
-    RefundId,
-    ConfirmationId,
-    ApiKeyId,
-    EndpointId,
-    DeliveryId,
-    ProviderEventId,
-    SandboxPaymentId,
-    ProductId,
-    DiscountId,
-    DiscountClaimId,
-    ImageId,
-    InvoiceId,
-    SeriesId,
-    InvoiceSettingsId,
-    LookId,
-    MailId,
-    DomainId,
-    ClientId,
-    PersonId,
-    PasskeyId,
-    InvitationId,
-    AuditEntryId,
-);
+use crate::domain::{self, EntityId, image::Jpeg};
 
 /// An id as the driver wants it.
 pub fn oid(id: impl EntityId) -> bson::oid::ObjectId {
     bson::oid::ObjectId::from_bytes(id.bytes())
-}
-
-impl Serialize for Timestamp {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.collect_str(self)
-        } else {
-            bson::DateTime::from_millis(self.millis()).serialize(serializer)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Timestamp {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        if deserializer.is_human_readable() {
-            let text = String::deserialize(deserializer)?;
-            Self::parse(&text).ok_or_else(|| D::Error::custom("is not an ISO 8601 time"))
-        } else {
-            bson::DateTime::deserialize(deserializer).map(|t| Self::from_millis(t.timestamp_millis()))
-        }
-    }
-}
-
-impl From<Timestamp> for bson::Bson {
-    fn from(time: Timestamp) -> Self {
-        Self::DateTime(bson::DateTime::from_millis(time.millis()))
-    }
 }
 
 impl Serialize for Jpeg {

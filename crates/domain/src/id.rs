@@ -68,6 +68,43 @@ macro_rules! entity_id {
     )*};
 }
 
+/// Hands every id type to a macro, so that a codec is written once.
+macro_rules! every_id {
+    ($codec:ident) => {
+        $codec!(
+            OrganizationId,
+            SiteId,
+            ProviderId,
+            CheckoutId,
+            OrderId,
+            TransactionId,
+            RefundId,
+            ConfirmationId,
+            ApiKeyId,
+            EndpointId,
+            DeliveryId,
+            ProviderEventId,
+            SandboxPaymentId,
+            ProductId,
+            DiscountId,
+            DiscountClaimId,
+            ImageId,
+            InvoiceId,
+            SeriesId,
+            InvoiceSettingsId,
+            LookId,
+            MailId,
+            DomainId,
+            ClientId,
+            PersonId,
+            PasskeyId,
+            InvitationId,
+            AuditEntryId,
+        );
+    };
+}
+pub(crate) use every_id;
+
 entity_id! {
     /// A tenant.
     OrganizationId;
@@ -77,6 +114,8 @@ entity_id! {
     ProviderId;
     /// A checkout, called session in webhooks.
     CheckoutId;
+    /// What a shop sells to one customer: its checkouts and their payments.
+    OrderId;
     /// One provider's try at paying a checkout.
     TransactionId;
     /// A refund of a transaction.
