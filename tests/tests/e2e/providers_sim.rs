@@ -330,6 +330,25 @@ async fn stripe_disputes_and_dashboard_refunds_are_seen() {
 }
 
 #[tokio::test]
+async fn stripe_disputes_say_their_currency_and_whether_the_bank_only_asks() {
+    let world = StripeWorld::start().await;
+    let (_, handle, intent) = world.paid().await;
+    let inquiry = world.sim.open_inquiry(&intent, 2500).unwrap();
+    let fact = world.fetch(&handle).await.disputes.remove(0);
+    assert!(fact.inquiry);
+    world.sim.escalate_inquiry(&inquiry).unwrap();
+    let fact = world.fetch(&handle).await.disputes.remove(0);
+    assert_eq!((fact.reference.as_str(), fact.inquiry), (inquiry.as_str(), false));
+    world.sim.close_dispute(&inquiry, DisputeOutcome::Won).unwrap();
+
+    world.sim.open_dispute_in(&intent, 1_000_000, "huf").unwrap();
+    let found = world.fetch(&handle).await;
+    let foreign = found.disputes.last().unwrap();
+    assert_eq!((foreign.amount, foreign.currency), (Some(1_000_000), Some("HUF".parse().unwrap())));
+    assert_eq!(found.currency, Some("EUR".parse().unwrap()), "the payment's own");
+}
+
+#[tokio::test]
 async fn stripe_errors_say_whether_something_happened() {
     let world = StripeWorld::start().await;
     let payment = start_payment(2500, "EUR", CaptureMethod::Automatic);

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::{
-    Timestamp,
+    Currency, Timestamp,
     checkout::{Checkout, Customer, Item, items},
     client::{Client, ClientProfile},
     invoice::{Credit, Invoice, Paper},
@@ -139,7 +139,7 @@ pub fn transaction(transaction: &Transaction) -> Value {
         "captureMethod": transaction.capture_method,
         "failure": transaction.failure.as_ref().or(failure),
         "refunds": transaction.refunds.iter().map(refund).collect::<Vec<_>>(),
-        "disputes": transaction.disputes.iter().map(dispute).collect::<Vec<_>>(),
+        "disputes": transaction.disputes.iter().map(|one| dispute(one, transaction.currency)).collect::<Vec<_>>(),
         "attempts": transaction.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "confirmations": transaction.confirmations.iter().map(confirmation).collect::<Vec<_>>(),
         "operations": transaction.operations.iter().map(operation).collect::<Vec<_>>(),
@@ -175,11 +175,13 @@ pub fn refund(refund: &Refund) -> Value {
     })
 }
 
-fn dispute(dispute: &Dispute) -> Value {
+fn dispute(dispute: &Dispute, payment: Currency) -> Value {
     json!({
         "id": dispute.reference,
+        "kind": dispute.kind(),
         "status": dispute.state,
         "amount": dispute.amount,
+        "currency": dispute.currency_of(payment),
         "reason": dispute.reason,
         "updatedAt": dispute.at,
     })

@@ -60,7 +60,14 @@ pub(super) fn failure(details: &Details) -> Failure {
 
 /// A chargeback, named by its payment: `GoCardless` knows no object for it.
 pub(super) fn chargeback(payment: &str, state: DisputeState, details: &Details) -> DisputeFact {
-    DisputeFact { reference: payment.to_owned(), amount: None, state, reason: details.cause.clone() }
+    DisputeFact {
+        reference: payment.to_owned(),
+        amount: None,
+        currency: None,
+        inquiry: false,
+        state,
+        reason: details.cause.clone(),
+    }
 }
 
 /// What an action on a payment says of it; `None` for one that does not move it.

@@ -246,6 +246,8 @@ fn update_of(source: Source, statement: &Statement) -> ProviderUpdate {
         .map(|dispute| DisputeFact {
             reference: dispute.id.clone(),
             amount: Some(statement.captured),
+            currency: None,
+            inquiry: false,
             state: dispute.state,
             reason: Some("test".to_owned()),
         })

@@ -232,8 +232,9 @@ pub(super) fn describe_refund(update: &mut ProviderUpdate, refund: &Refund) -> R
 
 /// A dispute's state; an unknown one counts as open.
 ///
-/// The currency is left out of the statement: a bank may dispute in its own, and that must not park the
-/// event. Nor does it say that the payment succeeded: it does not say how much was captured.
+/// The currency stands beside the amount and not in the statement: a bank may dispute in its own, and that must
+/// not park the event. Nor does it say that the payment succeeded: it does not say how much was captured.
+/// `warning_…` is an inquiry: the bank asks, and no money has moved.
 pub(super) fn dispute_fact(dispute: &Dispute) -> Result<DisputeFact, String> {
     let state = match dispute.status.as_str() {
         "won" | "warning_closed" | "prevented" => DisputeState::Won,
@@ -241,9 +242,12 @@ pub(super) fn dispute_fact(dispute: &Dispute) -> Result<DisputeFact, String> {
         "under_review" | "warning_under_review" => DisputeState::UnderReview,
         _ => DisputeState::Open,
     };
+    let currency = currency(&dispute.currency)?;
     Ok(DisputeFact {
         reference: dispute.id.clone(),
-        amount: Some(minor(dispute.amount, currency(&dispute.currency)?)?),
+        amount: Some(minor(dispute.amount, currency)?),
+        currency: Some(currency),
+        inquiry: dispute.status.starts_with("warning_"),
         state,
         reason: dispute.reason.clone(),
     })

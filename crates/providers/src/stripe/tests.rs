@@ -251,7 +251,9 @@ fn disputes_follow_their_status() {
     ] {
         for kind in ["created", "updated", "funds_withdrawn", "funds_reinstated", "closed"] {
             let found = update(&format!("charge.dispute.{kind}"), 1, &dispute(status));
-            assert_eq!((found.disputes[0].state, found.disputes[0].amount), (state, Some(1000)), "{status}");
+            let fact = &found.disputes[0];
+            assert_eq!((fact.state, fact.amount), (state, Some(1000)), "{status}");
+            assert_eq!(fact.inquiry, status.starts_with("warning_"), "{status}");
             assert!(found.payment.is_none());
         }
     }

@@ -198,7 +198,14 @@ impl Stripe {
         charge.ok_or_else(|| wrong(intent_id, intent.status, "there must be a charge"))
     }
 
-    fn open_dispute(&mut self, intent_id: &str, amount: i64, inquiry: bool) -> Result<String, SimError> {
+    /// In the charge's currency, where the bank states none of its own.
+    fn open_dispute(
+        &mut self,
+        intent_id: &str,
+        amount: i64,
+        currency: Option<&str>,
+        inquiry: bool,
+    ) -> Result<String, SimError> {
         let charge_id = self.charge_of(intent_id)?;
         let created = self.now_s();
         let id = self.next_id("dp_");
@@ -211,7 +218,7 @@ impl Stripe {
             id: id.clone(),
             created,
             amount,
-            currency: charge.currency.clone(),
+            currency: currency.map_or_else(|| charge.currency.clone(), str::to_owned),
             status: if inquiry { "warning_needs_response" } else { "needs_response" },
             charge: charge_id,
             payment_intent: intent_id.to_owned(),
@@ -332,12 +339,29 @@ impl StripeSim {
 
     /// The cardholder disputes so much (minor units); the money is withdrawn. Answers the dispute's id.
     pub fn open_dispute(&self, intent: &str, amount: i64) -> Result<String, SimError> {
-        self.with(|stripe| stripe.open_dispute(intent, amount, false))
+        self.with(|stripe| stripe.open_dispute(intent, amount, None, false))
+    }
+
+    /// The same in another currency (lower case), as a bank abroad may state it.
+    pub fn open_dispute_in(&self, intent: &str, amount: i64, currency: &str) -> Result<String, SimError> {
+        self.with(|stripe| stripe.open_dispute(intent, amount, Some(currency), false))
     }
 
     /// The bank inquires; no money moves. Answers the dispute's id.
     pub fn open_inquiry(&self, intent: &str, amount: i64) -> Result<String, SimError> {
-        self.with(|stripe| stripe.open_dispute(intent, amount, true))
+        self.with(|stripe| stripe.open_dispute(intent, amount, None, true))
+    }
+
+    /// The inquiry was not answered well: it becomes a dispute, and the money is withdrawn.
+    pub fn escalate_inquiry(&self, dispute: &str) -> Result<(), SimError> {
+        self.with(|stripe| {
+            stripe.change_dispute(dispute, "charge.dispute.updated", "needs_response")?;
+            if let Some(found) = stripe.disputes.get_mut(dispute) {
+                found.withdrawn = true;
+            }
+            stripe.emit("charge.dispute.funds_withdrawn", dispute);
+            Ok(())
+        })
     }
 
     /// Evidence was handed in: `charge.dispute.updated`.

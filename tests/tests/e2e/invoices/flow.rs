@@ -272,6 +272,8 @@ async fn lost_dispute_becomes_a_credit_note(cluster: &Cluster) {
     let dispute = |state| DisputeFact {
         reference: "dp_1".to_owned(),
         amount: Some(TOTAL),
+        currency: None,
+        inquiry: false,
         state,
         reason: Some("fraudulent".to_owned()),
     };

@@ -252,8 +252,12 @@ pub struct RefundFact {
 pub struct DisputeFact {
     /// The provider's id.
     pub reference: String,
-    /// Minor units, where stated.
+    /// Minor units of [`Self::currency`], where stated.
     pub amount: Option<i64>,
+    /// The currency that is disputed: a bank may state its own. `None` is the payment's.
+    pub currency: Option<Currency>,
+    /// Whether the bank only asks (an inquiry): no money has moved, and refunds are allowed.
+    pub inquiry: bool,
     /// The state.
     pub state: DisputeState,
     /// The provider's reason.

@@ -104,14 +104,32 @@ pub struct Dispute {
     pub reference: String,
     /// Where it stands.
     pub state: DisputeState,
-    /// What is disputed, in minor units, where the provider says.
+    /// What is disputed, in minor units of [`Self::currency`], where the provider says.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub amount: Option<i64>,
+    /// The currency that is disputed; absent where it is the payment's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<Currency>,
+    /// Whether the bank only asks (an inquiry): no money has moved.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub inquiry: bool,
     /// The provider's reason.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
     /// When the provider says so.
     pub at: Timestamp,
+}
+
+impl Dispute {
+    /// `inquiry` or `dispute`, as it stands in the API.
+    pub const fn kind(&self) -> &'static str {
+        if self.inquiry { "inquiry" } else { "dispute" }
+    }
+
+    /// The currency of [`Self::amount`], where the payment is in `payment`.
+    pub fn currency_of(&self, payment: Currency) -> Currency {
+        self.currency.unwrap_or(payment)
+    }
 }
 
 /// A total that a provider states for the whole charge.

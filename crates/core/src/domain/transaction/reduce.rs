@@ -403,10 +403,13 @@ impl Transaction {
         }
         let old_state = position.map(|index| self.disputes[index].state);
         let old_amount = position.and_then(|index| self.disputes[index].amount);
+        let old_currency = position.and_then(|index| self.disputes[index].currency);
         let fresh = Dispute {
             reference: fact.reference.clone(),
             state: fact.state,
             amount: fact.amount.or(old_amount),
+            currency: fact.currency.or(old_currency),
+            inquiry: fact.inquiry,
             reason: fact.reason.clone(),
             at: position.map_or(update.at, |index| self.disputes[index].at.max(update.at)),
         };

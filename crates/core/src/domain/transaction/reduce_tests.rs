@@ -42,7 +42,14 @@ fn refund(at: i64, reference: &str, amount: i64, state: RefundState) -> Provider
 }
 
 fn dispute(at: i64, state: DisputeState) -> ProviderUpdate {
-    let fact = DisputeFact { reference: "dp_1".into(), amount: None, state, reason: None };
+    let fact = DisputeFact {
+        reference: "dp_1".into(),
+        amount: None,
+        currency: None,
+        inquiry: false,
+        state,
+        reason: None,
+    };
     ProviderUpdate { disputes: vec![fact], ..event(at) }
 }
 

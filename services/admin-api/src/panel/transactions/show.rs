@@ -276,8 +276,10 @@ async fn timeline(ctx: &Ctx, one: &Transaction) -> Result<Vec<Moment>, ApiError>
         add(confirmation.created_at, Tone::Good, title, detail);
     }
     for dispute in &one.disputes {
-        let amount = dispute.amount.map(|amount| ctx.money(amount, one.currency)).unwrap_or_default();
-        let title = format!("Dispute {amount}: {}", words(dispute.state.as_str()).to_lowercase());
+        let currency = dispute.currency_of(one.currency);
+        let amount = dispute.amount.map(|amount| ctx.money(amount, currency)).unwrap_or_default();
+        let name = if dispute.inquiry { "Inquiry" } else { "Dispute" };
+        let title = format!("{name} {amount}: {}", words(dispute.state.as_str()).to_lowercase());
         let tone = if dispute.state.is_against_merchant() { Tone::Bad } else { Tone::Calm };
         add(dispute.at, tone, title, dispute.reason.clone().unwrap_or_default());
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use gateway_core::domain::{
-    ConfirmationId, RefundId,
+    ConfirmationId, Currency, RefundId,
     checkout::CaptureMethod,
     transaction::{
         Attempt, Confirmation, Dispute, Failure, Operation, PaymentState, ProviderRef, Refund, Review,
@@ -125,10 +125,14 @@ pub struct RefundBody {
 pub struct DisputeBody {
     /// The provider's id of it.
     pub id: String,
+    /// `dispute`, or `inquiry`: the bank asks, and no money has moved.
+    pub kind: &'static str,
     /// open, `under_review`, won, lost or accepted.
     pub status: &'static str,
     /// Minor units, where the provider says.
     pub amount: Option<i64>,
+    /// ISO 4217, of the amount. The customer's bank may dispute in another currency than was paid.
+    pub currency: String,
     /// The provider's reason.
     pub reason: Option<String>,
     /// When the provider says so.
@@ -265,7 +269,7 @@ impl From<&Transaction> for TransactionBody {
             capture_method: capture_method(t.capture_method),
             failure: failure.map(FailureBody::from),
             refunds: t.refunds.iter().map(RefundBody::from).collect(),
-            disputes: t.disputes.iter().map(DisputeBody::from).collect(),
+            disputes: t.disputes.iter().map(|dispute| DisputeBody::of(dispute, t.currency)).collect(),
             attempts: t.attempts.iter().map(AttemptBody::from).collect(),
             confirmations: t.confirmations.iter().map(ConfirmationBody::from).collect(),
             operations: t.operations.iter().map(OperationBody::from).collect(),
@@ -309,12 +313,14 @@ impl From<&Refund> for RefundBody {
     }
 }
 
-impl From<&Dispute> for DisputeBody {
-    fn from(dispute: &Dispute) -> Self {
+impl DisputeBody {
+    fn of(dispute: &Dispute, payment: Currency) -> Self {
         Self {
             id: dispute.reference.clone(),
+            kind: dispute.kind(),
             status: dispute.state.as_str(),
             amount: dispute.amount,
+            currency: dispute.currency_of(payment).to_string(),
             reason: dispute.reason.clone(),
             updated_at: dispute.at.to_string(),
         }
@@ -443,7 +449,13 @@ mod tests {
                 "id": id, "reference": "re_1", "amount": 900, "state": "succeeded", "reason": "returned",
                 "imported": true, "failure": failure, "at": at, "createdAt": at, "updatedAt": at,
             }],
-            "disputes": [{ "reference": "dp_1", "state": "open", "amount": 100, "reason": "fraud", "at": at }],
+            "disputes": [
+                { "reference": "dp_1", "state": "open", "amount": 100, "reason": "fraud", "at": at },
+                {
+                    "reference": "dp_2", "state": "open", "amount": 100, "currency": "HUF", "inquiry": true,
+                    "reason": "fraud", "at": at,
+                },
+            ],
             "operations": [{
                 "id": id, "kind": "capture", "amount": 4900, "state": "succeeded", "failure": failure,
                 "createdAt": at, "updatedAt": at,
@@ -457,6 +469,9 @@ mod tests {
         .unwrap();
         let shown = serde_json::to_value(TransactionBody::from(&transaction)).unwrap();
         assert_eq!(shown, render::transaction(&transaction));
+        let kinds = |index: usize| (&shown["disputes"][index]["kind"], &shown["disputes"][index]["currency"]);
+        assert_eq!(kinds(0), (&json!("dispute"), &json!("EUR")));
+        assert_eq!(kinds(1), (&json!("inquiry"), &json!("HUF")));
         assert!(shown.as_object().unwrap().values().all(|value| !value.is_null()));
     }
 }
