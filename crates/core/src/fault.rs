@@ -23,6 +23,10 @@ pub const POINTS: &[&str] = &[
     "refund.after_save",
     "operation.after_intent",
     "operation.after_provider",
+    "order.after_load",
+    "order.after_save",
+    "order.after_delivery",
+    "order.after_flags",
     "relay.after_load",
     "relay.after_insert",
     "relay.after_wake",
@@ -66,6 +70,10 @@ pub enum Recovery {
     OperationResume,
     /// The checkout is projected again, by the relay and when an update is applied once more.
     Projection,
+    /// The relay of a payment enters it into its order before its announcement is taken out.
+    Orders,
+    /// The worker looks at orders of which something waits.
+    OrderSweep,
     /// A start that was cut off is picked up by the next click.
     StartResume,
     /// The lane of a dead worker is free again when its lease has run out.
@@ -94,6 +102,8 @@ impl Recovery {
         Self::Reconciler,
         Self::OperationResume,
         Self::Projection,
+        Self::Orders,
+        Self::OrderSweep,
         Self::StartResume,
         Self::LeaseExpiry,
         Self::ForgottenLanes,
@@ -113,6 +123,8 @@ impl Recovery {
             Self::Reconciler => "reconciler",
             Self::OperationResume => "operation_resume",
             Self::Projection => "projection",
+            Self::Orders => "orders",
+            Self::OrderSweep => "order_sweep",
             Self::Rendering => "rendering",
             Self::PaperLease => "paper_lease",
             Self::StartResume => "start_resume",

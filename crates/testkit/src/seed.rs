@@ -237,6 +237,7 @@ impl Maker<'_> {
             items: Vec::new(),
             discount: None,
             external_reference: format!("EX-{index:06}"),
+            stands_alone: false,
             invoice_number: String::new(),
             metadata: Metadata(vec![Pair { k: "campaign".to_owned(), v: format!("example-{}", index % 40) }]),
             customer: Some(sealed),

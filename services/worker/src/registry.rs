@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gateway_core::{
     app::invoices::{PaperRenderer, mail::Mailer},
+    jobs::lanes::HeldLanes,
     outbound::GuardedClient,
 };
 
@@ -14,12 +15,14 @@ use crate::{jobs, runner::Runner};
 pub fn start(
     runner: &Runner,
     client: GuardedClient,
+    held: Arc<HeldLanes>,
     renderer: Arc<dyn PaperRenderer>,
     mailer: Option<Arc<dyn Mailer>>,
 ) {
     runner.job(jobs::EventSweep);
     runner.job(jobs::Reconciler);
     runner.job(jobs::Expiry);
+    runner.job(jobs::OrderSweep(held));
     runner.job(jobs::SandboxClock);
     runner.job(jobs::IdempotencySweep);
     runner.job(jobs::ForgottenLanes);

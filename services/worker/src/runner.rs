@@ -99,9 +99,9 @@ pub async fn run(
 
     let held = Arc::new(HeldLanes::default());
     let sender = Sender::new(app.clone(), client.clone(), Arc::clone(&held), config.sender);
-    let relay = Relay::new(app.clone(), held);
+    let relay = Relay::new(app.clone(), Arc::clone(&held));
     let runner = Runner { app: app.clone(), stop: stop.clone(), tasks: TaskTracker::new() };
-    registry::start(&runner, client, renderer.clone(), mailer(&config)?);
+    registry::start(&runner, client, held, renderer.clone(), mailer(&config)?);
     runner.tasks.spawn(jobs::relay::run(relay, app.clone(), stop.clone()));
     runner.tasks.spawn(sender.run(stop.clone()));
     runner.tasks.spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));

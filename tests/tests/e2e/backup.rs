@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures::TryStreamExt;
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{App, create_checkout::create_checkout, start_payment::start_payment},
     store::Store,
@@ -83,7 +84,7 @@ async fn load(app: App, front: Arc<Front>, stop: CancellationToken) -> u32 {
         let reply: serde_json::Value = serde_json::from_str(&reply).unwrap();
         let code = reply["shortCode"].as_str().unwrap();
         let checkout = app.store.lookup_checkout_by_code(code).await.unwrap().unwrap();
-        start_payment(&app, &checkout, provider).await.unwrap();
+        start_payment(&app, &checkout, provider, SecondPayment::Ask).await.unwrap();
         made += 1;
     }
     made

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         App, AppError, checkouts,
@@ -317,7 +318,9 @@ impl World {
 
     async fn pay(&self, checkout: &Checkout) {
         let providers = self.app.enabled_providers(self.tenant).await.unwrap();
-        let started = start_payment::start_payment(&self.app, checkout, providers[0].id).await.unwrap();
+        let started = start_payment::start_payment(&self.app, checkout, providers[0].id, SecondPayment::Ask)
+            .await
+            .unwrap();
         choose(&self.app, &started.transaction, Outcome::Paid).await;
     }
 
@@ -518,7 +521,8 @@ async fn open_checkouts_keep_a_person_from_being_erased() {
 
     // Its time is over while the customer is still at the provider.
     let providers = world.app.enabled_providers(world.tenant).await.unwrap();
-    let started = start_payment::start_payment(&world.app, &open, providers[0].id).await.unwrap();
+    let started =
+        start_payment::start_payment(&world.app, &open, providers[0].id, SecondPayment::Ask).await.unwrap();
     choose(&world.app, &started.transaction, Outcome::ThreeDSecure).await;
     let over = doc! { "$set": { "status": "expired" } };
     world.app.store.for_org(world.tenant).update::<Checkout>(open.id, doc! {}, over).await.unwrap();

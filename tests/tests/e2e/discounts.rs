@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         App, AppError, apply, checkouts,
@@ -93,7 +94,7 @@ impl World {
     }
 
     async fn start_payment(&self, checkout: &Checkout) -> Result<StartedPayment, AppError> {
-        start_payment(&self.app, checkout, self.provider).await
+        start_payment(&self.app, checkout, self.provider, SecondPayment::Ask).await
     }
 
     async fn begin(&self, checkout: &Checkout) -> Transaction {

@@ -71,6 +71,7 @@ pub async fn tenant(app: &App, mode: Mode) -> (Tenant, SiteId) {
         next_webhook_secret: None,
         ipn_version: IpnVersion::V2,
         send_initiated: false,
+        references_are_orders: true,
         amounts_in_hundredths: false,
         origins: Vec::new(),
         provider_ids: Vec::new(),

@@ -5,6 +5,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         App,
@@ -70,7 +71,7 @@ impl World {
 
     pub async fn begin(&self, reference: &str) -> Transaction {
         let checkout = self.checkout(reference).await;
-        start_payment(&self.app, &checkout, self.provider).await.unwrap().transaction
+        start_payment(&self.app, &checkout, self.provider, SecondPayment::Ask).await.unwrap().transaction
     }
 
     pub async fn transaction(&self, id: TransactionId) -> Transaction {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         AppError,
@@ -49,7 +50,7 @@ impl World {
         provider: ProviderId,
     ) -> tokio::task::JoinHandle<Result<StartedPayment, AppError>> {
         let (app, checkout) = (self.app.clone(), checkout.clone());
-        tokio::spawn(async move { start_payment(&app, &checkout, provider).await })
+        tokio::spawn(async move { start_payment(&app, &checkout, provider, SecondPayment::Ask).await })
     }
 
     async fn wait_begun(&self, checkout: CheckoutId) -> Transaction {
@@ -89,7 +90,7 @@ async fn a_payment_that_another_tab_replaced_while_it_was_started_is_withdrawn()
     sim.set_latency(Duration::ZERO, Duration::from_millis(1500));
     let first = world.start_slowly(&checkout, world.provider);
     world.wait_begun(checkout.id).await;
-    start_payment(&world.app, &checkout, other).await.unwrap();
+    start_payment(&world.app, &checkout, other, SecondPayment::Ask).await.unwrap();
     let refused = first.await.unwrap().unwrap_err();
     assert_eq!(code(&refused), "PAYMENT_ENDED");
     let session = sim.sessions().remove(0);
@@ -118,7 +119,7 @@ async fn a_payment_begun_with_an_old_look_at_the_checkout_is_refused() {
     let (sim, world) = stripe().await;
     let checkout = world.checkout("ORD-1").await;
     checkouts::cancel(&world.app, world.tenant, checkout.id).await.unwrap();
-    let refused = start_payment(&world.app, &checkout, world.provider).await.unwrap_err();
+    let refused = start_payment(&world.app, &checkout, world.provider, SecondPayment::Ask).await.unwrap_err();
     assert_eq!(code(&refused), "CHECKOUT_CANCELLED");
     assert!(sim.sessions().is_empty(), "the provider was not asked");
     assert!(world.transactions(checkout.id).await.iter().all(|t| t.open.is_none()));
@@ -129,7 +130,8 @@ async fn money_that_was_taken_but_not_projected_counts() {
     let (sim, world) = stripe().await;
     let other = account(&world.app, world.tenant, ProviderKind::Sandbox).await;
     let checkout = world.checkout("ORD-1").await;
-    let begun = start_payment(&world.app, &checkout, world.provider).await.unwrap().transaction;
+    let begun =
+        start_payment(&world.app, &checkout, world.provider, SecondPayment::Ask).await.unwrap().transaction;
     sim.pay(begun.reference("checkout_session").unwrap()).unwrap();
     apply::confirm(&world.app, &begun).await.unwrap();
     let unproject = doc! {
@@ -138,7 +140,7 @@ async fn money_that_was_taken_but_not_projected_counts() {
     };
     // As a crash between the two writes leaves it.
     world.pretend(Checkout::COLLECTION, checkout.id, unproject.clone()).await;
-    let refused = start_payment(&world.app, &checkout, other).await.unwrap_err();
+    let refused = start_payment(&world.app, &checkout, other, SecondPayment::Ask).await.unwrap_err();
     assert_eq!(code(&refused), "CHECKOUT_ALREADY_PAID");
     assert_eq!(world.reread(checkout.id).await.status, CheckoutStatus::Paid);
     world.pretend(Checkout::COLLECTION, checkout.id, unproject.clone()).await;
@@ -153,7 +155,8 @@ async fn money_that_was_taken_but_not_projected_counts() {
 async fn a_checkout_is_not_cancelled_while_money_is_on_its_way() {
     let (sim, world) = stripe().await;
     let checkout = world.checkout("ORD-1").await;
-    let begun = start_payment(&world.app, &checkout, world.provider).await.unwrap().transaction;
+    let begun =
+        start_payment(&world.app, &checkout, world.provider, SecondPayment::Ask).await.unwrap().transaction;
     let session = begun.reference("checkout_session").unwrap();
     sim.complete_unpaid(session).unwrap();
     apply::confirm(&world.app, &begun).await.unwrap();
@@ -171,14 +174,14 @@ async fn after_a_declined_card_the_customer_goes_back_to_the_page_or_elsewhere()
     let (sim, world) = stripe().await;
     let other = account(&world.app, world.tenant, ProviderKind::Sandbox).await;
     let checkout = world.checkout("ORD-1").await;
-    let first = start_payment(&world.app, &checkout, world.provider).await.unwrap();
+    let first = start_payment(&world.app, &checkout, world.provider, SecondPayment::Ask).await.unwrap();
     let session = first.transaction.reference("checkout_session").unwrap().to_owned();
     sim.decline(&session).unwrap();
     let declined = apply::confirm(&world.app, &first.transaction).await.unwrap();
     assert!(declined.was_declined(), "{:?}", declined.payment);
-    let again = start_payment(&world.app, &checkout, world.provider).await.unwrap();
+    let again = start_payment(&world.app, &checkout, world.provider, SecondPayment::Ask).await.unwrap();
     assert_eq!((again.transaction.id, address(&again)), (first.transaction.id, address(&first)));
-    let elsewhere = start_payment(&world.app, &checkout, other).await.unwrap();
+    let elsewhere = start_payment(&world.app, &checkout, other, SecondPayment::Ask).await.unwrap();
     assert_ne!(elsewhere.transaction.id, first.transaction.id);
     assert_eq!(sim.object(&session).unwrap()["status"], "expired");
     assert_eq!(world.transaction(first.transaction.id).await.status, TransactionStatus::Cancelled);
@@ -192,13 +195,14 @@ async fn a_debit_that_the_bank_tries_again_gives_way_to_the_open_payment() {
     let world = World::start(ProviderKind::GoCardless, &sim.base_url()).await;
     let other = account(&world.app, world.tenant, ProviderKind::Sandbox).await;
     let checkout = world.checkout("ORD-1").await;
-    let debit = start_payment(&world.app, &checkout, world.provider).await.unwrap().transaction;
+    let debit =
+        start_payment(&world.app, &checkout, world.provider, SecondPayment::Ask).await.unwrap().transaction;
     let payment = sim.fulfil(debit.reference("billing_request").unwrap()).unwrap().payment.unwrap();
     sim.set_time_offset_ms(60_000);
     sim.submit(&payment).unwrap();
     sim.fail(&payment, false).unwrap();
     assert_eq!(apply::confirm(&world.app, &debit).await.unwrap().status, TransactionStatus::Failed);
-    let second = start_payment(&world.app, &checkout, other).await.unwrap().transaction;
+    let second = start_payment(&world.app, &checkout, other, SecondPayment::Ask).await.unwrap().transaction;
     sim.set_time_offset_ms(120_000);
     sim.resubmit(&payment).unwrap();
     let event = sim.events().pop().unwrap();
@@ -222,11 +226,13 @@ async fn a_debit_that_the_bank_tries_again_gives_way_to_the_open_payment() {
 async fn a_second_payment_is_said_to_be_one_also_where_it_came_late() {
     let (sim, world) = stripe().await;
     let checkout = world.checkout("ORD-1").await;
-    let first = start_payment(&world.app, &checkout, world.provider).await.unwrap().transaction;
+    let first =
+        start_payment(&world.app, &checkout, world.provider, SecondPayment::Ask).await.unwrap().transaction;
     // As if the provider had not heard of its end: a session paid at that very moment.
     let end = doc! { "$set": { "status": "cancelled", "payment.state": "cancelled", "payment.at": checkout.created_at, "payment.sticky": false }, "$unset": { "open": "" } };
     world.pretend(Transaction::COLLECTION, first.id, end).await;
-    let second = start_payment(&world.app, &checkout, world.provider).await.unwrap().transaction;
+    let second =
+        start_payment(&world.app, &checkout, world.provider, SecondPayment::Ask).await.unwrap().transaction;
     assert_ne!(first.id, second.id);
     for paid in [&second, &first] {
         sim.pay(paid.reference("checkout_session").unwrap()).unwrap();

@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         bootstrap::{Bootstrapped, Plan, Wanted, bootstrap},
@@ -164,7 +165,7 @@ async fn started(
         let code = reply["shortCode"].as_str().unwrap();
         checkouts.push(app.store.lookup_checkout_by_code(code).await.unwrap().unwrap());
     }
-    start_payment(app, &checkouts[0], provider).await.unwrap().transaction
+    start_payment(app, &checkouts[0], provider, SecondPayment::Ask).await.unwrap().transaction
 }
 
 #[tokio::test(flavor = "multi_thread")]

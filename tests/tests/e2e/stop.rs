@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         bootstrap::{Bootstrapped, Plan, Wanted, bootstrap},
@@ -224,7 +225,13 @@ async fn pay(scene: &Scene, number: usize) {
     let code = scene.checkout(number).await;
     let checkout = app.store.lookup_checkout_by_code(code["shortCode"].as_str().unwrap()).await.unwrap();
     let provider = scene.seed.sandbox.as_ref().unwrap().id;
-    let started = gateway_core::app::start_payment::start_payment(app, &checkout.unwrap(), provider).await;
+    let started = gateway_core::app::start_payment::start_payment(
+        app,
+        &checkout.unwrap(),
+        provider,
+        SecondPayment::Ask,
+    )
+    .await;
     choose(app, &started.unwrap().transaction, Outcome::Paid).await;
 }
 

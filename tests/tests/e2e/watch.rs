@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         bootstrap::{Bootstrapped, Plan, Wanted, bootstrap},
@@ -203,7 +204,7 @@ impl Scene {
         let checkout = self.checkout().await;
         let app = &self.cluster.app;
         let provider = self.seed.sandbox.as_ref().unwrap().id;
-        let started = start_payment(app, &checkout, provider).await.unwrap().transaction;
+        let started = start_payment(app, &checkout, provider, SecondPayment::Ask).await.unwrap().transaction;
         let of_it = doc! { "transactionId": started.id };
         if let Some(change) = change {
             self.payments().update_one(of_it.clone(), change).await.unwrap();

@@ -86,7 +86,8 @@ async fn expire(app: &App, checkout: &Checkout) -> Result<(), AppError> {
     let now = app.now();
     // Money that is on its way decides later; until then the checkout neither opens nor ends.
     let waits = match start_payment::open_transaction(app, checkout).await? {
-        Some(open) if open.keeps_waiting(now) => true,
+        // Nor is an authorization: it is the merchant's until it is captured, cancelled, or gone at the provider.
+        Some(open) if open.keeps_waiting(now) || !open.may_be_given_up() => true,
         _ => {
             let ended = end_open(app, checkout, PaymentState::Expired, "expiry").await?;
             ended.is_some_and(|t| t.status.is_open())

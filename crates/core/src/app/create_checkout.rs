@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     App, AppError, Problem,
-    order::{self, Named},
+    referenced_products::{self, ReferencedProducts},
     settings::clients,
 };
 use crate::{
@@ -212,13 +212,14 @@ pub async fn create_checkout(
         let url = open_with(&keys, tenant, collection, &id, Site::DEFAULT_IPN_URL_FIELD, sealed)?;
         new.ipn_url = Some(url);
     }
-    let is_asked = new.product_id.is_some() || Named::is_asked(&new) || clients::may_name_one(&new);
+    let is_asked =
+        new.product_id.is_some() || ReferencedProducts::is_asked(&new) || clients::may_name_one(&new);
     let valid = match validate(app, &site, &mut new, now).await {
         // What it names may have changed since the first of these requests was answered.
         Err(error) if is_asked => return replay_first(app, tenant, idempotency, error).await,
         outcome => outcome?,
     };
-    order::wish_images(app, tenant, &mut new).await;
+    referenced_products::wish_images(app, tenant, &mut new).await;
     let mut checkout = build(app, &site, new, valid, &keys, now)?;
     announce_creation(app, &mut checkout, now).await?;
     // A code that is taken is as good as impossible (80 random bits), but a unique index says so.
@@ -314,7 +315,7 @@ async fn announce_creation(app: &App, checkout: &mut Checkout, now: Timestamp) -
     let endpoints = app.enabled_endpoints(checkout.tenant()).await?;
     if checkout.amount == 0 || endpoints.iter().any(|e| e.wants(EventType::SessionCreated)) {
         let changed = vec![Changed::text("status", checkout.status.as_str())];
-        checkout.outbox.push(EventType::SessionCreated, now, None, changed);
+        checkout.outbox.push(EventType::SessionCreated, now, changed);
         app.address(checkout, 0).await?;
     }
     Ok(())
@@ -338,7 +339,7 @@ async fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp)
         }
         new.items.push(Item { product_id: Some(id), quantity: 1, ..Item::default() });
     }
-    let named = Named::load(app, site.tenant(), new).await?;
+    let named = ReferencedProducts::load(app, site.tenant(), new).await?;
     let currency = named.currency(new, &mut problems);
     let in_hundredths = site.amounts_in_hundredths && !new.in_minor_units;
     if let (true, Some(currency)) = (in_hundredths, currency) {
@@ -610,6 +611,7 @@ fn build(
         discount: valid.discount,
         price: Price::Settled,
         external_reference: new.external_reference.unwrap_or_default(),
+        stands_alone: !site.references_are_orders,
         invoice_number: new.invoice_number.unwrap_or_default(),
         metadata: new.metadata,
         customer,

@@ -5,7 +5,7 @@
 
 use mongodb::bson::{Document, doc, oid::ObjectId, serialize_to_bson};
 
-use super::{App, AppError};
+use super::{App, AppError, orders};
 use crate::{
     domain::{
         CheckoutId, DeliveryId, EndpointId, SiteId, Tenant, Timestamp, TransactionId,
@@ -16,7 +16,7 @@ use crate::{
         site::Site,
     },
     fault,
-    jobs::{attempt::TEST_EVENT, lanes, relay, silence},
+    jobs::{attempt::TEST_EVENT, lanes, relay},
     outbound::parse_target,
     store::{
         Entity, StoreError,
@@ -112,14 +112,15 @@ async fn open(
 
 /// Sends a message again, whatever became of it, on a new schedule and under its old id.
 ///
-/// An IPN that a newer one or a sibling's success made void stays so: it would undo what the shop knows.
+/// Of an order's IPNs only the last one can be sent again: an older one would undo what the shop knows.
 pub async fn resend(app: &App, tenant: Tenant, id: DeliveryId) -> Result<Delivery, AppError> {
     let delivery = get(app, tenant, id).await?;
     let on_its_way = || AppError::conflict("DELIVERY_SENDING", "this message is on its way at this moment");
     if delivery.state == DeliveryState::Sending {
         return Err(on_its_way());
     }
-    if silence::why_void(&app.store, &delivery).await?.is_some() {
+    let is_about_order = delivery.kind == DeliveryKind::Ipn && delivery.event != TEST_EVENT;
+    if is_about_order && !orders::settle::may_be_resent(app, &delivery).await? {
         let text = "a newer message about the same order has taken this one's place: resend that one";
         return Err(AppError::conflict("DELIVERY_SUPERSEDED", text));
     }

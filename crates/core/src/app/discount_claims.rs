@@ -247,7 +247,7 @@ async fn refuse(app: &App, transaction: &Transaction, refusal: DiscountRefusal) 
         let untouched = t.status.is_open() && t.refs.is_empty();
         if untouched {
             t.failure = Some(Failure { code: refusal.code().to_owned(), message: message.clone() });
-            t.end_silently(PaymentState::Failed, "discount", now);
+            t.end(PaymentState::Failed, "discount", None, now);
         }
         Ok((untouched, ()))
     })
@@ -465,12 +465,9 @@ async fn flag_exceeded(app: &App, paid: &Transaction, refusal: DiscountRefusal) 
     let now = app.now();
     let text = format!("money arrived after the payment had ended and its discount code {refusal}");
     app.change::<Transaction, (), _>(paid.tenant(), paid.id, "transaction", |t| {
-        let fresh = t.needs_review.as_ref().is_none_or(|review| review.reason == "late_success");
-        if fresh {
-            t.needs_review = None;
-            t.flag("discount_exceeded", text.clone(), now);
-        }
-        Ok((fresh, ()))
+        let before = t.reviews().count();
+        t.flag("discount_exceeded", text.clone(), now);
+        Ok((t.reviews().count() != before, ()))
     })
     .await?;
     metrics::counter!("discounts_exceeded_total").increment(1);

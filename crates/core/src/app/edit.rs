@@ -69,8 +69,8 @@ pub async fn resolve_review(app: &App, tenant: Tenant, id: TransactionId) -> Res
     let now = app.now();
     let (transaction, reason) = app
         .change::<Transaction, _, _>(tenant, id, "transaction", |transaction| {
-            let Some(review) = transaction.needs_review.take() else { return Ok((false, None)) };
-            transaction.updated_at = now;
+            let Some(review) = transaction.needs_review.clone() else { return Ok((false, None)) };
+            transaction.resolve_review(now);
             Ok((true, Some(review.reason)))
         })
         .await?;

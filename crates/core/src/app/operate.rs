@@ -4,15 +4,18 @@
 use super::{
     App, AppError, CONFLICT_RETRIES, apply,
     create_checkout::{IdempotencyKey, RUNNING_MAX},
+    orders::gate::{self, SecondPayment},
     refund,
 };
 use crate::{
     domain::{
         RefundId, Tenant, TransactionId,
+        checkout::Idempotency,
         money::Money,
         provider_account::ProviderAccount,
         transaction::{
             Failure, Operation, OperationError, OperationKind, PaymentState, RefundState, Transaction,
+            TransactionStatus,
         },
     },
     fault::{self, Recovery},
@@ -23,8 +26,13 @@ use crate::{
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
 pub enum NewOperation {
-    /// Take authorized money; all of it where absent.
-    Capture(Option<i64>),
+    /// Take authorized money.
+    Capture {
+        /// Minor units; all of it where absent.
+        amount: Option<i64>,
+        /// Also where another payment of the order holds money.
+        second: SecondPayment,
+    },
     /// End the payment.
     Cancel,
 }
@@ -80,6 +88,9 @@ async fn decide(
         key.refuse_elsewhere(app, tenant, "operations", id).await?;
     }
     let record = idempotency.map(|key| key.record(app, tenant, None));
+    if let NewOperation::Capture { second, .. } = new {
+        ask_the_order(app, tenant, id, second, record.as_ref()).await?;
+    }
     let (_, decided) = app
         .change::<Transaction, _, _>(tenant, id, "transaction", |t| {
             let same = |o: &&Operation| match (&o.idem, &record) {
@@ -91,7 +102,9 @@ async fn decide(
                 return Ok((false, (stored.id, reply)));
             }
             let decided = match new {
-                NewOperation::Capture(amount) => t.request_capture(fresh_id, amount, record.clone(), now),
+                NewOperation::Capture { amount, .. } => {
+                    t.request_capture(fresh_id, amount, record.clone(), now)
+                }
                 NewOperation::Cancel => t.request_cancel(fresh_id, record.clone(), now),
             };
             decided.map_err(error_of)?;
@@ -100,6 +113,26 @@ async fn decide(
         })
         .await?;
     Ok(decided)
+}
+
+/// Before a capture is decided: whether another payment of the order holds money. A repeated request has been through
+/// this already.
+async fn ask_the_order(
+    app: &App,
+    tenant: Tenant,
+    id: TransactionId,
+    second: SecondPayment,
+    record: Option<&Idempotency>,
+) -> Result<(), AppError> {
+    let store = app.store.for_org(tenant);
+    let transaction = store.get::<Transaction>(id).await?.ok_or(AppError::NotFound("transaction"))?;
+    let slot = record.map(|record| record.slot);
+    let is_repeated =
+        transaction.operations.iter().any(|o| slot.is_some() && o.idem.as_ref().map(|i| i.slot) == slot);
+    if is_repeated || transaction.status != TransactionStatus::Authorized {
+        return Ok(());
+    }
+    gate::begin_capture(app, &transaction, second).await
 }
 
 fn error_of(error: OperationError) -> AppError {

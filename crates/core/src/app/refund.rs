@@ -140,7 +140,7 @@ pub(super) async fn send(
         refund_id,
         amount: Money::new(refund.amount, transaction.currency),
         is_full: refund.amount == transaction.captured,
-        refunded_total: transaction.captured - transaction.refundable(),
+        refunded_total: transaction.reserved(),
         reason: refund.reason.clone(),
     };
     let handle = apply::handle_of(app, &transaction);

@@ -9,13 +9,13 @@
 use super::{
     App, AppError, CONFLICT_RETRIES,
     discount_claims::{self, User, refused},
-    order,
+    referenced_products,
     start_payment::{self, end_at_provider, open_transaction, payable, take_in_paid},
 };
 use crate::{
     domain::{
         checkout::{AppliedDiscount, Checkout, Price},
-        discount::{CODE_CHARS_MAX, DiscountRefusal, Order},
+        discount::{Basket, CODE_CHARS_MAX, DiscountRefusal},
         transaction::{PaymentState, Transaction},
     },
     store::StoreError,
@@ -42,19 +42,19 @@ async fn reduction(app: &App, checkout: &Checkout, code: &str) -> Result<Reducti
         return Err(refused(DiscountRefusal::Unknown));
     }
     let store = app.store.for_org(checkout.tenant());
-    let found = order::discount(&store, Some(code)).await?;
+    let found = referenced_products::discount(&store, Some(code)).await?;
     let discount = found.ok_or_else(|| refused(DiscountRefusal::Unknown))?;
     let user = User::of(app, checkout).await?;
     let mut lines = Vec::new();
     if checkout.items.is_empty() {
         let references = [checkout.external_reference.as_str(), &checkout.invoice_number];
-        lines.push(order::whole_order(references, checkout.amount));
+        lines.push(referenced_products::whole_order(references, checkout.amount));
     }
     let items: Vec<_> = checkout.items.iter().chain(&lines).cloned().collect();
     let has_customer = checkout.email_hash.is_some() || checkout.client_id.is_some();
     let (amount, currency) = (checkout.amount, checkout.currency);
-    let order = Order { items: &items, amount, currency, has_customer };
-    let less = discount.reduce(order, app.now()).map_err(refused)?;
+    let basket = Basket { items: &items, amount, currency, has_customer };
+    let less = discount.reduce(basket, app.now()).map_err(refused)?;
     discount_claims::is_left(app, &discount, Some(checkout.id), &user).await?;
     let off: i64 = less.iter().map(|line| -line.unit_price).sum();
     lines.extend(less);

@@ -6,6 +6,7 @@ use mongodb::bson::doc;
 use super::{
     App, AppError, apply,
     discount_claims::{self, Moment},
+    orders::gate::{self, SecondPayment},
     project, reprice,
 };
 use crate::{
@@ -14,7 +15,6 @@ use crate::{
         checkout::{Checkout, CheckoutStatus, Customer, Price, items},
         discount::DiscountRefusal,
         provider_account::ProviderAccount,
-        site::Site,
         transaction::{
             Failure, NextStep, Payment, PaymentState, StatusChange, Transaction, TransactionStatus,
         },
@@ -74,26 +74,12 @@ pub async fn payable(app: &App, checkout: &Checkout) -> Result<Result<(), Unpaya
         CheckoutStatus::Expired => Err(Unpayable::Expired),
         CheckoutStatus::Cancelled => Err(Unpayable::Cancelled),
         CheckoutStatus::Open if checkout.is_past_expiry(app.now()) => Err(Unpayable::Expired),
-        CheckoutStatus::Open if is_superseded(app, checkout).await? => Err(Unpayable::Superseded),
+        CheckoutStatus::Open if app.store.for_org(checkout.tenant()).is_superseded(checkout).await? => {
+            Err(Unpayable::Superseded)
+        }
         CheckoutStatus::Open => Ok(()),
     };
     Ok(verdict)
-}
-
-/// A newer checkout of the same site and reference makes this one unpayable: shops act only on the newest
-/// session, and money paid in an old tab would be lost to the order.
-async fn is_superseded(app: &App, checkout: &Checkout) -> Result<bool, AppError> {
-    if checkout.external_reference.is_empty() {
-        return Ok(false);
-    }
-    let filter = doc! {
-        "siteId": checkout.site_id,
-        "externalReference": &checkout.external_reference,
-        // Not by id: ids of two processes made in one second have no order.
-        "createdAt": { "$gt": checkout.created_at },
-        "status": { "$ne": "cancelled" },
-    };
-    Ok(app.store.for_org(checkout.tenant()).find_one::<Checkout>(filter).await?.is_some())
 }
 
 /// The providers that a checkout offers, in the site's order.
@@ -113,11 +99,13 @@ pub async fn offered_providers(app: &App, checkout: &Checkout) -> Result<Vec<Pro
     Ok(chosen.filter(takes).cloned().collect())
 }
 
-/// Starts a payment, or answers the one that runs.
+/// Starts a payment, or answers the one that runs. Where another payment of the order holds money or is on its way, the
+/// customer is asked first: `second` says whether they were.
 pub async fn start_payment(
     app: &App,
     checkout: &Checkout,
     provider_id: ProviderId,
+    second: SecondPayment,
 ) -> Result<StartedPayment, AppError> {
     if let Err(reason) = payable(app, checkout).await? {
         return Err(reason.into_error());
@@ -128,7 +116,7 @@ pub async fn start_payment(
         provider.ok_or_else(|| AppError::field("providerId", "is not offered for this checkout"))?;
     // Boxed: these futures are large, and every handler that starts payments would carry them.
     let transaction = match open_transaction(app, checkout).await? {
-        None => Box::pin(begin(app, checkout, &provider)).await?,
+        None => Box::pin(begin(app, checkout, &provider, second)).await?,
         Some(open) => match Box::pin(take_over(app, &provider, open)).await? {
             Taken::Running(started) => return Ok(started),
             Taken::Resume(transaction) => {
@@ -136,20 +124,31 @@ pub async fn start_payment(
                 reprice::agree(app, checkout, &transaction).await?;
                 transaction
             }
-            Taken::Ended => Box::pin(begin(app, checkout, &provider)).await?,
+            Taken::Ended => Box::pin(begin(app, checkout, &provider, second)).await?,
         },
     };
+    enter_into_order(app, checkout, &transaction).await?;
     Box::pin(discount_claims::hold(app, checkout, &transaction)).await?;
     Box::pin(call_provider(app, checkout, &provider, transaction)).await
 }
 
 /// Stores a payment, unless one has succeeded or the checkout has ended meanwhile.
-async fn begin(app: &App, checkout: &Checkout, provider: &ProviderAccount) -> Result<Transaction, AppError> {
+async fn begin(
+    app: &App,
+    checkout: &Checkout,
+    provider: &ProviderAccount,
+    second: SecondPayment,
+) -> Result<Transaction, AppError> {
     if take_in_paid(app, checkout).await? {
         return Err(Unpayable::Paid.into_error());
     }
+    if second == SecondPayment::Ask
+        && let Some(asks) = gate::asks(app, checkout).await?
+    {
+        return Err(asks.into_error());
+    }
     discount_claims::refuse_spent(app, checkout).await?;
-    let transaction = insert(app, checkout, provider).await?;
+    let transaction = insert(app, checkout, provider, second).await?;
     // Whoever ends a checkout looks for open payments once more after that; here the checkout is looked at
     // once more after the payment was stored. So one of the two sees the other.
     let current = reprice::agree(app, checkout, &transaction).await?;
@@ -158,6 +157,14 @@ async fn begin(app: &App, checkout: &Checkout, provider: &ProviderAccount) -> Re
         return Err(reason.into_error());
     }
     Ok(transaction)
+}
+
+/// Enters a payment into its order before its provider is called. Where another one has come before it meanwhile, it is
+/// ended, and the customer asked.
+async fn enter_into_order(app: &App, checkout: &Checkout, transaction: &Transaction) -> Result<(), AppError> {
+    let Some(asks) = gate::begin(app, checkout, transaction).await? else { return Ok(()) };
+    end_unheard(app, transaction).await?;
+    Err(asks.into_error())
 }
 
 /// Projects a payment that succeeded and whose projection was cut off; whether there is one.
@@ -218,10 +225,15 @@ pub async fn next_step(app: &App, transaction: &Transaction) -> Result<Option<Ne
     serde_json::from_str(&text).map(Some).map_err(|e| AppError::internal(e.to_string()))
 }
 
-async fn insert(app: &App, checkout: &Checkout, provider: &ProviderAccount) -> Result<Transaction, AppError> {
+async fn insert(
+    app: &App,
+    checkout: &Checkout,
+    provider: &ProviderAccount,
+    second: SecondPayment,
+) -> Result<Transaction, AppError> {
     let tenant = checkout.tenant();
-    let site = app.site(tenant, checkout.site_id).await?.ok_or(AppError::NotFound("site"))?;
-    let mut transaction = new_transaction(checkout, &site, TransactionId::generate(), app.now());
+    let mut transaction = new_transaction(checkout, TransactionId::generate(), app.now());
+    transaction.second_accepted = second == SecondPayment::Accepted;
     transaction.provider_id = Some(provider.id);
     transaction.provider_kind = Some(provider.kind);
     transaction.schedule_reconcile(true, app.now());
@@ -242,12 +254,7 @@ async fn insert(app: &App, checkout: &Checkout, provider: &ProviderAccount) -> R
 }
 
 /// A transaction that pays a checkout, not yet stored and without a provider.
-pub(super) fn new_transaction(
-    checkout: &Checkout,
-    site: &Site,
-    id: TransactionId,
-    now: Timestamp,
-) -> Transaction {
+pub(super) fn new_transaction(checkout: &Checkout, id: TransactionId, now: Timestamp) -> Transaction {
     let money = Money::new(checkout.amount, checkout.currency);
     let begun = StatusChange { status: TransactionStatus::Initiated, at: now, source: "customer".to_owned() };
     Transaction {
@@ -258,8 +265,7 @@ pub(super) fn new_transaction(
         client_id: checkout.client_id.clone(),
         discount_id: checkout.discount.as_ref().map(|discount| discount.id),
         capture_method: checkout.capture_method,
-        ipn: checkout.ipn.clone(),
-        send_initiated: site.send_initiated,
+        stands_alone: checkout.stands_alone,
         history: vec![begun],
         expires_at: checkout.expires_at,
         ..Transaction::initiated(id, checkout.tenant(), checkout.site_id, checkout.id, money, now)
@@ -299,13 +305,13 @@ async fn call_provider(
     }
 }
 
-/// Ends a payment of which its provider has heard nothing. Without an IPN: nothing was tried.
+/// Ends a payment of which its provider has heard nothing.
 pub(super) async fn end_unheard(app: &App, transaction: &Transaction) -> Result<(), AppError> {
     let now = app.now();
     app.change::<Transaction, (), _>(transaction.tenant(), transaction.id, "transaction", |t| {
         let is_unheard = t.status.is_open() && t.refs.is_empty();
         if is_unheard {
-            t.end_silently(PaymentState::Cancelled, "customer", now);
+            t.end(PaymentState::Cancelled, "customer", None, now);
         }
         Ok((is_unheard, ()))
     })
@@ -442,30 +448,16 @@ pub async fn end_at_provider(
             Err(error) => return Err(error.into()),
         }
     }
-    let silent = must_end_silently(app, transaction).await?;
     let (ended, ()) = app
         .change::<Transaction, _, _>(tenant, transaction.id, "transaction", |t| {
             let open = t.status.is_open();
             if open {
-                if silent {
-                    t.end_silently(state, source, now);
-                } else {
-                    t.end(state, source, None, now);
-                }
+                t.end(state, source, None, now);
             }
             Ok((open, ()))
         })
         .await?;
     Ok(ended)
-}
-
-/// A receiver keys on the order: "cancelled" of an old session would undo what the newer one is about.
-async fn must_end_silently(app: &App, transaction: &Transaction) -> Result<bool, AppError> {
-    let store = app.store.for_org(transaction.tenant());
-    match store.get::<Checkout>(transaction.checkout_id).await? {
-        Some(checkout) => is_superseded(app, &checkout).await,
-        None => Ok(false),
-    }
 }
 
 /// The reconciler's part: an open payment of a checkout that can no longer be paid is ended, and so is a transfer
@@ -533,7 +525,6 @@ pub async fn confirm_free(app: &App, checkout: &Checkout) -> Result<(), AppError
 
 async fn complete_free(app: &App, checkout: &Checkout) -> Result<Result<(), DiscountRefusal>, AppError> {
     let tenant = checkout.tenant();
-    let site = app.site(tenant, checkout.site_id).await?.ok_or(AppError::NotFound("site"))?;
     let now = app.now();
     let id = TransactionId::from_bytes(crate::domain::derived_id(&[b"free", &checkout.id.bytes()]));
     // The claim first: a transaction that is made here has succeeded already.
@@ -541,7 +532,7 @@ async fn complete_free(app: &App, checkout: &Checkout) -> Result<Result<(), Disc
         return Ok(Err(refusal));
     }
     fault::point("claim.after_insert");
-    let mut transaction = new_transaction(checkout, &site, id, now);
+    let mut transaction = new_transaction(checkout, id, now);
     transaction.payment =
         Some(Payment { state: PaymentState::Succeeded, at: now, sticky: true, failure: None });
     transaction.settle_now("free", now);

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CheckoutId, DeliveryId, EndpointId, InvoiceId, Mode, OrganizationId, ProviderEventId, SiteId, Tenant,
-    Timestamp, Trail, TransactionId, lane::LaneId,
+    CheckoutId, DeliveryId, EndpointId, InvoiceId, Mode, OrderId, OrganizationId, ProviderEventId, SiteId,
+    Tenant, Timestamp, Trail, TransactionId, lane::LaneId,
 };
 use crate::crypto::Sealed;
 
@@ -18,7 +18,7 @@ pub enum DeliveryState {
     Sending,
     /// Answered as the receiver's protocol asks.
     Delivered,
-    /// A newer message about the same transaction took its place, or a sibling's success silenced it.
+    /// A newer message about the same order took its place.
     Superseded,
     /// Out of attempts.
     Failed,
@@ -114,6 +114,9 @@ pub struct Delivery {
     /// The endpoint of a webhook.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub endpoint_id: Option<EndpointId>,
+    /// The order whose shop is told. Absent from IPNs that a release before orders made.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub order_id: Option<OrderId>,
     /// The transaction spoken of.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub transaction_id: Option<TransactionId>,
@@ -126,7 +129,7 @@ pub struct Delivery {
     /// The provider's event that is sent on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provider_event_id: Option<ProviderEventId>,
-    /// IPN: the site's reference, so that a sibling's success can silence it.
+    /// IPN: the site's reference.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub external_reference: String,
     /// IPN: schema version.
@@ -135,7 +138,7 @@ pub struct Delivery {
     /// IPN: the integer sent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ipn_status: Option<i64>,
-    /// IPN: orders a transaction's messages.
+    /// IPN: its number within its order.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub event_version: Option<i64>,
     /// Why it ended without being delivered.

@@ -148,9 +148,9 @@ pub fn code_key(code: &str) -> String {
     code.trim().to_uppercase()
 }
 
-/// An order that a code is sent with.
+/// What a code is sent with.
 #[derive(Debug, Clone, Copy)]
-pub struct Order<'a> {
+pub struct Basket<'a> {
     /// Its lines.
     pub items: &'a [Item],
     /// What they come to before the discount, in minor units.
@@ -174,16 +174,16 @@ impl Discount {
     }
 
     /// The lines that take it off an order; all of them are negative. Limits are not looked at.
-    pub fn reduce(&self, order: Order<'_>, now: Timestamp) -> Result<Vec<Item>, DiscountRefusal> {
-        self.accepts(order, now)?;
-        let eligible: Vec<&Item> = order.items.iter().filter(|item| self.covers(item)).collect();
+    pub fn reduce(&self, basket: Basket<'_>, now: Timestamp) -> Result<Vec<Item>, DiscountRefusal> {
+        self.accepts(basket, now)?;
+        let eligible: Vec<&Item> = basket.items.iter().filter(|item| self.covers(item)).collect();
         if eligible.is_empty() {
             return Err(DiscountRefusal::OtherProducts);
         }
         // Lines that were added up before: an overflow means that nothing sensible can be taken off.
         let groups = items::gross_by_rate(eligible).map_err(|_| DiscountRefusal::NothingOff)?;
         // With a whole order this is its amount; the lines of some products may come to more than all lines.
-        let base = groups.iter().map(|group| group.1).sum::<i64>().min(order.amount);
+        let base = groups.iter().map(|group| group.1).sum::<i64>().min(basket.amount);
         let off = self.off(base);
         if off <= 0 {
             return Err(DiscountRefusal::NothingOff);
@@ -200,16 +200,16 @@ impl Discount {
         Ok(groups.iter().zip(shares).filter(|(_, share)| *share > 0).map(line).collect())
     }
 
-    fn accepts(&self, order: Order<'_>, now: Timestamp) -> Result<(), DiscountRefusal> {
+    fn accepts(&self, basket: Basket<'_>, now: Timestamp) -> Result<(), DiscountRefusal> {
         use DiscountRefusal as R;
         let refusals = [
             (self.archived_at.is_some(), R::Unknown),
             (!self.active, R::NotActive),
             (self.starts_at.is_some_and(|at| now < at), R::NotStarted),
             (self.ends_at.is_some_and(|at| now >= at), R::Ended),
-            (self.currency.is_some_and(|currency| currency != order.currency), R::OtherCurrency),
-            (self.minimum_amount.is_some_and(|least| order.amount < least), R::BelowMinimum),
-            (self.max_redemptions_per_customer.is_some() && !order.has_customer, R::NeedsCustomer),
+            (self.currency.is_some_and(|currency| currency != basket.currency), R::OtherCurrency),
+            (self.minimum_amount.is_some_and(|least| basket.amount < least), R::BelowMinimum),
+            (self.max_redemptions_per_customer.is_some() && !basket.has_customer, R::NeedsCustomer),
         ];
         match refusals.into_iter().find(|(applies, _)| *applies) {
             Some((_, refusal)) => Err(refusal),

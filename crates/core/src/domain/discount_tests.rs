@@ -40,9 +40,9 @@ fn item(quantity: i64, unit_price: i64, rate: Option<i64>, amount_type: AmountTy
     Item { description: "Thing".into(), quantity, unit_price, vat_rate, amount_type, ..Item::default() }
 }
 
-fn order(items: &[Item]) -> Order<'_> {
+fn basket(items: &[Item]) -> Basket<'_> {
     let amount = items::totals(items).unwrap().gross;
-    Order { items, amount, currency: Currency::EUR, has_customer: false }
+    Basket { items, amount, currency: Currency::EUR, has_customer: false }
 }
 
 fn amounts(lines: &[Item]) -> Vec<i64> {
@@ -56,7 +56,7 @@ fn a_percentage_is_taken_off_each_rate() {
         item(2, 5350, Some(70), AmountType::Gross),
         item(1, 499, None, AmountType::Gross),
     ];
-    let lines = percent("10").reduce(order(&items), NOW).unwrap();
+    let lines = percent("10").reduce(basket(&items), NOW).unwrap();
     assert_eq!(amounts(&lines), [-1190, -1070, -50]);
     let all: Vec<Item> = items.into_iter().chain(lines).collect();
     let totals = items::totals(&all).unwrap();
@@ -69,7 +69,7 @@ fn a_percentage_is_taken_off_each_rate() {
 fn net_lines_are_reduced_with_their_tax() {
     let items = [item(1, 10_000, Some(190), AmountType::Net)];
     let mut all = items.to_vec();
-    all.extend(percent("10").reduce(order(&items), NOW).unwrap());
+    all.extend(percent("10").reduce(basket(&items), NOW).unwrap());
     let totals = items::totals(&all).unwrap();
     assert_eq!((totals.gross, totals.taxes[0].net, totals.taxes[0].tax), (10_710, 9000, 1710));
 }
@@ -77,16 +77,16 @@ fn net_lines_are_reduced_with_their_tax() {
 #[test]
 fn an_amount_takes_off_no_more_than_there_is() {
     let items = [item(1, 300, None, AmountType::Gross), item(1, 200, Some(0), AmountType::Gross)];
-    let lines = discount(DiscountValue::Amount { amount: 900 }).reduce(order(&items), NOW).unwrap();
+    let lines = discount(DiscountValue::Amount { amount: 900 }).reduce(basket(&items), NOW).unwrap();
     assert_eq!(amounts(&lines), [-300, -200]);
 }
 
 #[test]
 fn half_a_cent_goes_to_the_customer() {
     let items = [item(1, 5, None, AmountType::Gross)];
-    assert_eq!(amounts(&percent("10").reduce(order(&items), NOW).unwrap()), [-1]);
+    assert_eq!(amounts(&percent("10").reduce(basket(&items), NOW).unwrap()), [-1]);
     let items = [item(1, 4, None, AmountType::Gross)];
-    assert_eq!(percent("10").reduce(order(&items), NOW), Err(DiscountRefusal::NothingOff));
+    assert_eq!(percent("10").reduce(basket(&items), NOW), Err(DiscountRefusal::NothingOff));
 }
 
 #[test]
@@ -95,13 +95,13 @@ fn only_the_products_meant_are_reduced() {
     let mut discount = percent("50");
     discount.product_ids = vec![wanted];
     let mut items = vec![item(1, 1000, None, AmountType::Gross)];
-    assert_eq!(discount.reduce(order(&items), NOW), Err(DiscountRefusal::OtherProducts));
+    assert_eq!(discount.reduce(basket(&items), NOW), Err(DiscountRefusal::OtherProducts));
     items.push(Item { product_id: Some(wanted), ..item(1, 400, Some(190), AmountType::Gross) });
-    let lines = discount.reduce(order(&items), NOW).unwrap();
+    let lines = discount.reduce(basket(&items), NOW).unwrap();
     assert_eq!((amounts(&lines), lines[0].vat_rate), (vec![-200], Some(Decimal::from(19))));
     // The shop takes something off by a line of its own: never more than the whole.
     items.push(item(1, -1300, None, AmountType::Gross));
-    assert_eq!(amounts(&discount.reduce(order(&items), NOW).unwrap()), [-50]);
+    assert_eq!(amounts(&discount.reduce(basket(&items), NOW).unwrap()), [-50]);
 }
 
 #[test]
@@ -123,12 +123,12 @@ fn what_does_not_fit_is_refused_with_its_reason() {
     for (refusal, spoil) in cases {
         let mut discount = percent("10");
         spoil(&mut discount);
-        assert_eq!(discount.reduce(order(&items), NOW), Err(refusal));
+        assert_eq!(discount.reduce(basket(&items), NOW), Err(refusal));
     }
     let mut fits = percent("10");
     (fits.starts_at, fits.ends_at) = (Some(NOW), Some(NOW + second));
     (fits.minimum_amount, fits.currency) = (Some(1000), Some(Currency::EUR));
-    assert!(fits.reduce(order(&items), NOW).is_ok());
+    assert!(fits.reduce(basket(&items), NOW).is_ok());
 }
 
 #[test]
@@ -167,7 +167,7 @@ proptest! {
     fn what_is_taken_off_is_exact_and_no_more_than_there_is(items in lines(), value in values()) {
         let before = items::totals(&items).unwrap();
         let discount = discount(value);
-        let Ok(off) = discount.reduce(order(&items), NOW) else {
+        let Ok(off) = discount.reduce(basket(&items), NOW) else {
             prop_assert!(discount.off(before.gross) <= 0);
             return Ok(());
         };
@@ -194,7 +194,7 @@ proptest! {
         }),
         value in values(),
     ) {
-        let Ok(off) = discount(value).reduce(order(&items), NOW) else { return Ok(()) };
+        let Ok(off) = discount(value).reduce(basket(&items), NOW) else { return Ok(()) };
         let all: Vec<Item> = items.into_iter().chain(off).collect();
         for (_, gross) in items::gross_by_rate(&all).unwrap() {
             prop_assert!(gross >= 0);

@@ -5,30 +5,12 @@
 
 use serde::Serialize;
 
-use super::{Timestamp, TransactionId, outbox::IpnNotice, transaction::TransactionStatus};
+use gateway_domain::order::Notification;
+
+use super::Timestamp;
 
 /// Receivers keep their state this long; retries end with it.
 pub const RETRY_HOURS_MAX: u64 = 48;
-
-/// The integer that stands for a status.
-pub const fn status_code(status: TransactionStatus) -> i8 {
-    use TransactionStatus as S;
-    match status {
-        S::Cancelled | S::Expired => -2,
-        S::Initiated => -1,
-        S::Pending | S::Authorized => 0,
-        S::Succeeded | S::PartiallyRefunded => 1,
-        S::Failed => 2,
-        S::Refunded => 3,
-        S::Disputed | S::Lost => 4,
-    }
-}
-
-/// Whether a sibling's success silences a message with this integer: receivers key on the order, and
-/// would undo the payment.
-pub const fn silenced_by_success(status: i8) -> bool {
-    matches!(status, -2 | -1 | 0 | 2)
-}
 
 /// Schema 1.
 #[derive(Debug, Serialize)]
@@ -73,33 +55,31 @@ fn to_bytes(body: &impl Serialize) -> Vec<u8> {
 }
 
 /// A version 1 message.
-pub fn body_v1(id: TransactionId, external_reference: &str, notice: &IpnNotice) -> Vec<u8> {
+pub fn body_v1(external_reference: &str, notification: &Notification) -> Vec<u8> {
     to_bytes(&BodyV1 {
-        id: id.to_string(),
+        id: notification.payment.to_string(),
         external_reference,
-        status: notice.status,
-        dispute_status: notice.dispute.as_ref().map(|d| d.status.as_str()),
-        dispute_id: notice.dispute.as_ref().map(|d| d.id.as_str()),
+        status: notification.status,
+        dispute_status: notification.dispute.as_ref().map(|dispute| dispute.stage.as_str()),
+        dispute_id: notification.dispute.as_ref().map(|dispute| dispute.id.as_str()),
     })
 }
 
 /// A version 2 message.
 pub fn body_v2(
-    id: TransactionId,
     external_reference: &str,
     session_public_id: &str,
     delivery_id: &str,
-    occurred_at: Timestamp,
-    notice: &IpnNotice,
+    notification: &Notification,
 ) -> Vec<u8> {
     to_bytes(&BodyV2 {
         schema_version: 2,
         delivery_id,
-        event_version: notice.event_version,
-        occurred_at: occurred_at.to_string(),
-        id: id.to_string(),
+        event_version: notification.number,
+        occurred_at: notification.at.to_string(),
+        id: notification.payment.to_string(),
         external_reference,
-        status: notice.status,
+        status: notification.status,
         session_public_id,
     })
 }
@@ -116,13 +96,26 @@ pub fn test_body(delivery_id: &str, occurred_at: Timestamp) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use gateway_domain::order::{DisputeStage, DisputeWord, NotificationState};
+
     use super::*;
-    use crate::domain::outbox::DisputeNotice;
+    use crate::domain::{CheckoutId, TransactionId};
 
-    const ID: TransactionId = TransactionId::from_bytes([0x11; 12]);
-
-    fn notice(status: i8) -> IpnNotice {
-        IpnNotice { status, event_version: 7, dispute: None }
+    fn notification(status: i8) -> Notification {
+        Notification {
+            number: 7,
+            payment: TransactionId::from_bytes([0x11; 12]),
+            status,
+            dispute: None,
+            opens: false,
+            checkout: CheckoutId::from_bytes([2; 12]),
+            version: 2,
+            delivery: None,
+            at: Timestamp::from_millis(1_700_000_000_000),
+            state: NotificationState::Waiting,
+            sent: false,
+            refusals: 0,
+        }
     }
 
     fn text(bytes: Vec<u8>) -> String {
@@ -132,18 +125,18 @@ mod tests {
     #[test]
     fn version_1_has_three_fields_and_no_empty_reference() {
         assert_eq!(
-            text(body_v1(ID, "ORD-1", &notice(1))),
+            text(body_v1("ORD-1", &notification(1))),
             r#"{"id":"111111111111111111111111","externalReference":"ORD-1","status":1}"#
         );
-        assert_eq!(text(body_v1(ID, "", &notice(-2))), r#"{"id":"111111111111111111111111","status":-2}"#);
+        assert_eq!(text(body_v1("", &notification(-2))), r#"{"id":"111111111111111111111111","status":-2}"#);
     }
 
     #[test]
     fn version_1_adds_two_fields_for_a_dispute_only() {
-        let dispute = DisputeNotice { status: "open".into(), id: "dp_1".into() };
-        let notice = IpnNotice { dispute: Some(dispute), ..notice(4) };
+        let dispute = DisputeWord { stage: DisputeStage::Open, id: "dp_1".into() };
+        let disputed = Notification { dispute: Some(dispute), ..notification(4) };
         assert_eq!(
-            text(body_v1(ID, "A", &notice)),
+            text(body_v1("A", &disputed)),
             r#"{"id":"111111111111111111111111","externalReference":"A","status":4,"disputeStatus":"open","disputeId":"dp_1"}"#
         );
     }
@@ -151,12 +144,8 @@ mod tests {
     #[test]
     fn version_2_has_exactly_its_eight_fields() {
         let at = Timestamp::from_millis(1_700_000_000_000);
-        let disputed = IpnNotice {
-            dispute: Some(DisputeNotice { status: "open".into(), id: "dp_1".into() }),
-            ..notice(4)
-        };
         assert_eq!(
-            text(body_v2(ID, "ORD-1", "cs_x", "d1", at, &disputed)),
+            text(body_v2("ORD-1", "cs_x", "d1", &notification(4))),
             r#"{"schemaVersion":2,"deliveryId":"d1","eventVersion":7,"occurredAt":"2023-11-14T22:13:20.000Z","id":"111111111111111111111111","externalReference":"ORD-1","status":4,"sessionPublicId":"cs_x"}"#
         );
         assert_eq!(

@@ -59,6 +59,7 @@ pub mod link;
 pub mod metadata;
 pub mod mode;
 pub mod money;
+pub mod order;
 pub mod organization;
 pub mod outbox;
 pub mod password;

@@ -83,9 +83,6 @@ pub struct Entry {
     pub event: EventType,
     /// When it was committed.
     pub at: Timestamp,
-    /// What a merchant's IPN says, where this change sends one.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub ipn: Option<IpnNotice>,
     /// The endpoints that get it, fixed when it was committed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<EndpointId>,
@@ -117,28 +114,6 @@ pub enum ChangedValue {
     Text(String),
 }
 
-/// What an IPN says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct IpnNotice {
-    /// The integer of the contract, −2 to 4.
-    pub status: i8,
-    /// Rising per transaction; names one status.
-    pub event_version: i64,
-    /// Version 1 only: what became of a dispute.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub dispute: Option<DisputeNotice>,
-}
-
-/// The two fields that only a version 1 message about a dispute carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DisputeNotice {
-    /// open, `under_review`, won, lost or accepted.
-    pub status: String,
-    /// The dispute's id at the provider.
-    pub id: String,
-}
-
 /// The entries of one document.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -159,17 +134,9 @@ impl Outbox {
     }
 
     /// Adds an entry.
-    pub fn push(&mut self, event: EventType, at: Timestamp, ipn: Option<IpnNotice>, changed: Vec<Changed>) {
+    pub fn push(&mut self, event: EventType, at: Timestamp, changed: Vec<Changed>) {
         self.seq += 1;
-        self.entries.push(Entry {
-            seq: self.seq,
-            event,
-            at,
-            ipn,
-            endpoints: Vec::new(),
-            changed,
-            trail: None,
-        });
+        self.entries.push(Entry { seq: self.seq, event, at, endpoints: Vec::new(), changed, trail: None });
         self.due = Some(at);
     }
 }

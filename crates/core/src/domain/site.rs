@@ -118,6 +118,9 @@ pub struct Site {
     /// Whether a −1 is sent when a transaction is initiated.
     #[serde(default)]
     pub send_initiated: bool,
+    /// Whether the references of its checkouts are order numbers, so that checkouts of one reference belong together.
+    #[serde(default = "references_are_orders")]
+    pub references_are_orders: bool,
     /// Whether the shop sends total × 100 whatever the currency, as two published plugins do.
     #[serde(default)]
     pub amounts_in_hundredths: bool,
@@ -139,6 +142,10 @@ pub struct Site {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+}
+
+const fn references_are_orders() -> bool {
+    true
 }
 
 /// A secret that waits for its moment.

@@ -28,7 +28,7 @@ mod tests {
     #[test]
     fn what_was_stored_before_has_no_trail() {
         let mut outbox = Outbox::default();
-        outbox.push(EventType::SessionPaid, Timestamp::from_millis(0), None, Vec::new());
+        outbox.push(EventType::SessionPaid, Timestamp::from_millis(0), Vec::new());
         let stored = serde_json::to_value(&outbox).unwrap();
         assert!(stored["entries"][0].get("trail").is_none(), "{stored}");
         assert_eq!(serde_json::from_value::<Outbox>(stored).unwrap(), outbox);

@@ -8,15 +8,18 @@ use mongodb::bson::{Bson, Document, doc};
 use tracing::{Span, field::Empty};
 use url::Url;
 
-use super::{deliver::Sender, silence, slots::Slot};
+use super::{deliver::Sender, queue, slots::Slot};
 use crate::{
-    app::{App, AppError},
+    app::{
+        App, AppError,
+        orders::{self, dispatch::REPLACED},
+    },
     crypto::{
         random,
         signature::{ipn as ipn_signature, standard_webhooks},
     },
     domain::{
-        Timestamp, TransactionId,
+        IdBytes, Timestamp,
         delivery::{AttemptOutcome, Delivery, DeliveryKind, DeliveryState},
         endpoint::WebhookEndpoint,
         site::Site,
@@ -41,7 +44,8 @@ const WRITES_MAX: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Report {
     pub(super) delivery: String,
-    pub(super) transaction: Option<TransactionId>,
+    /// What the next one waited for.
+    pub(super) sequence: Option<IdBytes>,
     pub(super) verdict: Verdict,
     /// The outcome could not be written: the lane's next holder must recover the delivery.
     pub(super) unwritten: bool,
@@ -71,6 +75,8 @@ struct Answer {
 enum NotReady {
     /// It is over: the receiver is gone.
     Gone(&'static str),
+    /// A newer message about the same order took its place.
+    Replaced,
     /// It may work later.
     Later(String),
 }
@@ -123,9 +129,12 @@ pub(super) async fn run(
 
 async fn send(sender: Sender, delivery: Delivery, number: i64, started: Timestamp, slot: Slot) -> Report {
     let app = &sender.app;
-    let (result, over) = match request(app, &delivery).await {
+    let (result, over) = match request(&sender, &delivery).await {
         Ok(request) => (judge(delivery.kind, sender.client.post(request).await), None),
-        Err(NotReady::Gone(why)) => (Answer::not_sent(why.to_owned()), Some(why)),
+        Err(NotReady::Gone(why)) => (Answer::not_sent(why.to_owned()), Some((DeliveryState::Failed, why))),
+        Err(NotReady::Replaced) => {
+            (Answer::not_sent(REPLACED.to_owned()), Some((DeliveryState::Superseded, REPLACED)))
+        }
         Err(NotReady::Later(why)) => (Answer::not_sent(why), None),
     };
     drop(slot);
@@ -133,9 +142,10 @@ async fn send(sender: Sender, delivery: Delivery, number: i64, started: Timestam
     fault::point("deliver.after_send");
     let unwritten = write(app, &delivery, number, started, &result, over).await.is_err();
     fault::point("deliver.after_save");
+    bring_on_the_next(&sender, &delivery).await;
     Report {
         delivery: delivery.id.to_string(),
-        transaction: delivery.transaction_id.filter(|_| delivery.kind == DeliveryKind::Ipn),
+        sequence: queue::sequence_of(&delivery),
         verdict: result.verdict,
         unwritten,
     }
@@ -209,7 +219,19 @@ fn judge(kind: DeliveryKind, outcome: Outcome) -> Answer {
     }
 }
 
-async fn request(app: &App, delivery: &Delivery) -> Result<Request, NotReady> {
+/// Brings on its way what waited for this message; where that is cut off, the sweep over orders does it.
+async fn bring_on_the_next(sender: &Sender, delivery: &Delivery) {
+    if let Err(error) = orders::settle::go_on(&sender.app, sender.held(), delivery).await {
+        tracing::warn!(%error, delivery = %delivery.id, "the next message of the order is left to the sweep");
+    }
+}
+
+async fn request(sender: &Sender, delivery: &Delivery) -> Result<Request, NotReady> {
+    let app = &sender.app;
+    let is_about_order = delivery.kind == DeliveryKind::Ipn && delivery.event != TEST_EVENT;
+    if is_about_order && !orders::settle::is_next(app, sender.held(), delivery).await? {
+        return Err(NotReady::Replaced);
+    }
     let store = app.store.for_org(delivery.tenant());
     let open = |field, sealed| store.open(Delivery::COLLECTION, delivery.id, field, sealed);
     let body = open(Delivery::BODY_FIELD, &delivery.body).await?;
@@ -312,14 +334,14 @@ async fn next(
     delivery: &Delivery,
     started: Timestamp,
     result: &Answer,
-    over: Option<&'static str>,
+    over: Option<(DeliveryState, &'static str)>,
 ) -> Result<Next, StoreError> {
     let ended = |state, reason: &str| Next { state, due: None, reason: Some(reason.to_owned()) };
     if result.verdict == Verdict::Delivered {
         return Ok(Next { state: DeliveryState::Delivered, due: None, reason: None });
     }
-    if let Some(why) = over {
-        return Ok(ended(DeliveryState::Failed, why));
+    if let Some((state, why)) = over {
+        return Ok(ended(state, why));
     }
     if result.verdict == Verdict::Failed(FailureClass::Gone) {
         return Ok(ended(DeliveryState::Failed, "the receiver answered 410 Gone"));
@@ -328,11 +350,8 @@ async fn next(
         // Somebody waits for the answer to a button; hours later it would only puzzle.
         return Ok(ended(DeliveryState::Failed, "the test message was not answered with 200"));
     }
-    if let (DeliveryKind::Ipn, Some(id), Some(version)) =
-        (delivery.kind, delivery.transaction_id, delivery.event_version)
-        && silence::newest_versions(&app.store, &[id]).await?.get(&id).is_some_and(|newest| *newest > version)
-    {
-        return Ok(ended(DeliveryState::Superseded, silence::NEWER));
+    if delivery.kind == DeliveryKind::Ipn && !orders::settle::waits(app, delivery).await? {
+        return Ok(ended(DeliveryState::Superseded, REPLACED));
     }
     Ok(match after_failure(delivery, started, app.now(), result.retry_after) {
         Some(due) => Next { state: DeliveryState::Pending, due: Some(due), reason: None },
@@ -348,7 +367,7 @@ async fn write(
     number: i64,
     started: Timestamp,
     result: &Answer,
-    over: Option<&'static str>,
+    over: Option<(DeliveryState, &'static str)>,
 ) -> Result<(), StoreError> {
     let mut pause = Duration::from_millis(50);
     let mut written = Ok(());
@@ -370,7 +389,7 @@ async fn try_write(
     number: i64,
     started: Timestamp,
     result: &Answer,
-    over: Option<&'static str>,
+    over: Option<(DeliveryState, &'static str)>,
 ) -> Result<(), StoreError> {
     let next = next(app, delivery, started, result, over).await?;
     let now = app.now();

@@ -1,6 +1,6 @@
 //! Sends deliveries: claims lanes, takes what is due in each, and puts it on the wire.
 //!
-//! A lane has at most [`LANE_IN_FLIGHT_MAX`] requests on the wire, and one transaction's IPNs go out one at
+//! A lane has at most [`LANE_IN_FLIGHT_MAX`] requests on the wire, and one order's IPNs go out one at
 //! a time. Before a request leaves, its attempt is written down, so that one that a crash cuts off is
 //! known about: the lane's next holder records it as `unknown` and sends again.
 
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{Timestamp, TransactionId, delivery::Delivery},
+    domain::{IdBytes, Timestamp, delivery::Delivery},
     fault,
     outbound::{Breaker, GuardedClient, Permit, Receiver, breaker},
     store::StoreError,
@@ -78,6 +78,10 @@ impl Sender {
     /// A sender; share `held` with the relay.
     pub fn new(app: App, client: GuardedClient, held: Arc<HeldLanes>, config: SenderConfig) -> Self {
         Self { app, client, slots: Slots::new(config.slots), held, config }
+    }
+
+    pub(super) fn held(&self) -> &HeldLanes {
+        &self.held
     }
 
     /// Sends until `stop`; then claims nothing more, waits for what is on the wire, and lets the lanes go.
@@ -131,8 +135,8 @@ struct LaneRun {
     /// run out.
     unwritten: bool,
     on_wire: JoinSet<Report>,
-    /// Transactions with an IPN on the wire.
-    busy: HashSet<TransactionId>,
+    /// Orders with an IPN on the wire.
+    busy: HashSet<IdBytes>,
     /// Look again then, or when woken.
     look_at: Instant,
     /// When it ran dry.
@@ -331,9 +335,7 @@ impl LaneRun {
         fault::point("deliver.after_mark");
         let count = marked.len();
         for ((delivery, number), slot) in marked.into_iter().zip(slots) {
-            if let Some(transaction) = delivery.transaction_id.filter(|_| self.receiver == Receiver::Ipn) {
-                self.busy.insert(transaction);
-            }
+            self.busy.extend(queue::sequence_of(&delivery));
             self.on_wire.spawn(attempt::run(self.sender.clone(), delivery, number, started, slot));
         }
         Ok(count)
@@ -352,8 +354,8 @@ impl LaneRun {
             }
         };
         self.unwritten |= report.unwritten;
-        if let Some(transaction) = report.transaction {
-            self.busy.remove(&transaction);
+        if let Some(sequence) = report.sequence {
+            self.busy.remove(&sequence);
         }
         if let Err(error) = self.learn(&report).await {
             tracing::error!(%error, lane = %self.claim.lane, "the breaker could not be stored");

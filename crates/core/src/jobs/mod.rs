@@ -16,7 +16,6 @@ pub mod pulse;
 mod queue;
 pub mod relay;
 pub mod render;
-pub(crate) mod silence;
 mod slots;
 
 use std::time::Duration;

@@ -1,18 +1,15 @@
 //! What waits in a lane, and what is marked as on the wire.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use futures::TryStreamExt;
 use mongodb::bson::{Document, doc};
 
-use super::{
-    attempt,
-    silence::{self, Order},
-};
+use super::attempt;
 use crate::{
     app::App,
     domain::{
-        EndpointId, Mode, OrganizationId, Tenant, Timestamp, TransactionId,
+        EndpointId, IdBytes, Mode, OrganizationId, Tenant, Timestamp,
         delivery::{AttemptOutcome, Delivery, DeliveryAttempt, DeliveryKind},
         lane::LaneId,
     },
@@ -22,6 +19,14 @@ use crate::{
 
 /// Rows of attempts kept in a delivery; manual resends add to them without end.
 const ATTEMPTS_MAX: i64 = 100;
+
+/// What an IPN's order in time is kept within: its order, or its payment where a release before orders made it.
+pub(super) fn sequence_of(delivery: &Delivery) -> Option<IdBytes> {
+    if delivery.kind != DeliveryKind::Ipn {
+        return None;
+    }
+    delivery.order_id.map(|id| id.bytes()).or(delivery.transaction_id.map(|id| id.bytes()))
+}
 
 /// Who reads at the end of a lane.
 pub(super) fn receiver_of(lane: &LaneId) -> Receiver {
@@ -58,27 +63,21 @@ async fn find(
     Ok(app.store.collection::<Delivery>().find(filter).sort(sort).limit(limit).await?.try_collect().await?)
 }
 
-/// What is due and may go, oldest first, at most `room`: of each transaction that is not `busy` its newest
-/// message, unless that is silenced.
+/// What is due and may go, oldest first, at most `room`, none of it of a sequence that is `busy`. Whether an IPN is
+/// still the one to be sent is looked at when it is.
 pub(super) async fn due(
     app: &App,
     lane: &LaneId,
     now: Timestamp,
-    busy: &HashSet<TransactionId>,
+    busy: &HashSet<IdBytes>,
     room: usize,
 ) -> Result<Vec<Delivery>, StoreError> {
-    // Some of them may have to wait for others of their transaction.
-    let limit = room + busy.len();
-    loop {
-        let found = find(app, lane, doc! { "$lte": now }, doc! { "due": 1 }, limit).await?;
-        let all = found.len() < limit;
-        let mut ready = choose(app, found, busy).await?;
-        // None of many: they were outdated and have been ended, so the next look sees others.
-        if all || !ready.is_empty() {
-            ready.truncate(room);
-            return Ok(ready);
-        }
-    }
+    // Some of them may have to wait for others of their sequence.
+    let found = find(app, lane, doc! { "$lte": now }, doc! { "due": 1 }, room + busy.len()).await?;
+    let mut taken = busy.clone();
+    let mut is_free =
+        |delivery: &Delivery| sequence_of(delivery).is_none_or(|sequence| taken.insert(sequence));
+    Ok(found.into_iter().filter(|delivery| is_free(delivery)).take(room).collect())
 }
 
 /// The newest message that is due: the best probe.
@@ -87,68 +86,13 @@ pub(super) async fn newest_due(
     lane: &LaneId,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, StoreError> {
-    loop {
-        let found = find(app, lane, doc! { "$lte": now }, doc! { "due": -1 }, 1).await?;
-        if found.is_empty() {
-            return Ok(found);
-        }
-        let ready = choose(app, found, &HashSet::new()).await?;
-        if !ready.is_empty() {
-            return Ok(ready);
-        }
-    }
+    find(app, lane, doc! { "$lte": now }, doc! { "due": -1 }, 1).await
 }
 
 /// When something is due next.
 pub(super) async fn earliest(app: &App, lane: &LaneId) -> Result<Option<Timestamp>, StoreError> {
     let found = find(app, lane, doc! { "$exists": true }, doc! { "due": 1 }, 1).await?;
     Ok(found.into_iter().next().and_then(|delivery| delivery.due))
-}
-
-/// Leaves out IPNs that are outdated or silenced, and ends them.
-async fn choose(
-    app: &App,
-    found: Vec<Delivery>,
-    busy: &HashSet<TransactionId>,
-) -> Result<Vec<Delivery>, StoreError> {
-    let subject = |delivery: &Delivery| match delivery.kind {
-        DeliveryKind::Ipn => delivery.transaction_id.zip(delivery.event_version),
-        DeliveryKind::Webhook => None,
-    };
-    let transactions: Vec<TransactionId> =
-        found.iter().filter_map(|delivery| subject(delivery).map(|(id, _)| id)).collect();
-    let newest = if transactions.is_empty() {
-        HashMap::new()
-    } else {
-        silence::newest_versions(&app.store, &transactions).await?
-    };
-    let mut ready = Vec::with_capacity(found.len());
-    for delivery in found {
-        let Some((transaction, version)) = subject(&delivery) else {
-            ready.push(delivery);
-            continue;
-        };
-        if newest.get(&transaction).is_some_and(|newest| *newest > version) {
-            end(app, &delivery, silence::NEWER).await?;
-        } else if is_silenced(app, &delivery).await? {
-            end(app, &delivery, silence::SILENCED).await?;
-        } else if !busy.contains(&transaction) {
-            ready.push(delivery);
-        }
-    }
-    Ok(ready)
-}
-
-async fn is_silenced(app: &App, delivery: &Delivery) -> Result<bool, StoreError> {
-    match (Order::of_delivery(delivery), delivery.ipn_status) {
-        (Some(order), Some(status)) => order.is_silenced(&app.store, status).await,
-        _ => Ok(false),
-    }
-}
-
-async fn end(app: &App, delivery: &Delivery, reason: &str) -> Result<(), StoreError> {
-    let filter = doc! { "_id": oid(delivery.id), "state": "pending" };
-    silence::supersede(&app.store, filter, reason, app.now()).await
 }
 
 /// Writes down that these are going on the wire: one write for the batch. Answers those that were still

@@ -14,7 +14,6 @@ use serde_json::Value;
 use super::{
     lanes::{self, HeldLanes},
     render,
-    silence::{self, Order},
 };
 use crate::{
     app::{self, App, AppError},
@@ -25,11 +24,9 @@ use crate::{
         derived_id,
         endpoint::WebhookEndpoint,
         invoice::Invoice,
-        ipn,
         lane::LaneId,
-        outbox::{Entry, EventType, IpnNotice, Outbox},
+        outbox::{Entry, EventType, Outbox},
         provider_event::ProviderEvent,
-        site::IpnVersion,
         transaction::Transaction,
     },
     fault,
@@ -217,6 +214,8 @@ const fn asks_for_follow_up(event: EventType) -> bool {
         event,
         EventType::SessionCreated
             | EventType::SessionPaid
+            | EventType::SessionExpired
+            | EventType::SessionCancelled
             | EventType::TransactionSucceeded
             | EventType::InvoiceIssued
             | EventType::CreditNoteIssued
@@ -254,37 +253,26 @@ impl Source for Transaction {
     }
 
     async fn deliveries(&self, relay: &Relay, entries: &[Entry]) -> Result<Vec<Delivery>, AppError> {
-        let mut deliveries = Vec::new();
         let mut messages = Messages::new(&relay.app, self.tenant());
-        for entry in entries {
-            if let Some(notice) = &entry.ipn {
-                deliveries.extend(ipn_delivery(&relay.app, self, entry, notice).await?);
-            }
-            if !entry.endpoints.is_empty() {
-                let mut data = render::transaction(self);
-                render::overlay(&mut data, &entry.changed);
-                let subject = Subject {
-                    source: &self.id.bytes(),
-                    transaction: Some(self.id),
-                    checkout: Some(self.checkout_id),
-                    invoice: None,
-                };
-                messages.add(&subject, entry, &data).await?;
-            }
+        for entry in entries.iter().filter(|entry| !entry.endpoints.is_empty()) {
+            let mut data = render::transaction(self);
+            render::overlay(&mut data, &entry.changed);
+            let subject = Subject {
+                source: &self.id.bytes(),
+                transaction: Some(self.id),
+                checkout: Some(self.checkout_id),
+                invoice: None,
+            };
+            messages.add(&subject, entry, &data).await?;
         }
-        deliveries.extend(messages.deliveries);
-        Ok(deliveries)
+        Ok(messages.deliveries)
     }
 
     async fn follow_up(&self, relay: &Relay, entries: &[Entry]) -> Result<(), AppError> {
-        let (app, now) = (&relay.app, relay.app.now());
-        if let Some(newest) =
-            entries.iter().filter_map(|entry| entry.ipn.as_ref()).map(|n| n.event_version).max()
-        {
-            silence::supersede_older(&app.store, self.id, newest, now).await?;
-        }
-        if entries.iter().any(|entry| entry.event == EventType::TransactionSucceeded) {
-            Order::of(self).silence_siblings(&app.store, now).await?;
+        let app = &relay.app;
+        // The shop first: it waits.
+        if fault::Recovery::Orders.is_on() {
+            app::orders::about_transaction(app, &relay.held, self).await?;
         }
         if fault::Recovery::Projection.is_on() {
             app::project::project_checkout(app, self).await?;
@@ -382,6 +370,10 @@ impl Source for Checkout {
     async fn follow_up(&self, relay: &Relay, entries: &[Entry]) -> Result<(), AppError> {
         if self.amount == 0 && self.status == CheckoutStatus::Open {
             app::start_payment::settle_free(&relay.app, self).await?;
+        }
+        let ends = [EventType::SessionExpired, EventType::SessionCancelled];
+        if entries.iter().any(|entry| ends.contains(&entry.event)) {
+            app::orders::about_checkout(&relay.app, &relay.held, self).await?;
         }
         let paid = entries.iter().any(|entry| entry.event == EventType::SessionPaid);
         if paid && self.status == CheckoutStatus::Paid {
@@ -538,6 +530,7 @@ pub(crate) async fn new_delivery(
         attempts: Vec::new(),
         site_id: None,
         endpoint_id: None,
+        order_id: None,
         transaction_id: None,
         checkout_id: None,
         invoice_id: None,
@@ -551,44 +544,6 @@ pub(crate) async fn new_delivery(
         created_at: at,
         updated_at: now,
     })
-}
-
-async fn ipn_delivery(
-    app: &App,
-    transaction: &Transaction,
-    entry: &Entry,
-    notice: &IpnNotice,
-) -> Result<Option<Delivery>, AppError> {
-    // A notice is only made where there is a target.
-    let Some(target) = &transaction.ipn else { return Ok(None) };
-    let tenant = transaction.tenant();
-    let store = app.store.for_org(tenant);
-    let checkout = transaction.checkout_id;
-    let url = store.open(Checkout::COLLECTION, checkout, Checkout::IPN_URL_FIELD, &target.url).await?;
-    let id = delivery_id(&transaction.id.bytes(), entry.seq, entry.at, b"ipn");
-    let reference = &transaction.external_reference;
-    let body = match target.version {
-        IpnVersion::V1 => ipn::body_v1(transaction.id, reference, notice),
-        IpnVersion::V2 => {
-            let session = &transaction.session_public_id;
-            ipn::body_v2(transaction.id, reference, session, &id.to_string(), entry.at, notice)
-        }
-    };
-    let mut delivery = new_delivery(&store, id, DeliveryKind::Ipn, &url, &body, app.now(), entry.at).await?;
-    delivery.lane = LaneId::ipn(tenant, &target.host);
-    "ipn".clone_into(&mut delivery.event);
-    delivery.site_id = Some(transaction.site_id);
-    delivery.transaction_id = Some(transaction.id);
-    delivery.checkout_id = Some(checkout);
-    delivery.trail.clone_from(&entry.trail);
-    delivery.external_reference.clone_from(reference);
-    delivery.ipn_version = Some(u8::from(target.version).into());
-    delivery.ipn_status = Some(notice.status.into());
-    delivery.event_version = Some(notice.event_version);
-    if Order::of(transaction).is_silenced(&app.store, notice.status.into()).await? {
-        end(&mut delivery, DeliveryState::Superseded, silence::SILENCED);
-    }
-    Ok(Some(delivery))
 }
 
 /// Tells a tenant's endpoints of something that no document's outbox holds. `subject` and `at` name it.

@@ -61,18 +61,23 @@ impl FailureClass {
     /// `None` if `outcome` means that the message has been delivered.
     pub fn of(receiver: Receiver, outcome: &Outcome) -> Option<Self> {
         match outcome {
-            Outcome::Answered { status, .. } if receiver.accepts(*status) => None,
-            Outcome::Answered { status, .. } => Some(match (receiver, status) {
-                (Receiver::Webhook, 410) => Self::Gone,
-                (_, 500 | 501) => Self::Refused,
-                (_, 408 | 429 | 500..=599) => Self::HostError,
-                _ => Self::Refused,
-            }),
+            Outcome::Answered { status, .. } => Self::of_status(receiver, *status),
             // What is wrong with one URL says nothing about its host.
             Outcome::Refused(RefusedTarget::Url(_)) => Some(Self::Refused),
             Outcome::Refused(RefusedTarget::Address { .. }) | Outcome::Failed { .. } => {
                 Some(Self::Unreachable)
             }
+        }
+    }
+
+    /// What an HTTP status says; `None` if the message has been delivered.
+    pub fn of_status(receiver: Receiver, status: u16) -> Option<Self> {
+        match (receiver, status) {
+            _ if receiver.accepts(status) => None,
+            (Receiver::Webhook, 410) => Some(Self::Gone),
+            (_, 500 | 501) => Some(Self::Refused),
+            (_, 408 | 429 | 500..=599) => Some(Self::HostError),
+            _ => Some(Self::Refused),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How the domain's own types are written into BSON; ids and times bring that along.
 
 use mongodb::bson;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::domain::{self, EntityId, image::Jpeg};
 

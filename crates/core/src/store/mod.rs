@@ -11,6 +11,7 @@ pub mod group_update;
 pub mod indexes;
 pub mod keys;
 pub mod list;
+pub mod orders;
 pub mod provision;
 mod tenant;
 pub mod unscoped;
@@ -45,6 +46,7 @@ use crate::{
         image::ProductImage,
         invitation::Invitation,
         invoice::{DocumentMail, Invoice, InvoiceSettings, StoredFiles, StoredLook},
+        order::Order,
         person::Person,
         product::Product,
         provider_account::ProviderAccount,
@@ -144,6 +146,7 @@ macro_rules! entities {
 entities! {
     Checkout(CheckoutId) in "checkouts", Versioned;
     Transaction(TransactionId) in "transactions", Versioned;
+    Order(OrderId) in "orders", Versioned;
     Site(SiteId) in "sites", Versioned;
     ProviderAccount(ProviderId) in "providers", Versioned;
     Invoice(InvoiceId) in "invoices", Versioned;

@@ -30,6 +30,7 @@ use crate::{
         invitation::Invitation,
         invoice::{DocumentMail, Invoice},
         link::{Challenge, Link, RefreshToken, SignInCode},
+        order::Order,
         organization::Organization,
         person::Person,
         provider_account::ProviderAccount,
@@ -123,6 +124,13 @@ impl Store {
         let collection = self.collection::<Transaction>();
         let found = collection.find(doc! { "reconcile.due": { "$lte": now } });
         Ok(found.sort(doc! { "reconcile.due": 1 }).limit(limit).await?.try_collect().await?)
+    }
+
+    /// Orders that are to be looked at again.
+    pub async fn due_orders(&self, now: Timestamp, limit: i64) -> Result<Vec<Order>, StoreError> {
+        let collection = self.collection::<Order>();
+        let found = collection.find(doc! { "due": { "$lte": now } });
+        Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
     /// Payments under way of these orders, each a site and its reference. A site belongs to one tenant.

@@ -85,7 +85,7 @@ impl OrderState {
         self.flags = wanted;
     }
 
-    fn wanted_flags(&self) -> Vec<Flag> {
+    pub(super) fn wanted_flags(&self) -> Vec<Flag> {
         let mut wanted = Vec::new();
         let holding = self.holding();
         let kept = holding.iter().find(|payment| self.booked == Some(payment.facts.id)).or(holding.first());

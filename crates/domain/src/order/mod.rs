@@ -9,6 +9,7 @@
 //! payments, checkouts and deliveries have come to, calls [`OrderState::evaluate`], and sends what waits.
 
 mod attention;
+mod history;
 mod notification;
 mod payment;
 mod queue;
@@ -160,16 +161,21 @@ pub struct OrderState {
     /// What needs attention.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<Flag>,
+    /// The newest checkout of an order that was taken over from a release before orders, whose end is not told any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_not_told: Option<CheckoutId>,
     /// Changes of flags that the transactions have not been given yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<Effect>,
 }
 
 impl OrderState {
-    /// Takes in where a payment stands. Answers whether that is news: an older version of it is none.
+    /// Takes in where a payment stands. Answers whether that is news: an older version of it is none, nor is a newer one
+    /// that says the same.
     pub fn take_payment(&mut self, facts: PaymentFacts) -> bool {
         if let Some(known) = self.payments.iter_mut().find(|known| known.facts.id == facts.id) {
-            let is_news = facts.version > known.facts.version;
+            let same = PaymentFacts { version: known.facts.version, ..facts.clone() } == known.facts;
+            let is_news = facts.version > known.facts.version && !same;
             if is_news {
                 known.facts = facts;
             }

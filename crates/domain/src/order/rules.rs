@@ -114,7 +114,7 @@ impl OrderState {
 
     /// R8.
     fn ended_word(&self) -> Option<Step> {
-        let newest = self.newest.filter(|newest| newest.over)?;
+        let newest = self.newest.filter(|newest| newest.over && self.end_not_told != Some(newest.id))?;
         let is_asked = self
             .last
             .is_none_or(|last| matches!(last.status, INITIATED | PENDING) || last.under != newest.id);

@@ -19,6 +19,7 @@ use std::sync::LazyLock;
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
+use gateway_core::app::orders::gate::Asks;
 use http::{StatusCode, header};
 use web_kit::ApiError;
 use web_kit::color::Brand;
@@ -269,6 +270,8 @@ pub struct PayPage {
     pub method_error: Option<String>,
     /// Back to the shop.
     pub cancel_url: Option<String>,
+    /// Whether the customer has said that they want to pay although another payment of the order is there.
+    pub second: bool,
 }
 
 impl PayPage {
@@ -678,6 +681,19 @@ pub struct SupersededPage {
     pub shop_url: Option<String>,
 }
 
+/// Another payment of the same order holds money or is on its way: asks before another is taken.
+#[derive(Debug, Clone)]
+pub struct SecondPaymentPage {
+    /// What is around it.
+    pub shell: Shell,
+    /// What there is.
+    pub asks: Asks,
+    /// The page with all methods.
+    pub pay_url: String,
+    /// Back to the shop.
+    pub shop_url: Option<String>,
+}
+
 /// No such checkout. Says the same whatever was wrong with the address.
 #[derive(Debug, Clone)]
 pub struct NotFoundPage {
@@ -875,6 +891,21 @@ impl Page for SupersededPage {
         StateView::new(&self.shell, Mark::Info, text.superseded_title)
             .say(text.superseded_text)
             .link(text.back_to_shop, self.shop_url.as_ref())
+            .render()
+    }
+}
+
+impl Page for SecondPaymentPage {
+    fn html(&self) -> Result<String, askama::Error> {
+        let (text, form) = (self.shell.text(), self.shell.form_text());
+        let (mark, title, words) = match self.asks {
+            Asks::AlreadyPaid => (Mark::Tick, form.order_paid_title, form.order_paid_text),
+            Asks::PaymentRunning => (Mark::Wait, form.order_pending_title, form.order_pending_text),
+        };
+        StateView::new(&self.shell, mark, title)
+            .say(words)
+            .link(text.back_to_shop, self.shop_url.as_ref())
+            .link_as(Weight::Quiet, form.pay_again, Some(&self.pay_url))
             .render()
     }
 }

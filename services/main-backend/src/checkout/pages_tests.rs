@@ -90,6 +90,7 @@ fn wrong_address(lang: Lang) -> AddressEntry {
 impl PayPage {
     fn samples(lang: Lang) -> Vec<(&'static str, Self)> {
         let page = Self {
+            second: false,
             shell: shell(lang),
             order: order(lang),
             methods: methods(lang),
@@ -301,6 +302,11 @@ pub fn all(lang: Lang) -> Vec<Rendered> {
     add(&mut out, FailedPage::samples(lang));
     add(&mut out, vec![("expired", ExpiredPage { shell: shell(lang), shop_url: shop_url.clone() })]);
     add(&mut out, vec![("cancelled", CancelledPage { shell: shell(lang), shop_url: shop_url.clone() })]);
+    for (name, asks) in [("order_paid", Asks::AlreadyPaid), ("order_pending", Asks::PaymentRunning)] {
+        let pay_url = "/checkout/x?second=1".to_owned();
+        let page = SecondPaymentPage { shell: shell(lang), asks, pay_url, shop_url: shop_url.clone() };
+        add(&mut out, vec![(name, page)]);
+    }
     add(&mut out, vec![("superseded", SupersededPage { shell: shell(lang), shop_url: shop_url.clone() })]);
     let already = AlreadyPaidPage {
         shell: shell(lang),

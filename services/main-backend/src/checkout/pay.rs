@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use gateway_core::app::orders::gate::{Asks, SecondPayment};
 use gateway_core::app::start_payment::{StartedPayment, confirm_free, start_payment};
 use gateway_core::app::{AppError, customer};
 use gateway_core::domain::ProviderId;
@@ -32,6 +33,9 @@ pub(super) struct Choice {
     /// What the page said is to be paid, in minor units.
     #[serde(default)]
     amount: Option<i64>,
+    /// The customer wants to pay although another payment of the order is there.
+    #[serde(default)]
+    second: Option<String>,
     #[serde(flatten)]
     address: TypedAddress,
 }
@@ -48,6 +52,7 @@ pub(super) async fn pay(
     same_origin_only(&headers, &view.own_origin())?;
     proves_session(&choice.session, &view.checkout.public_id)?;
     let chosen = choice.provider.parse::<ProviderId>().ok();
+    view.second = choice.second.is_some();
     if choice.amount.is_some_and(|seen| seen != view.checkout.amount) {
         return other_price(&view, chosen).await;
     }
@@ -61,8 +66,9 @@ pub(super) async fn pay(
         return no_choice(&view).await;
     };
     let (app, checkout) = (gateway.app.clone(), view.checkout.clone());
+    let second = SecondPayment::accepted_if(view.second);
     // In a task of its own: a customer who closes the page must not cut a provider's call in two.
-    let starting = async move { start_payment(&app, &checkout, provider).await };
+    let starting = async move { start_payment(&app, &checkout, provider, second).await };
     match gateway.background.spawn(starting.in_current_span()).await.map_err(ApiError::internal)? {
         Ok(started) => go_on(&view, &started),
         Err(AppError::Conflict { code: "CHECKOUT_CHANGED", .. }) => {
@@ -156,6 +162,10 @@ async fn explain(view: &View, provider: ProviderId, error: AppError) -> Result<R
     let alert = match &error {
         AppError::Conflict { code, .. } if code.starts_with("CHECKOUT_") => {
             return Ok(Redirect::to(&view.path()).into_response());
+        }
+        AppError::Conflict { code: "ORDER_ALREADY_PAID", .. } => return view.ask(Asks::AlreadyPaid).await,
+        AppError::Conflict { code: "ORDER_PAYMENT_RUNNING", .. } => {
+            return view.ask(Asks::PaymentRunning).await;
         }
         AppError::Unusable { code, .. } if code.starts_with("DISCOUNT_CODE_") => {
             if view.checkout.has_entered_code() {

@@ -44,12 +44,16 @@ pub(super) struct ShowQuery {
     /// Present: ask for the billing address, though one is known.
     #[serde(default)]
     address: Option<String>,
+    /// Present: the customer wants to pay although another payment of the order is there.
+    #[serde(default)]
+    second: Option<String>,
 }
 
 impl ShowQuery {
     /// Whether the methods are asked for, whatever became of the newest try.
-    const fn is_choice(&self) -> bool {
-        self.choose.is_some() || self.notice.is_some() || self.address.is_some()
+    fn is_choice(&self) -> bool {
+        let asked = [&self.choose, &self.notice, &self.address, &self.second];
+        asked.iter().any(|asked| asked.is_some())
     }
 }
 
@@ -62,6 +66,7 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let mut view = View::by_code(&gateway, &code, Browser { nonce, headers }).await?;
+    view.second = query.second.is_some();
     if view.checkout.amount == 0 && view.checkout.status == CheckoutStatus::Open {
         settle_free(&gateway.app, &view.checkout).await?;
         view.refresh().await?;
@@ -101,6 +106,9 @@ fn just_returned(returned: Option<&str>, now: Timestamp) -> bool {
 }
 
 async fn choose(view: &View, chosen: Option<ProviderId>, query: &ShowQuery) -> Result<Response, ApiError> {
+    if let Some(asks) = view.asks().await? {
+        return view.ask(asks).await;
+    }
     let mut page = view.pay_page(chosen).await?;
     if query.address.is_some() {
         page.address = view.address_form();
@@ -178,6 +186,9 @@ async fn paid(view: &View, transaction: &Transaction) -> Result<Response, ApiErr
 }
 
 async fn failed_page(view: &View, transaction: &Transaction) -> Result<Response, ApiError> {
+    if let Some(asks) = view.asks().await? {
+        return view.ask(asks).await;
+    }
     let offered = offered_providers(&view.gateway.app, &view.checkout).await?;
     let failed = offered.iter().find(|offered| Some(offered.id) == transaction.provider_id);
     let retry = failed.map(|provider| Retry {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::response::{IntoResponse, Response};
 use gateway_core::app::AppError;
+use gateway_core::app::orders::gate::{self, Asks};
 use gateway_core::app::start_payment::{customer_of, offered_providers};
 use gateway_core::domain::checkout::{
     Checkout, CheckoutStatus,
@@ -30,7 +31,9 @@ use web_kit::text::{Text, fill};
 use super::forms::{AddressEntry, AddressForm, CodeEntry, TypedAddress};
 use super::host::Host;
 use super::methods;
-use super::pages::{self, Line, MethodOption, Order, Page, PayPage, Receipt, Shell, Shop, Sum};
+use super::pages::{
+    self, Line, MethodOption, Order, Page, PayPage, Receipt, SecondPaymentPage, Shell, Shop, Sum,
+};
 use crate::gateway::Shared;
 
 /// Longest code looked up, in bytes.
@@ -49,6 +52,8 @@ pub(crate) struct View {
     site: Arc<Site>,
     shell: Shell,
     host: Host,
+    /// The customer wants to pay although another payment of the order is there.
+    pub(super) second: bool,
 }
 
 impl View {
@@ -88,7 +93,7 @@ impl View {
             shop: Some(shop),
             test_mode: !checkout.mode.is_live(),
         };
-        Ok(Self { gateway: Arc::clone(gateway), checkout, site, shell, host })
+        Ok(Self { gateway: Arc::clone(gateway), checkout, site, shell, host, second: false })
     }
 
     /// Reads the checkout again.
@@ -290,7 +295,26 @@ impl View {
             alert: None,
             method_error: None,
             cancel_url: self.cancel_link().await?,
+            second: self.second,
         })
+    }
+
+    /// What must be asked before another payment is taken; nothing once the customer has said that they want to.
+    pub(super) async fn asks(&self) -> Result<Option<Asks>, ApiError> {
+        if self.second || !self.is_payable() {
+            return Ok(None);
+        }
+        Ok(gate::asks(&self.gateway.app, &self.checkout).await?)
+    }
+
+    /// The page that asks.
+    pub(super) async fn ask(&self, asks: Asks) -> Result<Response, ApiError> {
+        Ok(self.respond(&SecondPaymentPage {
+            shell: self.shell(),
+            asks,
+            pay_url: format!("{}?second=1", self.path()),
+            shop_url: self.cancel_link().await?,
+        }))
     }
 
     async fn order(&self) -> Result<Order, ApiError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use gateway_core::app::customer;
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::app::start_payment::{StartedPayment, customer_of, start_payment};
 use gateway_core::domain::ProviderId;
 use gateway_core::domain::checkout::{Address, Checkout};
@@ -25,6 +26,9 @@ pub(super) struct NewTransaction {
     provider_id: String,
     #[serde(default)]
     billing_address: Option<Address>,
+    /// The customer wants to pay although another payment of the order holds money or is on its way.
+    #[serde(default)]
+    accept_second_payment: bool,
 }
 
 /// The answer.
@@ -65,12 +69,13 @@ async fn start(
     {
         return Err(ApiError::bad_field("billingAddress", "is required by this site"));
     }
+    let second = SecondPayment::accepted_if(body.accept_second_payment);
     let started = gateway.background.finish(async move {
         let checkout = match address {
             Some(address) => customer::set_billing_address(&app, &checkout, address).await?,
             None => checkout,
         };
-        start_payment(&app, &checkout, provider).await
+        start_payment(&app, &checkout, provider, second).await
     });
     let StartedPayment { transaction, next } = started.await?;
     Ok(Created {

@@ -7,5 +7,5 @@ mod sweeps;
 pub use images::ImageFetch;
 pub use sweeps::{
     AuditHeads, AuditSweep, ClaimSweep, Coding, Erasures, EventSweep, Expiry, ForgottenLanes,
-    IdempotencySweep, Inviting, Mailing, Numbering, Reconciler, Rendering, SandboxClock,
+    IdempotencySweep, Inviting, Mailing, Numbering, OrderSweep, Reconciler, Rendering, SandboxClock,
 };

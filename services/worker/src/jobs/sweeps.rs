@@ -14,10 +14,14 @@ use gateway_core::{
             mail::{self, Mailer},
             number, render,
         },
+        orders,
         people::{codes, invitations},
         personal::erase,
     },
-    jobs::{Job, Pass, lanes},
+    jobs::{
+        Job, Pass,
+        lanes::{self, HeldLanes},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +70,17 @@ impl Job for Erasures {
     const EVERY: Duration = Duration::from_secs(5);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         Ok(Pass::of(erase::sweep(app).await?, erase::HAND_FULL))
+    }
+}
+
+/// Looks at orders of which something waits that was cut off.
+pub struct OrderSweep(pub Arc<HeldLanes>);
+
+impl Job for OrderSweep {
+    const NAME: &'static str = "order_sweep";
+    const EVERY: Duration = Duration::from_secs(1);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(orders::sweep(app, &self.0).await?, HAND))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         App,
@@ -249,7 +250,10 @@ impl Door {
         let id = self.checkout(shop, &body).await.parse().unwrap();
         let checkout = self.app.store.for_org(shop.tenant).get::<Checkout>(id).await.unwrap().unwrap();
         let provider = shop.seed.sandbox.as_ref().unwrap().id;
-        start_payment::start_payment(&self.app, &checkout, provider).await.unwrap().transaction
+        start_payment::start_payment(&self.app, &checkout, provider, SecondPayment::Ask)
+            .await
+            .unwrap()
+            .transaction
     }
 
     /// The customer pays (or authorizes) at the sandbox.

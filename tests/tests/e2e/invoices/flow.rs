@@ -362,12 +362,7 @@ async fn second_payment_is_no_second_sale(cluster: &Cluster) {
     second.id = gateway_core::domain::TransactionId::generate();
     second.refs.clear();
     second.outbox = gateway_core::domain::outbox::Outbox::default();
-    second.outbox.push(
-        gateway_core::domain::outbox::EventType::TransactionSucceeded,
-        app.now(),
-        None,
-        Vec::new(),
-    );
+    second.outbox.push(gateway_core::domain::outbox::EventType::TransactionSucceeded, app.now(), Vec::new());
     store.insert(&second).await.unwrap();
     until("the second payment is flagged", async || {
         let found = store.get::<Transaction>(second.id).await.unwrap().unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         App, apply,
@@ -131,7 +132,10 @@ pub async fn started(app: &App, tenant: Tenant, site: gateway_core::domain::Site
     let id = reply["id"].as_str().unwrap().parse().unwrap();
     let checkout = app.store.for_org(tenant).get::<Checkout>(id).await.unwrap().unwrap();
     let providers = app.enabled_providers(tenant).await.unwrap();
-    start_payment::start_payment(app, &checkout, providers[0].id).await.unwrap().transaction
+    start_payment::start_payment(app, &checkout, providers[0].id, SecondPayment::Ask)
+        .await
+        .unwrap()
+        .transaction
 }
 
 /// The customer chooses at the sandbox.

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         App,
@@ -150,7 +151,8 @@ async fn paid(app: &App, tenant: Tenant, site: SiteId, provider: ProviderId, num
     let reply: serde_json::Value = serde_json::from_str(&reply).unwrap();
     let id = reply["id"].as_str().unwrap().parse().unwrap();
     let checkout: Checkout = app.store.for_org(tenant).get(id).await.unwrap().unwrap();
-    let started = Box::pin(start_payment(app, &checkout, provider)).await.unwrap().transaction;
+    let started =
+        Box::pin(start_payment(app, &checkout, provider, SecondPayment::Ask)).await.unwrap().transaction;
     let payments = app.store.database().collection::<Document>("sandbox_payments");
     let of = doc! { "transactionId": mongodb::bson::Bson::from(started.id) };
     let payment = payments.find_one(of).await.unwrap().unwrap();

@@ -49,8 +49,7 @@ async fn bulk_recover_sends_what_has_failed_for_good() {
     let (endpoint, _) = world.endpoint("/hook", &[]).await;
     let since = world.app.now();
     for reference in ["A", "B", "C"] {
-        let mut transaction = world.transaction(reference, &world.shop.url("/ipn"), IpnVersion::V2).await;
-        transaction.ipn = None;
+        let mut transaction = world.silent(reference).await;
         world.take(&mut transaction, S::Succeeded, &[endpoint]).await;
     }
     let all = world.app.store.database().collection::<mongodb::bson::Document>("deliveries");

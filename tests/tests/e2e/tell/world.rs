@@ -14,15 +14,15 @@ use gateway_core::{
     config::{CommonConfig, ProviderUrls, PublicUrls},
     crypto::random,
     domain::{
-        CheckoutId, Clock, Currency, EndpointId, Metadata, Mode, Money, OrganizationId, SiteId, SystemClock,
-        Tenant, Timestamp, TransactionId,
+        CheckoutId, Clock, EndpointId, Metadata, Mode, OrganizationId, SiteId, SystemClock, Tenant,
+        Timestamp, TransactionId,
         checkout::{CaptureMethod, Checkout, CheckoutStatus, IpnTarget, Item},
         delivery::{Delivery, DeliveryState},
         endpoint::WebhookEndpoint,
         metadata::Pair,
-        outbox::{EventType, IpnNotice, Outbox},
+        outbox::{EventType, Outbox},
         site::{IpnVersion, PageSettings, Site},
-        transaction::{Transaction, TransactionStatus},
+        transaction::{Dispute, DisputeState, Payment, PaymentState, Transaction, TransactionStatus},
     },
     jobs::{
         deliver::{Sender, SenderConfig},
@@ -124,6 +124,7 @@ impl World {
             next_webhook_secret: None,
             ipn_version: IpnVersion::V2,
             send_initiated: false,
+            references_are_orders: true,
             amounts_in_hundredths: false,
             origins: Vec::new(),
             provider_ids: Vec::new(),
@@ -176,21 +177,53 @@ impl World {
         url: &str,
         version: IpnVersion,
     ) -> Transaction {
-        let (now, checkout_id) = (self.app.now(), CheckoutId::generate());
+        let checkout = self.checkout_of(tenant, site_id, reference, Some((url, version))).await;
+        self.begin(&checkout)
+    }
+
+    /// A transaction whose shop is told nothing.
+    pub async fn silent(&self, reference: &str) -> Transaction {
+        let checkout = self.checkout_of(self.tenant, self.site, reference, None).await;
+        self.begin(&checkout)
+    }
+
+    /// A checkout of a reference, whose shop is told at an address.
+    pub async fn checkout(&self, reference: &str, path: &str, version: IpnVersion) -> Checkout {
+        self.checkout_of(self.tenant, self.site, reference, Some((&self.shop.url(path), version))).await
+    }
+
+    async fn checkout_of(
+        &self,
+        tenant: Tenant,
+        site_id: SiteId,
+        reference: &str,
+        ipn: Option<(&str, IpnVersion)>,
+    ) -> Checkout {
+        let (now, id) = (self.app.now(), CheckoutId::generate());
         let store = self.app.store.for_org(tenant);
-        let sealed = store.seal(Checkout::COLLECTION, checkout_id, Checkout::IPN_URL_FIELD, url.as_bytes());
-        let parsed = url::Url::parse(url).unwrap();
-        let host = format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap());
-        let sealed = sealed.await.unwrap();
-        store.insert(&checkout(checkout_id, tenant, site_id, reference, now)).await.unwrap();
-        let money = Money::new(4900, Currency::EUR);
+        let mut checkout = checkout(id, tenant, site_id, reference, now);
+        if let Some((url, version)) = ipn {
+            let parsed = url::Url::parse(url).unwrap();
+            let host = format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap());
+            let field = Checkout::IPN_URL_FIELD;
+            let url = store.seal(Checkout::COLLECTION, id, field, url.as_bytes()).await.unwrap();
+            checkout.ipn = Some(IpnTarget { url, host, version });
+        }
+        store.insert(&checkout).await.unwrap();
+        checkout
+    }
+
+    /// A transaction of a checkout, not yet stored.
+    pub fn begin(&self, checkout: &Checkout) -> Transaction {
+        let now = self.app.now();
+        let id = TransactionId::generate();
+        let (tenant, site) = (checkout.tenant(), checkout.site_id);
         Transaction {
-            session_public_id: "cs_example".to_owned(),
-            external_reference: reference.to_owned(),
-            ipn: Some(IpnTarget { url: sealed, host, version }),
+            session_public_id: checkout.public_id.clone(),
+            external_reference: checkout.external_reference.clone(),
             open: None,
             expires_at: now + Duration::from_hours(24),
-            ..Transaction::initiated(TransactionId::generate(), tenant, site_id, checkout_id, money, now)
+            ..Transaction::initiated(id, tenant, site, checkout.id, checkout.money(), now)
         }
     }
 
@@ -215,14 +248,10 @@ impl World {
         endpoints: &[EndpointId],
     ) {
         let now = self.app.now();
-        transaction.status = status;
+        set_facts(transaction, status, now);
         transaction.status_version += 1;
-        let notice = IpnNotice {
-            status: gateway_core::domain::ipn::status_code(status),
-            event_version: transaction.status_version,
-            dispute: None,
-        };
-        transaction.outbox.push(status.event(), now, Some(notice), Vec::new());
+        transaction.version += 1;
+        transaction.outbox.push(status.event(), now, Vec::new());
         transaction.outbox.entries.last_mut().unwrap().endpoints = endpoints.to_vec();
         let transactions = self.app.store.database().collection::<Transaction>("transactions");
         let id = doc! { "_id": transaction.id };
@@ -250,6 +279,42 @@ impl World {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// The facts that a status follows from.
+fn set_facts(transaction: &mut Transaction, status: TransactionStatus, now: Timestamp) {
+    use TransactionStatus as S;
+    let state = match status {
+        S::Initiated => PaymentState::Initiated,
+        S::Pending => PaymentState::Pending,
+        S::Authorized => PaymentState::Authorized,
+        S::Failed => PaymentState::Failed,
+        S::Cancelled => PaymentState::Cancelled,
+        S::Expired => PaymentState::Expired,
+        S::Succeeded | S::PartiallyRefunded | S::Refunded | S::Disputed | S::Lost => PaymentState::Succeeded,
+    };
+    transaction.payment = Some(Payment { state, at: now, sticky: false, failure: None });
+    if state == PaymentState::Succeeded {
+        transaction.captured = transaction.amount;
+        transaction.succeeded_at.get_or_insert(now);
+    }
+    transaction.refunded = match status {
+        S::Refunded => transaction.amount,
+        S::PartiallyRefunded => transaction.amount / 2,
+        _ => 0,
+    };
+    let dispute = match status {
+        S::Disputed => Some(DisputeState::Open),
+        S::Lost => Some(DisputeState::Lost),
+        _ => None,
+    };
+    transaction.disputes = dispute.into_iter().map(|state| dispute_in(state, now)).collect();
+    transaction.status = status;
+}
+
+fn dispute_in(state: DisputeState, at: Timestamp) -> Dispute {
+    let reference = "dp_example".to_owned();
+    Dispute { reference, state, amount: None, currency: None, inquiry: false, reason: None, at }
 }
 
 /// An open checkout of two lines.
@@ -280,6 +345,7 @@ pub fn checkout(
         currency: "EUR".parse().unwrap(),
         items: vec![item("Example product", 2, 2000), item("Example cable", 1, 900)],
         external_reference: reference.to_owned(),
+        stands_alone: false,
         invoice_number: String::new(),
         metadata: Metadata(vec![Pair { k: "a.b$c".to_owned(), v: "1".to_owned() }]),
         customer: None,

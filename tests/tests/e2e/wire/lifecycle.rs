@@ -1,5 +1,6 @@
 //! How long a transfer is waited for, and what ends it.
 
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{App, apply, checkouts, create_checkout::create_checkout, start_payment},
     domain::{
@@ -102,7 +103,9 @@ async fn a_transfer_that_did_not_come_leaves_its_checkout_to_another_try() {
     assert_eq!(stored(&desk.app, &transfer).await.status, S::Expired);
     let checkout = checkout_of(&desk.app, &transfer).await;
     assert_eq!(checkout.status, CheckoutStatus::Open);
-    let (second, to) = told(start_payment::start_payment(&desk.app, &checkout, desk.bank).await.unwrap());
+    let (second, to) = told(
+        start_payment::start_payment(&desk.app, &checkout, desk.bank, SecondPayment::Ask).await.unwrap(),
+    );
     assert_ne!(second.id, transfer.id);
     assert_eq!(second.reference("creditor_reference"), Some(to.reference.as_str()));
     assert_ne!(second.reference("creditor_reference"), transfer.reference("creditor_reference"));
@@ -144,9 +147,11 @@ async fn another_method_or_a_newer_checkout_ends_a_transfer() {
     let first = desk.waiting("ORD-1").await;
     // The same again is the same; another method takes its place.
     let checkout = checkout_of(&desk.app, &first).await;
-    let (same, _) = told(start_payment::start_payment(&desk.app, &checkout, desk.bank).await.unwrap());
+    let (same, _) = told(
+        start_payment::start_payment(&desk.app, &checkout, desk.bank, SecondPayment::Ask).await.unwrap(),
+    );
     assert_eq!(same.id, first.id);
-    start_payment::start_payment(&desk.app, &checkout, sandbox).await.unwrap();
+    start_payment::start_payment(&desk.app, &checkout, sandbox, SecondPayment::Ask).await.unwrap();
     assert_eq!(stored(&desk.app, &first).await.status, S::Cancelled);
     let second = desk.waiting("ORD-2").await;
     tokio::time::sleep(Duration::from_millis(5)).await;

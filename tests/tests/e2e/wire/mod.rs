@@ -6,6 +6,7 @@ mod lifecycle;
 mod page;
 mod panel;
 
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         App,
@@ -63,7 +64,7 @@ pub async fn waiting(
     let reply: Value = serde_json::from_str(&reply).unwrap();
     let id = reply["id"].as_str().unwrap().parse().unwrap();
     let checkout = app.store.for_org(tenant).get::<Checkout>(id).await.unwrap().unwrap();
-    told(start_payment::start_payment(app, &checkout, bank).await.unwrap())
+    told(start_payment::start_payment(app, &checkout, bank, SecondPayment::Ask).await.unwrap())
 }
 
 pub fn told(started: StartedPayment) -> (Transaction, TransferInstructions) {

@@ -36,6 +36,8 @@ pub struct SiteSettings {
     pub ipn_version: Option<u8>,
     /// Whether a −1 is sent when a transaction is initiated.
     pub send_initiated: Option<bool>,
+    /// Whether references are order numbers, so that checkouts of one reference belong together.
+    pub references_are_orders: Option<bool>,
     /// Whether the shop sends total × 100 whatever the currency.
     pub amounts_in_hundredths: Option<bool>,
     /// Web origins that may use the checkout runtime.
@@ -82,6 +84,7 @@ pub async fn create(app: &App, tenant: Tenant, mut settings: SiteSettings) -> Re
         next_webhook_secret: None,
         ipn_version: IpnVersion::V2,
         send_initiated: false,
+        references_are_orders: true,
         amounts_in_hundredths: false,
         origins: Vec::new(),
         provider_ids: Vec::new(),
@@ -207,6 +210,7 @@ impl Checked {
         }
         site.ipn_version = self.ipn_version.unwrap_or(site.ipn_version);
         site.send_initiated = given.send_initiated.unwrap_or(site.send_initiated);
+        site.references_are_orders = given.references_are_orders.unwrap_or(site.references_are_orders);
         site.amounts_in_hundredths = given.amounts_in_hundredths.unwrap_or(site.amounts_in_hundredths);
         if let Some(origins) = &given.origins {
             site.origins.clone_from(origins);

@@ -224,6 +224,10 @@ pub struct Checkout {
     /// The shop's order number; repeated when a customer pays again.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub external_reference: String,
+    /// It is an order of its own, whatever its reference: its site's references are no order numbers, or the gateway
+    /// made it itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub stands_alone: bool,
     /// The shop's invoice number.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub invoice_number: String,
@@ -361,7 +365,7 @@ impl Checkout {
         self.completed_at = Some(now);
         self.set(CheckoutStatus::Completed, EventType::SessionCompleted, now);
         let changed = vec![Changed::text("status", CheckoutStatus::Completed.as_str())];
-        self.outbox.push(EventType::OrderCompleted, now, None, changed);
+        self.outbox.push(EventType::OrderCompleted, now, changed);
         Ok(())
     }
 
@@ -387,6 +391,6 @@ impl Checkout {
         self.status = status;
         self.expiry_due = None;
         self.updated_at = now;
-        self.outbox.push(event, now, None, vec![Changed::text("status", status.as_str())]);
+        self.outbox.push(event, now, vec![Changed::text("status", status.as_str())]);
     }
 }

@@ -422,7 +422,6 @@ impl Invoice {
         self.outbox.push(
             EventType::InvoiceCredited,
             now,
-            None,
             vec![Changed::number("amountCredited", self.credited())],
         );
         self.settle(now);
@@ -450,7 +449,7 @@ impl Invoice {
         self.needs_review = Some(Review { reason: reason.to_owned(), detail: detail.into(), at: now });
         self.updated_at = now;
         let changed = vec![Changed::text("needsReview", reason)];
-        self.outbox.push(EventType::InvoiceNeedsReview, now, None, changed);
+        self.outbox.push(EventType::InvoiceNeedsReview, now, changed);
         true
     }
 
@@ -497,7 +496,7 @@ impl Invoice {
         self.status = status;
         self.updated_at = now;
         changed.push(Changed::text("status", status.as_str()));
-        self.outbox.push(event, now, None, changed);
+        self.outbox.push(event, now, changed);
     }
 }
 

@@ -5,12 +5,14 @@
 //! every order ends in the same place. See `reduce.rs`.
 
 mod facts;
+mod held;
 mod lifecycle;
 mod operation;
 mod reduce;
 #[cfg(test)]
 pub(crate) mod reduce_tests;
 mod refund;
+mod review;
 mod schedule;
 mod transfer;
 #[cfg(test)]
@@ -26,14 +28,12 @@ pub use lifecycle::TransactionStatus;
 pub use operation::{Operation, OperationError, OperationKind};
 pub use reduce::{Applied, UpdateMismatch};
 pub use refund::{REFUNDS_MAX, Refund, RefundError, RefundRequest};
+pub use review::Review;
 pub use transfer::{CONFIRMATIONS_MAX, Confirmation, ConfirmationError};
 
 use super::{
     CheckoutId, Currency, DiscountId, Metadata, Mode, Money, OrganizationId, ProviderId, SiteId, Tenant,
-    Timestamp, TransactionId,
-    bank::TransferInstructions,
-    checkout::{CaptureMethod, IpnTarget},
-    outbox::Outbox,
+    Timestamp, TransactionId, bank::TransferInstructions, checkout::CaptureMethod, outbox::Outbox,
     provider_account::ProviderKind,
 };
 use crate::crypto::Sealed;
@@ -53,17 +53,6 @@ pub struct StatusChange {
     pub at: Timestamp,
     /// Who said so: an event's id, `fetch`, `person`, `api`, `customer`, `expiry`.
     pub source: String,
-}
-
-/// Something that a person must look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Review {
-    /// A stable word: `amount_mismatch`, `late_success`, `second_payment`, `outcome_unknown` …
-    pub reason: String,
-    /// What was seen.
-    pub detail: String,
-    /// When.
-    pub at: Timestamp,
 }
 
 /// What the provider last said about the payment itself.
@@ -210,25 +199,22 @@ pub struct Transaction {
     /// Taken at once, or authorized.
     #[serde(default)]
     pub capture_method: CaptureMethod,
-    /// Where IPNs go; the address is sealed under the checkout's id.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub ipn: Option<IpnTarget>,
-    /// Whether the site wants a −1.
-    #[serde(default)]
-    pub send_initiated: bool,
+    /// Its checkout is an order of its own, whatever its reference.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub stands_alone: bool,
+    /// Whoever began it knew that another payment of its order holds money or is on its way.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub second_accepted: bool,
 
     /// Where it stands: computed from the facts below.
     pub status: TransactionStatus,
-    /// Rises with every change of status; the `eventVersion` of IPNs.
+    /// Rises with every change of status.
     pub status_version: i64,
-    /// The integer of the last IPN made.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub ipn_status: Option<i64>,
     /// Present and true while it may still be paid: unique per checkout. Absent otherwise, so that the
     /// partial index stays small.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub open: Option<bool>,
-    /// When it first succeeded; silences IPNs of its siblings. Never removed.
+    /// When it first succeeded. Never removed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub succeeded_at: Option<Timestamp>,
     /// What the provider last said of the payment.
@@ -268,6 +254,9 @@ pub struct Transaction {
     /// What a person must look at.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub needs_review: Option<Review>,
+    /// Further reasons, shown when the first one is resolved.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub more_reviews: Vec<Review>,
     /// Status changes, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<StatusChange>,
@@ -318,11 +307,10 @@ impl Transaction {
             client_id: None,
             discount_id: None,
             capture_method: CaptureMethod::Automatic,
-            ipn: None,
-            send_initiated: false,
+            stands_alone: false,
+            second_accepted: false,
             status: TransactionStatus::Initiated,
             status_version: 1,
-            ipn_status: None,
             open: Some(true),
             succeeded_at: None,
             payment: None,
@@ -338,6 +326,7 @@ impl Transaction {
             next: None,
             failure: None,
             needs_review: None,
+            more_reviews: Vec::new(),
             history: Vec::new(),
             reconcile: None,
             outbox: Outbox::default(),
@@ -376,16 +365,5 @@ impl Transaction {
         self.status == TransactionStatus::Initiated
             || self.was_declined()
             || (self.awaits_transfer() && self.confirmations.is_empty())
-    }
-
-    /// Flags it for a person; the first reason stays until it is resolved.
-    pub fn flag(&mut self, reason: &str, detail: impl Into<String>, now: Timestamp) {
-        if self.needs_review.is_some() {
-            return;
-        }
-        self.needs_review = Some(Review { reason: reason.to_owned(), detail: detail.into(), at: now });
-        let changed = vec![super::outbox::Changed::text("needsReview", reason)];
-        self.outbox.push(super::outbox::EventType::TransactionNeedsReview, now, None, changed);
-        self.updated_at = now;
     }
 }

@@ -13,9 +13,7 @@ use super::{
 use crate::domain::{
     Timestamp,
     checkout::CaptureMethod,
-    ipn,
-    outbox::{Changed, DisputeNotice, EventType, IpnNotice},
-    site::IpnVersion,
+    outbox::{Changed, EventType},
     transaction::{ATTEMPTS_MAX, HISTORY_MAX},
 };
 
@@ -117,25 +115,18 @@ impl Transaction {
         for fact in &update.refunds {
             changed |= self.take_refund(fact, update, now);
         }
-        let mut dispute_notice = None;
         for fact in &update.disputes {
-            if self.take_dispute(fact, update, now) {
-                changed = true;
-                dispute_notice = Some(DisputeNotice {
-                    status: fact.state.as_str().to_owned(),
-                    id: fact.reference.clone(),
-                });
-            }
+            changed |= self.take_dispute(fact, update, now);
         }
         if changed {
             self.updated_at = now;
-            self.settle(update.source.label(), dispute_notice, now);
+            self.settle(update.source.label(), now);
         }
         Applied { changed: changed || self.outbox.seq != before.1, status_changed: self.status != before.0 }
     }
 
     /// Brings amounts and status in line with the facts, and announces each change of status.
-    pub(super) fn settle(&mut self, source: &str, dispute: Option<DisputeNotice>, now: Timestamp) {
+    pub(super) fn settle(&mut self, source: &str, now: Timestamp) {
         self.refunded = self.certain_refunds();
         let wanted = self.computed_status();
         let from = self.status;
@@ -154,12 +145,8 @@ impl Transaction {
             TransactionStatus::Failed | TransactionStatus::Cancelled | TransactionStatus::Expired
         );
         let first_success = self.succeeded_at.is_none() && path.iter().any(|s| s.is_paid());
-        for (index, &status) in path.iter().enumerate() {
-            let is_last = index + 1 == path.len();
-            self.take_status(status, source, if is_last { dispute.as_ref() } else { None }, now);
-        }
-        if path.is_empty() {
-            self.announce_dispute_alone(dispute, now);
+        for &status in path {
+            self.take_status(status, source, now);
         }
         if was_over && first_success {
             self.flag("late_success", format!("money arrived after the payment was {from}"), now);
@@ -176,44 +163,22 @@ impl Transaction {
     ) {
         self.payment = Some(Payment { state, at: now, sticky: false, failure });
         self.updated_at = now;
-        self.settle(source, None, now);
+        self.settle(source, now);
         self.schedule_reconcile(true, now);
-    }
-
-    /// Ends an open payment without an IPN: the shop hears of a newer checkout of the same order only.
-    pub fn end_silently(&mut self, state: PaymentState, source: &str, now: Timestamp) {
-        // What the shop is believed to know already is not told again.
-        self.ipn_status = Some(-2);
-        self.end(state, source, None, now);
     }
 
     /// Brings a transaction that was just built in line with its facts.
     pub fn settle_now(&mut self, source: &str, now: Timestamp) {
-        self.settle(source, None, now);
+        self.settle(source, now);
     }
 
     /// Announces that the transaction was begun.
     pub fn announce_initiated(&mut self, now: Timestamp) {
-        let ipn = self.ipn.as_ref().filter(|_| self.send_initiated).map(|_| IpnNotice {
-            status: -1,
-            event_version: self.status_version,
-            dispute: None,
-        });
-        if ipn.is_some() {
-            self.ipn_status = Some(-1);
-        }
         let changed = vec![Changed::text("status", self.status)];
-        self.outbox.push(EventType::TransactionInitiated, now, ipn, changed);
+        self.outbox.push(EventType::TransactionInitiated, now, changed);
     }
 
-    fn take_status(
-        &mut self,
-        status: TransactionStatus,
-        source: &str,
-        dispute: Option<&DisputeNotice>,
-        now: Timestamp,
-    ) {
-        let from = self.status;
+    fn take_status(&mut self, status: TransactionStatus, source: &str, now: Timestamp) {
         self.status = status;
         self.status_version += 1;
         self.open = status.is_open().then_some(true);
@@ -223,59 +188,13 @@ impl Transaction {
         if self.history.len() < HISTORY_MAX {
             self.history.push(StatusChange { status, at: now, source: source.to_owned() });
         }
-        let ipn = self.ipn_notice(from, dispute);
         let changed = vec![
             Changed::text("status", status),
             Changed::number("statusVersion", self.status_version),
             Changed::number("amountCaptured", self.captured),
             Changed::number("amountRefunded", self.refunded),
         ];
-        self.outbox.push(status.event(), now, ipn, changed);
-    }
-
-    /// What the shop is told of the status just taken; nothing where the integer would say nothing new.
-    ///
-    /// After a dispute that was won and a refund that bounced version 2 says nothing: a second 1 would
-    /// book a second payment. Version 1 tells of the dispute.
-    fn ipn_notice(&mut self, from: TransactionStatus, dispute: Option<&DisputeNotice>) -> Option<IpnNotice> {
-        let target = self.ipn.as_ref()?;
-        let status = ipn::status_code(self.status);
-        let version_1_dispute = dispute.filter(|_| target.version == IpnVersion::V1).cloned();
-        let restored = status == 1
-            && matches!(
-                from,
-                TransactionStatus::Disputed | TransactionStatus::Refunded | TransactionStatus::Lost
-            );
-        let same = self.ipn_status == Some(i64::from(status));
-        if (restored || same) && version_1_dispute.is_none() {
-            if restored {
-                self.ipn_status = Some(i64::from(status));
-            }
-            return None;
-        }
-        if self.status == TransactionStatus::Initiated && !self.send_initiated {
-            return None;
-        }
-        self.ipn_status = Some(i64::from(status));
-        Some(IpnNotice { status, event_version: self.status_version, dispute: version_1_dispute })
-    }
-
-    /// A dispute moved on without changing the status: only version 1 has words for it.
-    fn announce_dispute_alone(&mut self, dispute: Option<DisputeNotice>, now: Timestamp) {
-        let (Some(dispute), Some(target)) = (dispute, &self.ipn) else { return };
-        if target.version != IpnVersion::V1 || !matches!(ipn::status_code(self.status), 1 | 4) {
-            return;
-        }
-        self.status_version += 1;
-        let status = ipn::status_code(self.status);
-        self.ipn_status = Some(i64::from(status));
-        let notice = IpnNotice { status, event_version: self.status_version, dispute: Some(dispute) };
-        if let Some(entry) = self.outbox.entries.last_mut()
-            && entry.ipn.is_none()
-            && entry.at == now
-        {
-            entry.ipn = Some(notice);
-        }
+        self.outbox.push(status.event(), now, changed);
     }
 
     /// The status that the facts amount to.
@@ -289,35 +208,46 @@ impl Transaction {
             PaymentState::Failed => S::Failed,
             PaymentState::Cancelled => S::Cancelled,
             PaymentState::Expired => S::Expired,
-            PaymentState::Succeeded => {
-                if self.disputes.iter().any(|d| d.state.is_lost()) {
-                    S::Lost
-                } else if self.disputes.iter().any(|d| d.state.is_against_merchant()) {
-                    S::Disputed
-                } else if self.captured > 0 && self.refunded >= self.captured {
-                    S::Refunded
-                } else if self.refunded > 0 {
-                    S::PartiallyRefunded
-                } else {
-                    S::Succeeded
-                }
-            }
+            PaymentState::Succeeded => self.status_of_money(),
         }
     }
 
-    /// Refunds that are certain: those known one by one, or the charge's own total less what is known to
-    /// have come back since it was stated, whichever is more. Never above what was captured.
+    /// Where a payment stands that has succeeded. A part that is lost in a dispute is money that went back, like a
+    /// refund; only a dispute over everything makes the payment a lost one.
+    fn status_of_money(&self) -> TransactionStatus {
+        use TransactionStatus as S;
+        let lost = self.disputed(|dispute| dispute.state.is_lost());
+        let went_back = self.refunded.saturating_add(lost);
+        if self.captured > 0 && lost >= self.captured {
+            S::Lost
+        } else if self.disputes.iter().any(|d| d.is_against_merchant() && !d.state.is_lost()) {
+            S::Disputed
+        } else if self.captured > 0 && went_back >= self.captured {
+            S::Refunded
+        } else if went_back > 0 {
+            S::PartiallyRefunded
+        } else {
+            S::Succeeded
+        }
+    }
+
+    /// Refunds that are certain: those known one by one, or the charge's own total less what is known not to have
+    /// gone back, whichever is more. Never above what was captured.
+    ///
+    /// Stripe counts a refund in that total as soon as it is made, so one that is on its way, or of which nobody knows,
+    /// is taken off again; so is one that has come back since the total was stated.
     fn certain_refunds(&self) -> i64 {
-        let known: i64 =
-            self.refunds.iter().filter(|r| r.state == RefundState::Succeeded).map(|r| r.amount).sum();
+        let sum = |filter: &dyn Fn(&super::Refund) -> bool| -> i64 {
+            self.refunds.iter().filter(|refund| filter(refund)).map(|refund| refund.amount).sum()
+        };
+        let known = sum(&|refund| refund.state == RefundState::Succeeded);
         let stated = self.stated_refunded.map_or(0, |total| {
-            let came_back: i64 = self
-                .refunds
-                .iter()
-                .filter(|r| r.state == RefundState::Failed && r.at >= total.at)
-                .map(|r| r.amount)
-                .sum();
-            total.amount - came_back
+            let not_gone_back = sum(&|refund| match refund.state {
+                RefundState::NotSent | RefundState::Unknown | RefundState::Pending => true,
+                RefundState::Failed => refund.at >= total.at,
+                RefundState::Succeeded => false,
+            });
+            total.amount - not_gone_back
         });
         known.max(stated).min(self.captured)
     }
@@ -384,53 +314,61 @@ impl Transaction {
 
     fn take_dispute(&mut self, fact: &DisputeFact, update: &ProviderUpdate, now: Timestamp) -> bool {
         let position = self.disputes.iter().position(|d| d.reference == fact.reference);
-        if let Some(index) = position {
-            let stored = &self.disputes[index];
-            let newer = match (stored.state.is_lost(), fact.state.is_lost()) {
-                // Lost is final, whichever was heard first.
-                (true, false) => false,
-                (false, true) => true,
-                _ => {
-                    update.source == Source::Fetch
-                        || (update.at, fact.state.rank()) > (stored.at, stored.state.rank())
-                }
-            };
-            if !newer {
-                return false;
-            }
-        } else if self.disputes.len() >= super::REFUNDS_MAX {
-            return false;
+        let old = position.map(|index| self.disputes[index].clone());
+        match &old {
+            Some(stored) if !is_newer(fact, stored, update) => return false,
+            None if self.disputes.len() >= super::REFUNDS_MAX => return false,
+            _ => {}
         }
-        let old_state = position.map(|index| self.disputes[index].state);
-        let old_amount = position.and_then(|index| self.disputes[index].amount);
-        let old_currency = position.and_then(|index| self.disputes[index].currency);
         let fresh = Dispute {
             reference: fact.reference.clone(),
             state: fact.state,
-            amount: fact.amount.or(old_amount),
-            currency: fact.currency.or(old_currency),
+            amount: fact.amount.or_else(|| old.as_ref().and_then(|old| old.amount)),
+            currency: fact.currency.filter(|currency| *currency != self.currency),
             inquiry: fact.inquiry,
             reason: fact.reason.clone(),
-            at: position.map_or(update.at, |index| self.disputes[index].at.max(update.at)),
+            at: old.as_ref().map_or(update.at, |old| old.at.max(update.at)),
         };
-        match position {
-            Some(index) => self.disputes[index] = fresh,
-            None => self.disputes.push(fresh),
-        }
-        if old_state == Some(fact.state) {
+        if old.as_ref() == Some(&fresh) {
             return false;
         }
-        let event = match fact.state {
+        match position {
+            Some(index) => self.disputes[index] = fresh.clone(),
+            None => self.disputes.push(fresh.clone()),
+        }
+        if let Some(currency) = fresh.currency.filter(|_| fresh.is_against_merchant()) {
+            let detail =
+                format!("{} is disputed in {currency}: no amount follows from it by itself", fresh.reference);
+            self.flag("dispute_currency", detail, now);
+        }
+        if old.as_ref().is_some_and(|old| (old.state, old.inquiry) == (fresh.state, fresh.inquiry)) {
+            return true;
+        }
+        let is_first = old.is_none_or(|old| old.inquiry && !fresh.inquiry);
+        let event = match fresh.state {
             DisputeState::Won => EventType::DisputeWon,
             DisputeState::Lost | DisputeState::Accepted => EventType::DisputeLost,
-            DisputeState::Open if old_state.is_none() => EventType::DisputeOpened,
+            DisputeState::Open | DisputeState::UnderReview if is_first => EventType::DisputeOpened,
             DisputeState::Open | DisputeState::UnderReview => EventType::DisputeUpdated,
         };
         let changed = vec![
-            Changed::text("disputeId", &fact.reference),
-            Changed::text("disputeStatus", fact.state.as_str()),
+            Changed::text("disputeId", &fresh.reference),
+            Changed::text("disputeStatus", fresh.state.as_str()),
         ];
-        self.outbox.push(event, now, None, changed);
+        self.outbox.push(event, now, changed);
         true
+    }
+}
+
+/// Whether a statement about a dispute replaces what is stored. Lost is final, whichever was heard first.
+fn is_newer(fact: &DisputeFact, stored: &Dispute, update: &ProviderUpdate) -> bool {
+    match (stored.state.is_lost(), fact.state.is_lost()) {
+        (true, false) => false,
+        (false, true) => true,
+        _ => {
+            let place = |at, inquiry: bool, state: DisputeState| (at, !inquiry, state.rank());
+            update.source == Source::Fetch
+                || place(update.at, fact.inquiry, fact.state) > place(stored.at, stored.inquiry, stored.state)
+        }
     }
 }

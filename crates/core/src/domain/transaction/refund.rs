@@ -83,19 +83,34 @@ pub enum RefundError {
 
 impl Transaction {
     /// What can still be refunded. Everything that may have left counts: also a refund that was decided
-    /// but not sent, or two of them could exceed the balance together.
+    /// but not sent, or two of them could exceed the balance together, and what is disputed or lost.
     pub fn refundable(&self) -> i64 {
-        let reserved: i64 =
-            self.refunds.iter().filter(|r| r.state != RefundState::Failed).map(|r| r.amount).sum();
-        self.captured - reserved.max(self.refunded)
+        if !Self::may_be_refunded(self.status) {
+            return 0;
+        }
+        (self.captured - self.reserved() - self.in_dispute()).max(0)
+    }
+
+    /// Minor units of refunds that have succeeded, run, or may have.
+    pub fn reserved(&self) -> i64 {
+        let refunds = self.refunds.iter().filter(|refund| refund.state != RefundState::Failed);
+        refunds.map(|refund| refund.amount).sum::<i64>().max(self.refunded)
+    }
+
+    /// Whether a refund can be asked for at all. Of a payment that is disputed in part the rest can be refunded; while
+    /// the bank only asks, everything can, which is how a chargeback is avoided.
+    const fn may_be_refunded(status: TransactionStatus) -> bool {
+        use TransactionStatus as S;
+        matches!(status, S::Succeeded | S::PartiallyRefunded | S::Disputed)
     }
 
     /// Decides a refund: not sent yet, but its money is reserved.
     pub fn request_refund(&mut self, request: RefundRequest, now: Timestamp) -> Result<(), RefundError> {
-        if !matches!(self.status, TransactionStatus::Succeeded | TransactionStatus::PartiallyRefunded) {
+        let available = self.refundable();
+        let is_disputed = self.status == TransactionStatus::Disputed && available == 0;
+        if !Self::may_be_refunded(self.status) || is_disputed {
             return Err(RefundError::Status(self.status));
         }
-        let available = self.refundable();
         let amount = request.amount.unwrap_or(available);
         if request.amount.is_some_and(|amount| amount <= 0) {
             return Err(RefundError::NotPositive);
@@ -138,7 +153,7 @@ impl Transaction {
         refund.updated_at = now;
         self.updated_at = now;
         let changed = vec![Changed::text("refundId", id), Changed::text("refundStatus", "unknown")];
-        self.outbox.push(EventType::RefundUnknown, now, None, changed);
+        self.outbox.push(EventType::RefundUnknown, now, changed);
     }
 
     /// Records that the provider refused a refund before taking it.
@@ -152,8 +167,8 @@ impl Transaction {
         refund.updated_at = now;
         self.updated_at = now;
         let changed = vec![Changed::text("refundId", id), Changed::text("refundStatus", "failed")];
-        self.outbox.push(EventType::RefundFailed, now, None, changed);
-        self.settle("api", None, now);
+        self.outbox.push(EventType::RefundFailed, now, changed);
+        self.settle("api", now);
     }
 
     /// Takes in what a provider says of one refund; unknown ones were made in its dashboard.
@@ -224,7 +239,7 @@ impl Transaction {
             RefundState::NotSent | RefundState::Unknown => return,
         };
         let changed = vec![Changed::text("refundId", id), Changed::text("refundStatus", state.as_str())];
-        self.outbox.push(event, now, None, changed);
+        self.outbox.push(event, now, changed);
     }
 }
 

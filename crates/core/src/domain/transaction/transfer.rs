@@ -99,7 +99,7 @@ impl Transaction {
         }
         self.expires_at = until;
         self.payment = Some(Payment { state: PaymentState::Pending, at: now, sticky: false, failure: None });
-        self.settle("customer", None, now);
+        self.settle("customer", now);
         self.schedule_reconcile(true, now);
     }
 

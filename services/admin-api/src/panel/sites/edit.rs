@@ -47,7 +47,11 @@ struct FormPage {
 }
 
 pub(super) async fn new(ctx: Ctx) -> Result<Response, ApiError> {
-    let form = FormData::of([("ipnVersion", "2".to_owned()), ("discountEntry", "auto".to_owned())]);
+    let form = FormData::of([
+        ("ipnVersion", "2".to_owned()),
+        ("discountEntry", "auto".to_owned()),
+        ("referencesAreOrders", "true".to_owned()),
+    ]);
     page(&ctx, None, form, None, StatusCode::OK).await
 }
 
@@ -137,6 +141,7 @@ async fn stored(ctx: &Ctx, site: &Site) -> Result<FormData, ApiError> {
         ("defaultIpnUrl", sites::default_ipn_url(ctx.app(), site).await?.unwrap_or_default()),
         ("ipnVersion", u8::from(site.ipn_version).to_string()),
         ("sendInitiated", flag(site.send_initiated)),
+        ("referencesAreOrders", flag(site.references_are_orders)),
         ("amountsInHundredths", flag(site.amounts_in_hundredths)),
         ("discountEntry", site.page.discount_entry.as_str().to_owned()),
         ("billingAddress", site.page.billing_address.as_str().to_owned()),
@@ -155,6 +160,7 @@ fn settings(form: &mut FormData) -> SiteSettings {
         brand_color: Some(form.text("brandColor")),
         ipn_version: form.parsed("ipnVersion"),
         send_initiated: Some(form.is("sendInitiated", "true")),
+        references_are_orders: Some(form.is("referencesAreOrders", "true")),
         amounts_in_hundredths: Some(form.is("amountsInHundredths", "true")),
         origins: Some(form.lines("origins")),
         provider_ids: Some(in_their_places(form)),

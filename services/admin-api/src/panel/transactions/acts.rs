@@ -8,6 +8,7 @@ use gateway_core::{
         create_checkout::IdempotencyKey,
         deliveries, edit,
         operate::{self, NewOperation},
+        orders::gate::SecondPayment,
         refund::{self as refunds, NewRefund},
     },
     crypto::RequestDigest,
@@ -44,7 +45,10 @@ pub(super) async fn capture(
     mut form: FormData,
 ) -> Result<Response, ApiError> {
     let (currency, key) = prepare(&ctx, one.id, &mut form).await?;
-    let new = NewOperation::Capture(form.amount("amount", currency));
+    let new = NewOperation::Capture {
+        amount: form.amount("amount", currency),
+        second: SecondPayment::accepted_if(form.is("acceptSecondPayment", "true")),
+    };
     if !form.is_good() {
         return show::again(&ctx, one.id, form, None).await;
     }

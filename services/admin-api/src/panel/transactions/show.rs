@@ -8,6 +8,7 @@ use gateway_core::{
         deliveries::{self, DeliveryFilter},
         invoices::follow,
         list::{self, EventFilter},
+        orders::gate,
     },
     domain::{
         TransactionId,
@@ -59,6 +60,8 @@ struct ShowPage {
     notifications: Vec<Notification>,
     refund: Option<Ask>,
     capture: Option<Ask>,
+    /// Another payment of its order holds money.
+    asks_about_second: bool,
     receive: Option<Receive>,
     /// What a person alone can send back.
     is_refunded_by_hand: bool,
@@ -155,7 +158,9 @@ async fn page(
         value: major_units(left, one.currency),
         currency: one.currency.code().to_owned(),
     };
+    let asks_about_second = is_capturable && gate::asks_about_capture(ctx.app(), &one).await?.is_some();
     Ok(ShowPage {
+        asks_about_second,
         shell: ctx.shell(PATH, title(&one)),
         alert,
         form,

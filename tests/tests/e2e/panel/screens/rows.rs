@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base64::Engine as _;
+use gateway_core::app::orders::gate::SecondPayment;
 use gateway_core::{
     app::{
         bootstrap::{Bootstrapped, Wanted},
@@ -151,7 +152,7 @@ async fn stripe(cluster: &Cluster, seed: &Bootstrapped) {
     let made = create_checkout(app, seed.tenant, seed.site.id, new, None).await.unwrap();
     let made: serde_json::Value = serde_json::from_str(&made).unwrap();
     let checkout = store.get(made["id"].as_str().unwrap().parse().unwrap()).await.unwrap().unwrap();
-    start_payment::start_payment(app, &checkout, provider).await.unwrap();
+    start_payment::start_payment(app, &checkout, provider, SecondPayment::Ask).await.unwrap();
     let session = cluster.stripe.sessions().pop().unwrap();
     cluster.stripe.pay(&session).unwrap();
     papers::until("an event of Stripe", async || store.find_one::<ProviderEvent>(doc! {}).await.unwrap())
@@ -166,7 +167,8 @@ async fn transfers(cluster: &Cluster, seed: &Bootstrapped) -> Vec<(&'static str,
     let made: serde_json::Value = serde_json::from_str(&made.unwrap()).unwrap();
     let store = app.store.for_org(tenant);
     let checkout = store.get(made["id"].as_str().unwrap().parse().unwrap()).await.unwrap().unwrap();
-    let waiting = start_payment::start_payment(app, &checkout, bank).await.unwrap().transaction;
+    let waiting =
+        start_payment::start_payment(app, &checkout, bank, SecondPayment::Ask).await.unwrap().transaction;
     vec![
         ("transactions-id-transfer", format!("/transactions/{}", waiting.id)),
         ("providers-id-bank", format!("/providers/{bank}")),

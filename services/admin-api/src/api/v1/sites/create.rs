@@ -32,6 +32,9 @@ pub struct SiteInput {
     ipn_version: Option<u8>,
     /// Whether a −1 is sent when a transaction is initiated.
     send_initiated: Option<bool>,
+    /// Whether references are order numbers (yes by default): then the checkouts of one reference are one order, the
+    /// newest of which alone can be paid, and the shop is told of the order as a whole.
+    references_are_orders: Option<bool>,
     /// Whether the shop sends total × 100 whatever the currency.
     amounts_in_hundredths: Option<bool>,
     /// Web origins that may use the checkout runtime, such as `https://shop.example.com`.
@@ -61,6 +64,7 @@ impl SiteInput {
             brand_color: self.brand_color,
             ipn_version: self.ipn_version,
             send_initiated: self.send_initiated,
+            references_are_orders: self.references_are_orders,
             amounts_in_hundredths: self.amounts_in_hundredths,
             origins: self.origins,
             provider_ids: self.provider_ids,

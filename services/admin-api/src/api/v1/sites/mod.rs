@@ -43,6 +43,8 @@ pub struct SiteBody {
     pub ipn_version: u8,
     /// Whether a −1 is sent when a transaction is initiated.
     pub send_initiated: bool,
+    /// Whether references are order numbers, so that checkouts of one reference belong together.
+    pub references_are_orders: bool,
     /// Whether the shop sends total × 100 whatever the currency.
     pub amounts_in_hundredths: bool,
     /// Web origins that may use the checkout runtime.
@@ -74,6 +76,7 @@ async fn body(app: &App, site: &Site) -> Result<SiteBody, AppError> {
         brand_color: site.brand_color.clone(),
         ipn_version: site.ipn_version.into(),
         send_initiated: site.send_initiated,
+        references_are_orders: site.references_are_orders,
         amounts_in_hundredths: site.amounts_in_hundredths,
         origins: site.origins.clone(),
         provider_ids: site.provider_ids.iter().map(ToString::to_string).collect(),

@@ -2,7 +2,10 @@
 
 use axum::{extract::State, response::Response};
 use gateway_core::{
-    app::operate::{NewOperation, Operated, operate},
+    app::{
+        operate::{NewOperation, Operated, operate},
+        orders::gate::SecondPayment,
+    },
     domain::TransactionId,
 };
 use serde::Deserialize;
@@ -28,6 +31,10 @@ const ROUTE: &str = "POST /api/v1/transactions/{id}/capture";
 pub struct CaptureTransaction {
     /// Minor units; all that was authorized when absent.
     amount: Option<Whole>,
+    /// Capture also where another payment of the same order holds money: else that is 409 `ORDER_ALREADY_PAID` or
+    /// `ORDER_PAYMENT_RUNNING`.
+    #[serde(default)]
+    accept_second_payment: bool,
 }
 
 /// Capture an authorized transaction.
@@ -50,7 +57,10 @@ pub async fn capture_transaction(
     body: OptionalJson<CaptureTransaction>,
 ) -> Result<Response, ApiError> {
     let idempotency = idempotency.with(ROUTE, &body.bytes);
-    let new = NewOperation::Capture(body.value.amount.map(|amount| amount.0));
+    let new = NewOperation::Capture {
+        amount: body.value.amount.map(|amount| amount.0),
+        second: SecondPayment::accepted_if(body.value.accept_second_payment),
+    };
     let done = operate(&state.app, caller.tenant(), id, new, idempotency.as_ref(), &operated).await?;
     Ok(reply(match done {
         Operated::Done(transaction, operation) => operated(&transaction, operation),

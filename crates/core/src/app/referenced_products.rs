@@ -15,7 +15,7 @@ use crate::{
     domain::{
         Currency, ProductId, SiteId, Tenant, Timestamp,
         checkout::{AppliedDiscount, Item},
-        discount::{Discount, DiscountRefusal, Order, code_key},
+        discount::{Basket, Discount, DiscountRefusal, code_key},
         product::Product,
     },
     store::TenantStore,
@@ -26,12 +26,12 @@ const IMAGES_MAX: usize = 100;
 
 /// What was found of what a checkout names.
 #[derive(Debug, Default)]
-pub(super) struct Named {
+pub(super) struct ReferencedProducts {
     products: HashMap<ProductId, Product>,
     discount: Option<Discount>,
 }
 
-impl Named {
+impl ReferencedProducts {
     /// Whether a checkout names anything that may be gone when its request is repeated.
     pub(super) fn is_asked(new: &NewCheckout) -> bool {
         new.discount_code.is_some() || new.items.iter().any(|item| item.product_id.is_some())
@@ -119,8 +119,8 @@ impl Named {
             let line = whole_order(given.map(String::as_str), amount);
             new.items.push(line);
         }
-        let order = Order { items: &new.items, amount, currency, has_customer };
-        let lines = discount.reduce(order, now).map_err(refused)?;
+        let basket = Basket { items: &new.items, amount, currency, has_customer };
+        let lines = discount.reduce(basket, now).map_err(refused)?;
         discount_claims::is_left(app, discount, None, &user).await?;
         let off: i64 = lines.iter().map(|line| -line.unit_price).sum();
         new.items.extend(lines);

@@ -1,0 +1,101 @@
+//! Looks at what an order must know: its newest checkout, and what became of its notifications.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::{
+    app::{App, AppError},
+    domain::{
+        DeliveryId,
+        checkout::CheckoutStatus,
+        delivery::{AttemptOutcome, DeliveryState},
+        order::{Newest, Notification, NotificationState, Order, Progress, Target},
+    },
+    outbound::{FailureClass, Receiver},
+    store::orders::{CheckoutGlance, DeliveryGlance},
+    timing::scaled,
+};
+
+/// What a shop refuses again and again gives way to what waits behind it, but not before it has been refused for so long:
+/// an application that is broken for a moment refuses everything.
+const REFUSED_FOR: Duration = Duration::from_mins(5);
+
+/// Notifications that were replaced on their way, and of which an answer may still be taken in.
+const REPLACED_MAX: usize = 8;
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Checkouts, the newest first.
+    pub(super) checkouts: Vec<CheckoutGlance>,
+    /// Deliveries of notifications that wait, or that were replaced on their way.
+    pub(super) deliveries: HashMap<DeliveryId, DeliveryGlance>,
+}
+
+/// Takes in the order's newest checkout and what became of its notifications.
+pub(super) async fn observe(app: &App, order: &mut Order) -> Result<Seen, AppError> {
+    let store = app.store.for_org(order.tenant());
+    let key = order.order_key();
+    let ids: Vec<DeliveryId> = open_notifications(order).map(|open| order.delivery_id(open)).collect();
+    let (checkouts, deliveries) =
+        futures::try_join!(store.newest_checkouts(&key), store.glance_deliveries(&ids))?;
+    if let Some(newest) = checkouts.first() {
+        order.state.take_checkouts(newest_of(newest), target_of(&checkouts));
+        order.metadata.clone_from(&newest.metadata);
+    }
+    let progress: Vec<(i64, Progress)> = open_notifications(order)
+        .filter_map(|open| Some((open.number, progress(app, deliveries.get(&order.delivery_id(open))?))))
+        .collect();
+    for (number, progress) in progress {
+        order.state.take_progress(number, progress);
+    }
+    Ok(Seen { checkouts, deliveries })
+}
+
+/// Whether an order's newest checkout and target are still what it was decided on.
+pub(super) fn is_as_seen(order: &Order, checkouts: &[CheckoutGlance]) -> bool {
+    let Some(newest) = checkouts.first() else { return true };
+    let mut state = order.state.clone();
+    !state.take_checkouts(newest_of(newest), target_of(checkouts))
+}
+
+fn newest_of(newest: &CheckoutGlance) -> Newest {
+    Newest { id: newest.id, created_at: newest.created_at, over: newest.status != CheckoutStatus::Open }
+}
+
+fn target_of(checkouts: &[CheckoutGlance]) -> Option<Target> {
+    let found = checkouts.iter().find_map(|checkout| Some((checkout.id, checkout.ipn.as_ref()?)));
+    found.map(|(checkout, ipn)| Target { checkout, version: u8::from(ipn.version) })
+}
+
+/// Those that wait, and the last ones that were replaced before they were answered.
+fn open_notifications(order: &Order) -> impl Iterator<Item = &Notification> {
+    let notifications = &order.state.notifications;
+    let replaced = notifications.iter().rev().filter(|n| n.state == NotificationState::Replaced);
+    notifications.iter().filter(|n| n.waits()).chain(replaced.take(REPLACED_MAX))
+}
+
+fn progress(app: &App, delivery: &DeliveryGlance) -> Progress {
+    let sent = |outcome| !matches!(outcome, AttemptOutcome::Refused);
+    let ended = match delivery.state {
+        DeliveryState::Delivered => Some(NotificationState::Answered),
+        DeliveryState::Failed | DeliveryState::Superseded => Some(NotificationState::GivenUp),
+        DeliveryState::Pending | DeliveryState::Sending => None,
+    };
+    Progress {
+        sent: delivery.attempts.iter().any(|attempt| sent(attempt.outcome)),
+        refusals: refusals(app, delivery),
+        ended,
+    }
+}
+
+/// Answers of the shop itself that it does not take this notification; below the limit until they have gone on for a while.
+fn refusals(app: &App, delivery: &DeliveryGlance) -> i64 {
+    let refused = |status: i64| {
+        let status = u16::try_from(status).unwrap_or_default();
+        FailureClass::of_status(Receiver::Ipn, status) == Some(FailureClass::Refused)
+    };
+    let answers = delivery.attempts.iter().filter(|attempt| attempt.status.is_some_and(refused));
+    let count = i64::try_from(answers.count()).unwrap_or(i64::MAX);
+    let first = delivery.attempts.first().map_or(app.now(), |attempt| attempt.started_at);
+    if app.now().since(first) < scaled(REFUSED_FOR) { count.min(2) } else { count }
+}
