@@ -19,6 +19,7 @@ pub fn start(
     renderer: Arc<dyn PaperRenderer>,
     mailer: Option<Arc<dyn Mailer>>,
 ) {
+    runner.job(jobs::Migrations);
     runner.job(jobs::EventSweep);
     runner.job(jobs::Reconciler);
     runner.job(jobs::Expiry);

@@ -158,7 +158,7 @@ async fn wanted_transactions(
 
 /// Narrows a search to a shop's reference. References are a site's own, and so is their index: naming every site
 /// spares another one, which each checkout and each payment would have to be written to.
-async fn with_reference(
+pub(super) async fn with_reference(
     app: &App,
     tenant: Tenant,
     wanted: &mut Document,
@@ -272,7 +272,7 @@ pub(super) fn within(filter: &mut Document, span: Span) {
     store_list::within(filter, span.from, span.to);
 }
 
-fn with_pairs(filter: &mut Document, pairs: &[(String, String)]) {
+pub(super) fn with_pairs(filter: &mut Document, pairs: &[(String, String)]) {
     if pairs.is_empty() {
         return;
     }

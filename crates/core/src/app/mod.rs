@@ -18,6 +18,7 @@ pub mod images;
 pub mod intake;
 pub mod invoices;
 pub mod list;
+pub mod migrations;
 pub mod operate;
 pub mod orders;
 pub mod organizations;

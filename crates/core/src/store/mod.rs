@@ -11,6 +11,7 @@ pub mod group_update;
 pub mod indexes;
 pub mod keys;
 pub mod list;
+mod migrations;
 pub mod orders;
 pub mod provision;
 mod tenant;

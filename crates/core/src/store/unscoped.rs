@@ -126,6 +126,18 @@ impl Store {
         Ok(found.sort(doc! { "reconcile.due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
+    /// Payments of every tenant by their ids, for migrations.
+    pub async fn transactions_after(
+        &self,
+        after: Option<TransactionId>,
+        limit: i64,
+    ) -> Result<Vec<Transaction>, StoreError> {
+        let filter = after.map(|id| doc! { "_id": { "$gt": oid(id) } }).unwrap_or_default();
+        let collection = self.collection::<Transaction>();
+        let found = collection.find(filter).sort(doc! { "_id": 1 }).limit(limit);
+        Ok(found.await?.try_collect().await?)
+    }
+
     /// Orders that are to be looked at again.
     pub async fn due_orders(&self, now: Timestamp, limit: i64) -> Result<Vec<Order>, StoreError> {
         let collection = self.collection::<Order>();

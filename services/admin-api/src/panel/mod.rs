@@ -21,6 +21,7 @@ mod invoices;
 mod list;
 mod member;
 pub mod operations;
+mod orders;
 mod pairs;
 mod people;
 mod pretty;
@@ -90,6 +91,7 @@ impl Panel {
 fn all(screens: Screens) -> Screens {
     screens
         .and(account::screens)
+        .and(orders::screens)
         .and(transactions::screens)
         .and(invoices::screens)
         .and(sites::screens)

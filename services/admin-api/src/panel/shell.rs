@@ -250,6 +250,7 @@ static NAV: &[(&str, &[Entry])] = &[
         "Money",
         &[
             entry("", "Dashboard", Scope::TransactionRead),
+            entry("/orders", "Orders", Scope::TransactionRead),
             entry("/transactions", "Transactions", Scope::TransactionRead),
             entry("/checkouts", "Checkouts", Scope::CheckoutRead),
             entry("/invoices", "Invoices", Scope::InvoiceRead),

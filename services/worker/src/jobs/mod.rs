@@ -7,5 +7,6 @@ mod sweeps;
 pub use images::ImageFetch;
 pub use sweeps::{
     AuditHeads, AuditSweep, ClaimSweep, Coding, Erasures, EventSweep, Expiry, ForgottenLanes,
-    IdempotencySweep, Inviting, Mailing, Numbering, OrderSweep, Reconciler, Rendering, SandboxClock,
+    IdempotencySweep, Inviting, Mailing, Migrations, Numbering, OrderSweep, Reconciler, Rendering,
+    SandboxClock,
 };

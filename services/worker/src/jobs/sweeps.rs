@@ -14,7 +14,7 @@ use gateway_core::{
             mail::{self, Mailer},
             number, render,
         },
-        orders,
+        migrations, orders,
         people::{codes, invitations},
         personal::erase,
     },
@@ -70,6 +70,20 @@ impl Job for Erasures {
     const EVERY: Duration = Duration::from_secs(5);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         Ok(Pass::of(erase::sweep(app).await?, erase::HAND_FULL))
+    }
+}
+
+/// Carries an installation of an earlier release over.
+pub struct Migrations;
+
+impl Job for Migrations {
+    const NAME: &'static str = "migrations";
+    const EVERY: Duration = Duration::from_mins(1);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        let more = migrations::step(app).await?;
+        metrics::gauge!("migrations_pending")
+            .set(u32::try_from(migrations::pending(app).await?).unwrap_or(u32::MAX));
+        Ok(if more { Pass::More } else { Pass::Done })
     }
 }
 

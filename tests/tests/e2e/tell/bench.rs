@@ -34,8 +34,9 @@ async fn pace(
     let mut ticks = tokio::time::interval(every);
     for number in 0..count {
         let url = world.shop.url(path);
-        let mut transaction =
-            world.transaction_of(tenant, site, &number.to_string(), &url, IpnVersion::V2).await;
+        // Each is an order of its own.
+        let reference = format!("{number}-{}", hex::encode(gateway_core::crypto::random::bytes::<4>()));
+        let mut transaction = world.transaction_of(tenant, site, &reference, &url, IpnVersion::V2).await;
         ticks.tick().await;
         world.announce(&mut transaction, S::Succeeded, &[]).await;
         committed.insert(transaction.id.to_string(), Instant::now());

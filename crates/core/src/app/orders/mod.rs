@@ -6,6 +6,7 @@
 //! | `observe` | looks at checkouts and deliveries |
 //! | [`dispatch`] | brings the notification that is next on its way, and flags to the transactions |
 //! | [`gate`] | asks before a second payment is begun or captured |
+//! | [`view`] | orders as the API and the panel see them |
 //! | `history` | makes an order of what a release before orders has left |
 //!
 //! The order's own list of notifications is its outbox: a delivery's id follows from order and number, and whoever comes
@@ -16,6 +17,7 @@ pub mod gate;
 mod history;
 mod observe;
 pub mod settle;
+pub mod view;
 
 pub use history::ensure;
 pub use settle::{about_checkout, about_transaction, look_again, sweep};

@@ -14,6 +14,7 @@ pub mod invitations;
 pub mod invoice_series;
 pub mod invoice_settings;
 pub mod invoices;
+pub mod orders;
 pub mod organizations;
 pub mod people;
 pub mod products;
@@ -31,6 +32,7 @@ pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(checkouts::router())
         .merge(transactions::router())
+        .merge(orders::router())
         .merge(dashboard::router())
         .merge(invoices::router())
         .merge(credit_notes::router())

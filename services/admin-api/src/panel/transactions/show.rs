@@ -8,7 +8,7 @@ use gateway_core::{
         deliveries::{self, DeliveryFilter},
         invoices::follow,
         list::{self, EventFilter},
-        orders::gate,
+        orders::{gate, view},
     },
     domain::{
         TransactionId,
@@ -60,6 +60,8 @@ struct ShowPage {
     notifications: Vec<Notification>,
     refund: Option<Ask>,
     capture: Option<Ask>,
+    /// Its order's page.
+    order_url: Option<String>,
     /// Another payment of its order holds money.
     asks_about_second: bool,
     receive: Option<Receive>,
@@ -158,8 +160,10 @@ async fn page(
         value: major_units(left, one.currency),
         currency: one.currency.code().to_owned(),
     };
+    let order = view::id_of(ctx.app(), &one).await?;
     let asks_about_second = is_capturable && gate::asks_about_capture(ctx.app(), &one).await?.is_some();
     Ok(ShowPage {
+        order_url: order.map(|id| ctx.url(&format!("/orders/{id}"))),
         asks_about_second,
         shell: ctx.shell(PATH, title(&one)),
         alert,
