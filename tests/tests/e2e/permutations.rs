@@ -10,7 +10,7 @@ use gateway_core::{
     app::{
         App,
         apply::{apply_event, apply_fresh},
-        create_checkout::create_checkout,
+        create_checkout::{NewCheckout, create_checkout},
         intake::{FreshEvent, Receipt, WebhookAccount, receive_webhook},
         settings::providers::{self, NewCredentials, ProviderSettings},
         start_payment::start_payment,
@@ -62,7 +62,13 @@ impl World {
 
     /// A checkout of ten euros.
     pub async fn checkout(&self, reference: &str) -> Checkout {
-        let new = in_process::ten_euros(reference);
+        self.checkout_with(reference, |_| {}).await
+    }
+
+    /// The same, changed before it is sent.
+    pub async fn checkout_with(&self, reference: &str, change: impl FnOnce(&mut NewCheckout)) -> Checkout {
+        let mut new = in_process::ten_euros(reference);
+        change(&mut new);
         let reply = create_checkout(&self.app, self.tenant, self.site, new, None).await.unwrap();
         let reply: Value = serde_json::from_str(&reply).unwrap();
         let id: CheckoutId = reply["id"].as_str().unwrap().parse().unwrap();

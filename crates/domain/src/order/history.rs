@@ -50,7 +50,7 @@ impl OrderState {
 
     /// Whether a notification may be sent once more by a person's wish: only the last one that was made.
     pub fn may_be_sent_again(&self, number: i64) -> bool {
-        let last = self.notifications.iter().filter(|n| n.state != NotificationState::Replaced).next_back();
+        let last = self.notifications.iter().rfind(|n| n.state != NotificationState::Replaced);
         last.is_some_and(|last| last.number == number)
     }
 }

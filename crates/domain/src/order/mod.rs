@@ -16,6 +16,8 @@ mod queue;
 mod rules;
 #[cfg(test)]
 mod tests;
+#[cfg(any(test, feature = "trial"))]
+pub mod trial;
 
 use serde::{Deserialize, Serialize};
 

@@ -199,8 +199,19 @@ impl World {
         reference: &str,
         ipn: Option<(&str, IpnVersion)>,
     ) -> Checkout {
-        let (now, id) = (self.app.now(), CheckoutId::generate());
-        let store = self.app.store.for_org(tenant);
+        Self::make_checkout(&self.app, tenant, site_id, reference, ipn).await
+    }
+
+    /// A stored checkout of any tenant.
+    pub async fn make_checkout(
+        app: &App,
+        tenant: Tenant,
+        site_id: SiteId,
+        reference: &str,
+        ipn: Option<(&str, IpnVersion)>,
+    ) -> Checkout {
+        let (now, id) = (app.now(), CheckoutId::generate());
+        let store = app.store.for_org(tenant);
         let mut checkout = checkout(id, tenant, site_id, reference, now);
         if let Some((url, version)) = ipn {
             let parsed = url::Url::parse(url).unwrap();
@@ -215,7 +226,11 @@ impl World {
 
     /// A transaction of a checkout, not yet stored.
     pub fn begin(&self, checkout: &Checkout) -> Transaction {
-        let now = self.app.now();
+        Self::begun(checkout, self.app.now())
+    }
+
+    /// A transaction of a checkout, not yet stored.
+    pub fn begun(checkout: &Checkout, now: Timestamp) -> Transaction {
         let id = TransactionId::generate();
         let (tenant, site) = (checkout.tenant(), checkout.site_id);
         Transaction {
@@ -282,7 +297,7 @@ impl World {
 }
 
 /// The facts that a status follows from.
-fn set_facts(transaction: &mut Transaction, status: TransactionStatus, now: Timestamp) {
+pub fn set_facts(transaction: &mut Transaction, status: TransactionStatus, now: Timestamp) {
     use TransactionStatus as S;
     let state = match status {
         S::Initiated => PaymentState::Initiated,
@@ -312,7 +327,8 @@ fn set_facts(transaction: &mut Transaction, status: TransactionStatus, now: Time
     transaction.status = status;
 }
 
-fn dispute_in(state: DisputeState, at: Timestamp) -> Dispute {
+/// A dispute over everything.
+pub fn dispute_in(state: DisputeState, at: Timestamp) -> Dispute {
     let reference = "dp_example".to_owned();
     Dispute { reference, state, amount: None, currency: None, inquiry: false, reason: None, at }
 }

@@ -8,7 +8,7 @@ use crate::{CheckoutId, TransactionId};
 
 /// A receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// The `WooCommerce` plugin 1.1.1: no memory, the last word counts.
     W1,
     /// The aMember plugin 1.1.1: books a payment once.
@@ -24,7 +24,7 @@ pub(super) enum Kind {
 }
 
 /// A receiver and the version of the bodies that it is sent.
-pub(super) const RECEIVERS: &[(Kind, u8)] = &[
+pub const RECEIVERS: &[(Kind, u8)] = &[
     (Kind::W1, 1),
     (Kind::W1, 2),
     (Kind::A1, 1),
@@ -49,7 +49,7 @@ enum Status {
 
 /// What a shop has made of its order so far.
 #[derive(Debug, Clone)]
-pub(super) struct Shop {
+pub struct Shop {
     kind: Kind,
     status: Status,
     /// Payments that were booked, or whose last word was 1.
@@ -57,11 +57,13 @@ pub(super) struct Shop {
     charged_back: Vec<TransactionId>,
     first: Option<TransactionId>,
     versions: Vec<(TransactionId, i64)>,
-    pub(super) deliveries: usize,
+    /// How often it was called.
+    pub deliveries: usize,
 }
 
 impl Shop {
-    pub(super) fn new(kind: Kind) -> Self {
+    /// A shop of a kind with an unpaid order.
+    pub fn new(kind: Kind) -> Self {
         Self {
             kind,
             status: Status::Pending,
@@ -73,11 +75,13 @@ impl Shop {
         }
     }
 
-    pub(super) const fn kind(&self) -> Kind {
+    /// Which receiver it is.
+    pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    pub(super) fn is_paid(&self) -> bool {
+    /// Whether its order is paid.
+    pub fn is_paid(&self) -> bool {
         match self.kind {
             Kind::ById => !self.booked.is_empty(),
             _ => self.status == Status::Paid,
@@ -86,7 +90,7 @@ impl Shop {
 
     /// Takes a notification; whether it is answered with 200. `session` is that of the last checkout that the shop
     /// made of the order.
-    pub(super) fn receive(&mut self, word: &Notification, session: CheckoutId) -> bool {
+    pub fn receive(&mut self, word: &Notification, session: CheckoutId) -> bool {
         self.deliveries += 1;
         match self.kind {
             Kind::W1 => {
