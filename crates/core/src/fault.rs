@@ -26,7 +26,6 @@ pub const POINTS: &[&str] = &[
     "order.after_load",
     "order.after_save",
     "order.after_delivery",
-    "order.after_flags",
     "relay.after_load",
     "relay.after_insert",
     "relay.after_wake",
@@ -48,6 +47,7 @@ pub const POINTS: &[&str] = &[
     "mail.after_queue",
     "mail.after_begin",
     "mail.after_send",
+    "order.after_flags",
     "claim.after_insert",
     "claim.before_release",
     "erase.after_begin",
@@ -70,8 +70,6 @@ pub enum Recovery {
     OperationResume,
     /// The checkout is projected again, by the relay and when an update is applied once more.
     Projection,
-    /// The relay of a payment enters it into its order before its announcement is taken out.
-    Orders,
     /// The worker looks at orders of which something waits.
     OrderSweep,
     /// A start that was cut off is picked up by the next click.
@@ -102,7 +100,6 @@ impl Recovery {
         Self::Reconciler,
         Self::OperationResume,
         Self::Projection,
-        Self::Orders,
         Self::OrderSweep,
         Self::StartResume,
         Self::LeaseExpiry,
@@ -123,7 +120,6 @@ impl Recovery {
             Self::Reconciler => "reconciler",
             Self::OperationResume => "operation_resume",
             Self::Projection => "projection",
-            Self::Orders => "orders",
             Self::OrderSweep => "order_sweep",
             Self::Rendering => "rendering",
             Self::PaperLease => "paper_lease",

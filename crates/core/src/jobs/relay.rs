@@ -271,9 +271,7 @@ impl Source for Transaction {
     async fn follow_up(&self, relay: &Relay, entries: &[Entry]) -> Result<(), AppError> {
         let app = &relay.app;
         // The shop first: it waits.
-        if fault::Recovery::Orders.is_on() {
-            app::orders::about_transaction(app, &relay.held, self).await?;
-        }
+        app::orders::about_transaction(app, &relay.held, self).await?;
         if fault::Recovery::Projection.is_on() {
             app::project::project_checkout(app, self).await?;
         }

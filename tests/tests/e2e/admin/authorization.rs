@@ -132,7 +132,10 @@ impl Things {
         world::invited(&door.app, shop.tenant.organization, &world::address(), Role::Viewer).await;
         let invitations = format!("/v1/organizations/{}/invitations?state=open", shop.tenant.organization);
         let invitations = door.get(&shop.key, &invitations).await.ok(200);
+        let order = door.get(&shop.key, "/v1/orders").await.ok(200);
+        let order = order["data"][0]["id"].as_str().unwrap().to_owned();
         Self(vec![
+            ("orders", order),
             ("people", person.id.to_string()),
             ("invitations", invitations["data"][0]["id"].as_str().unwrap().to_owned()),
             ("products", product["id"].as_str().unwrap().to_owned()),

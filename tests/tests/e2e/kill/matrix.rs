@@ -8,7 +8,7 @@ use testkit::shared_mongod;
 
 use super::{
     case::{Case, Habits, REFUND, Refusal},
-    points::{self, OF_DISCOUNTS, OF_ERASURES, POINTS, Point, Proof, Step},
+    points::{self, OF_DISCOUNTS, OF_ERASURES, OF_SECOND_PAYMENTS, POINTS, Point, Proof, Step},
 };
 use crate::cluster::{Cluster, Extra, Service};
 
@@ -278,8 +278,8 @@ async fn telling_does_not_survive_without_recovery() {
 
 #[test]
 fn every_point_and_every_recovery_is_in_the_matrix() {
-    let covered: Vec<_> =
-        POINTS.iter().map(|point| point.name).chain([OF_DISCOUNTS.0, OF_ERASURES.0].concat()).collect();
+    let elsewhere = [OF_SECOND_PAYMENTS, OF_DISCOUNTS.0, OF_ERASURES.0].concat();
+    let covered: Vec<_> = POINTS.iter().map(|point| point.name).chain(elsewhere).collect();
     assert_eq!(covered, fault::POINTS);
     for recovery in Recovery::ALL {
         let proven = POINTS.iter().any(|point| match point.proof {

@@ -112,6 +112,9 @@ const ALL_GONE: Habits = Habits { clients_repeat: false, provider_repeats: false
 /// | `refund.after_intent`, `operation.after_intent` | the resumption by the worker | the merchant's repetition |
 /// | `refund.after_provider`, `operation.after_provider` | the same | repetition, webhooks, reconciler |
 /// | `refund.after_save` | the refund found by its `Idempotency-Key` | |
+/// | `order.after_load` | the poll of outboxes | |
+/// | `order.after_save` | the same | the sweep of orders |
+/// | `order.after_delivery` | the same | the sweep of orders, the look for forgotten lanes |
 /// | `relay.*`, `complete.after_load` | the poll of outboxes | |
 /// | `deliver.after_claim` | the end of the lease | |
 /// | `deliver.after_mark`, `deliver.after_send` | the recovery of the lane | |
@@ -128,8 +131,8 @@ const ALL_GONE: Habits = Habits { clients_repeat: false, provider_repeats: false
 pub const POINTS: &[Point] = {
     use Proof::{ClientRepeats, NothingLeft, Stuck, Wrong};
     use Recovery::{
-        EventSweep, ForgottenLanes, Idempotency, LaneRecovery, LeaseExpiry, OperationResume, OutboxPoll,
-        PaperLease, Projection, Reconciler, Rendering, StartResume,
+        EventSweep, ForgottenLanes, Idempotency, LaneRecovery, LeaseExpiry, OperationResume, OrderSweep,
+        OutboxPoll, PaperLease, Projection, Reconciler, Rendering, StartResume,
     };
     use Service::{Admin, Main, Worker};
     use Step::{Capture, Create, Credit, Pay, Refund, Resend, Start};
@@ -160,6 +163,14 @@ pub const POINTS: &[Point] = {
             Capture,
             Stuck(&[OperationResume, Reconciler], ALL_GONE),
         ),
+        Point::new("order.after_load", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
+        Point::new("order.after_save", Worker, Pay, Stuck(&[OutboxPoll, OrderSweep], REPEATS)),
+        Point::new(
+            "order.after_delivery",
+            Worker,
+            Pay,
+            Stuck(&[OutboxPoll, OrderSweep, ForgottenLanes], REPEATS),
+        ),
         Point::new("relay.after_load", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
         Point::new("relay.after_insert", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
         Point::new("relay.after_wake", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
@@ -188,6 +199,9 @@ pub const POINTS: &[Point] = {
         Point::new("mail.after_send", Worker, Pay, Stuck(&[PaperLease], REPEATS)),
     ]
 };
+
+/// A point that an order with one payment does not pass: shown in `orders/kill.rs`.
+pub const OF_SECOND_PAYMENTS: &[&str] = &["order.after_flags"];
 
 /// Points that an order without a discount does not pass, and recoveries that it does not need: shown in
 /// `discounts.rs`.

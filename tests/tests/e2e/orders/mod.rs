@@ -3,4 +3,5 @@
 
 mod gate;
 mod histories;
+mod kill;
 mod migration;

@@ -27,7 +27,7 @@ const POINTS: [&str; 8] = [
     "deliver.after_save",
 ];
 
-fn worker(world: &World, logs: &std::path::Path, variables: &[(&'static str, &str)]) -> Child {
+pub fn worker(world: &World, logs: &std::path::Path, variables: &[(&'static str, &str)]) -> Child {
     let spec = Spec::new("worker", workspace_binary("worker"), logs.join("worker.log"));
     let variables = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
     Child::spawn(&spec.envs(world.environment.clone()).envs(variables)).unwrap()

@@ -2,7 +2,7 @@
 
 mod bench;
 mod deliver;
-mod kill;
+pub mod kill;
 mod manual;
 mod relay;
 pub mod world;
