@@ -19,6 +19,7 @@ pub fn start(
 ) {
     runner.job(jobs::EventSweep);
     runner.job(jobs::Reconciler);
+    runner.job(jobs::CatchUp::default());
     runner.job(jobs::Expiry);
     runner.job(jobs::SandboxClock);
     runner.job(jobs::IdempotencySweep);

@@ -61,7 +61,7 @@ pub async fn operate(
         let operation = t.operations.iter_mut().find(|o| o.id == operation_id);
         let record = operation.and_then(|o| o.idem.as_mut()).filter(|record| record.slot == slot);
         let Some(record) = record else { return Ok((false, ())) };
-        record.reply.get_or_insert_with(|| reply.clone());
+        record.reply.get_or_insert_with(|| reply.clone().into());
         Ok((true, ()))
     })
     .await?;
@@ -132,7 +132,7 @@ async fn send(
         Ok(()) => (RefundState::Succeeded, None),
         Err(ProviderError::Rejected(failure)) => (RefundState::Failed, Some(failure)),
         Err(error @ (ProviderError::Unsupported(_) | ProviderError::Unauthorized(_))) => {
-            let failure = Failure { code: "not_possible".to_owned(), message: error.to_string() };
+            let failure = Failure::new("not_possible", error.to_string());
             (RefundState::Failed, Some(failure))
         }
         Err(error) => {

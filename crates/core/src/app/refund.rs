@@ -7,7 +7,7 @@ use crate::{
         RefundId, Tenant, TransactionId,
         money::Money,
         provider_account::ProviderAccount,
-        transaction::{Refund, RefundError, RefundRequest, RefundState, Transaction},
+        transaction::{Failure, Refund, RefundError, RefundRequest, RefundState, Transaction},
     },
     fault::{self, Recovery},
     provider::{ProviderError, SendRefund},
@@ -128,7 +128,9 @@ pub(super) async fn send(
     let store = app.store.for_org(tenant);
     let transaction = store.get::<Transaction>(id).await?.ok_or(AppError::NotFound("transaction"))?;
     let refund = transaction.refund(refund_id).ok_or(AppError::NotFound("refund"))?;
-    if !matches!(refund.state, RefundState::NotSent | RefundState::Unknown) {
+    // What has a name at the provider was made there, whatever is not known of it.
+    let is_made = refund.reference.is_some();
+    if is_made || !matches!(refund.state, RefundState::NotSent | RefundState::Unknown) {
         return Ok(transaction);
     }
     let provider_id = transaction.provider_id.ok_or_else(|| {
@@ -148,20 +150,30 @@ pub(super) async fn send(
     fault::point("refund.after_provider");
     let now = app.now();
     match answer {
-        Ok(update) => apply::take_answer(app, &transaction, update).await?,
-        Err(ProviderError::Rejected(failure)) => {
+        Ok(update) => match transaction.check(&update) {
+            Ok(()) => apply::take_answer(app, &transaction, update).await?,
+            Err(mismatch) => {
+                tracing::warn!(transaction = %id, refund = %refund_id, %mismatch, "a refund came out otherwise");
+                app.change::<Transaction, (), _>(tenant, id, "transaction", |t| {
+                    t.doubt_refund(refund_id, &update, &mismatch, now);
+                    t.schedule_reconcile(true, now);
+                    Ok((true, ()))
+                })
+                .await?;
+            }
+        },
+        Err(ProviderError::Rejected(failure) | ProviderError::CustomerData(failure)) => {
             app.change::<Transaction, (), _>(tenant, id, "transaction", |t| {
                 t.reject_refund(refund_id, failure.clone(), now);
                 t.schedule_reconcile(true, now);
                 Ok((true, ()))
             })
             .await?;
+            fault::point("refund.after_save");
+            return look_again(app, tenant, id).await;
         }
         Err(ProviderError::Unsupported(text)) => {
-            let failure = crate::domain::transaction::Failure {
-                code: "unsupported".to_owned(),
-                message: text.to_owned(),
-            };
+            let failure = Failure::new("unsupported", text);
             app.change::<Transaction, (), _>(tenant, id, "transaction", |t| {
                 t.reject_refund(refund_id, failure.clone(), now);
                 t.schedule_reconcile(true, now);
@@ -183,6 +195,19 @@ pub(super) async fn send(
     store.get(id).await?.ok_or(AppError::NotFound("transaction"))
 }
 
+/// A refusal means that the provider knows more than is known here: a refund in the dashboard, a dispute.
+async fn look_again(app: &App, tenant: Tenant, id: TransactionId) -> Result<Transaction, AppError> {
+    let store = app.store.for_org(tenant);
+    let current = store.get::<Transaction>(id).await?.ok_or(AppError::NotFound("transaction"))?;
+    match apply::confirm(app, &current).await {
+        Ok(confirmed) => Ok(confirmed),
+        Err(error) => {
+            tracing::info!(transaction = %id, %error, "not looked at yet; the reconciler asks");
+            Ok(current)
+        }
+    }
+}
+
 async fn store_reply(
     app: &App,
     tenant: Tenant,
@@ -196,9 +221,7 @@ async fn store_reply(
         let refund = t.refunds.iter_mut().find(|r| r.id == refund_id);
         let record = refund.and_then(|r| r.idem.as_mut()).filter(|record| record.slot == slot);
         let Some(record) = record else { return Ok((false, ())) };
-        if record.reply.is_none() {
-            record.reply = Some(reply.to_owned());
-        }
+        record.reply.get_or_insert_with(|| reply.into());
         Ok((true, ()))
     })
     .await?;
