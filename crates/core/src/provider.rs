@@ -11,7 +11,7 @@ use crate::domain::{
     CheckoutId, Currency, Mode, Money, ProviderId, RefundId, Timestamp, TransactionId,
     checkout::{CaptureMethod, Customer, Item},
     provider_account::{Credentials, ProviderKind},
-    transaction::{Failure, NextStep, ProviderRef, ProviderUpdate},
+    transaction::{Failure, NextStep, ProviderRef, ProviderUpdate, StartPlan},
 };
 
 /// The account that a call is made for, opened.
@@ -47,7 +47,7 @@ pub struct StartPayment {
     pub description: String,
     /// The shop's order number.
     pub external_reference: String,
-    /// What is known of the customer.
+    /// What is known of the customer: fills in the provider's page, and is never needed.
     pub customer: Customer,
     /// The customer's language (BCP 47).
     pub locale: Option<String>,
@@ -57,8 +57,24 @@ pub struct StartPayment {
     pub cancel_url: Url,
     /// When it must no longer be payable.
     pub expires_at: Timestamp,
+    /// What earlier tries at starting it have taught.
+    pub plan: StartPlan,
     /// Now.
     pub now: Timestamp,
+}
+
+impl StartPayment {
+    /// The idempotency key of a call that starts it: the same for every repetition by the same plan.
+    pub fn idempotency_key(&self, call: &str) -> String {
+        let mut key = format!("tollgate-{call}-{}", self.transaction_id);
+        if self.plan.without_customer {
+            key.push_str("-plain");
+        }
+        if self.plan.round > 0 {
+            key.push_str(&format!("-{}", self.plan.round));
+        }
+        key
+    }
 }
 
 /// A payment that was started.
@@ -68,6 +84,8 @@ pub struct Started {
     pub refs: Vec<ProviderRef>,
     /// What the customer does next.
     pub next: NextStep,
+    /// Until when that works, where it ends: a page's address dies. See [`PaymentProvider::renew`].
+    pub good_until: Option<Timestamp>,
     /// Until when money is waited for that the provider will not tell of: the payment is pending from now on.
     pub pending_until: Option<Timestamp>,
 }
@@ -107,12 +125,19 @@ pub struct SendRefund {
     pub reason: Option<String>,
 }
 
-/// Why a call to a provider did not work.
+/// Why a call to a provider did not work. Its text is for logs: a provider's own words stand in a [`Failure`] alone.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ProviderError {
     /// The provider understood and said no. Nothing happened there.
-    #[error("the provider refused: {} ({})", .0.message, .0.code)]
+    #[error("the provider refused it ({})", .0.code)]
     Rejected(Failure),
+    /// It refused what was filled in of the customer, which it does not need. Nothing happened there.
+    #[error("the provider refused what was filled in of the customer ({})", .0.code)]
+    CustomerData(Failure),
+    /// The idempotency key leads nowhere any more: its first call came with other parameters, or its answer was an
+    /// error that the provider repeats. What that call made was shown to nobody.
+    #[error("the provider takes this idempotency key no more ({0})")]
+    KeySpent(String),
     /// It cannot be known whether it happened: time-out, connection lost, 5xx.
     #[error("the provider's answer is not known: {0}")]
     Unknown(String),
@@ -128,6 +153,29 @@ pub enum ProviderError {
     /// The answer could not be read.
     #[error("the provider's answer could not be read: {0}")]
     Malformed(String),
+}
+
+/// Why a provider cannot take a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// Nothing is to be paid.
+    #[error("it takes no payment of nothing")]
+    Nothing,
+    /// Not in this currency.
+    #[error("it does not take this currency")]
+    Currency,
+    /// It cannot authorize now and capture later.
+    #[error("it cannot authorize now and capture later")]
+    ManualCapture,
+    /// Less than it takes.
+    #[error("it takes {} minor units of {} at least", .0.minor, .0.currency)]
+    TooSmall(Money),
+    /// More than it takes.
+    #[error("it takes {} minor units of {} at most", .0.minor, .0.currency)]
+    TooLarge(Money),
+    /// It has no unit small enough for this amount.
+    #[error("it has no unit for this amount")]
+    Unit,
 }
 
 /// A webhook that is not what it claims to be. Nothing is written.
@@ -172,6 +220,38 @@ pub struct EventUpdate {
     pub update: ProviderUpdate,
 }
 
+/// Where an event leads that names nothing known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// To a payment with these names; the transaction is named where the provider's metadata say.
+    Payment {
+        /// Its names at the provider, to find it by and to remember.
+        refs: Vec<ProviderRef>,
+        /// Ours.
+        transaction_id: Option<TransactionId>,
+    },
+    /// To nothing that could be a payment of this gateway.
+    Foreign,
+}
+
+/// A span of a provider's own list of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventsQuery<'a> {
+    /// Made at this time or later.
+    pub since: Timestamp,
+    /// Where the page before ended: [`EventsPage::next`].
+    pub after: Option<&'a str>,
+}
+
+/// A page of a provider's own list of events, newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventsPage {
+    /// The events.
+    pub events: Vec<IncomingEvent>,
+    /// Where older ones follow; `None` at the end of the span.
+    pub next: Option<String>,
+}
+
 /// What a provider says of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountInfo {
@@ -181,6 +261,8 @@ pub struct AccountInfo {
     pub name: Option<String>,
     /// Whether real money moves, where the provider says.
     pub livemode: Option<bool>,
+    /// What the credentials may not do and this gateway needs, each as the provider names it.
+    pub missing: Vec<String>,
 }
 
 /// What an adapter can do.
@@ -188,12 +270,20 @@ pub struct AccountInfo {
 pub struct Capabilities {
     /// Authorize now, capture later.
     pub manual_capture: bool,
+    /// How long authorized money is kept for a capture, where that ends by itself.
+    pub authorization_lasts: Option<Duration>,
     /// Refund at all.
     pub refunds: bool,
     /// What customers see on the checkout page.
     pub label: &'static str,
     /// A few words below the label.
     pub hint: &'static str,
+    /// Whether the provider lists its events: what a webhook missed is read there.
+    pub lists_events: bool,
+    /// How long the address of its page lives, where it did not say so itself.
+    pub page_lives: Option<Duration>,
+    /// The API version that its webhooks should be set to, where there are several.
+    pub webhook_version: Option<&'static str>,
 }
 
 /// How webhooks of a provider are answered.
@@ -214,13 +304,26 @@ pub trait PaymentProvider: Send + Sync + fmt::Debug {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
-    /// Whether it can take this amount, in this currency, this way. The text is for the log.
-    fn accepts(&self, amount: Money, capture: CaptureMethod) -> Result<(), &'static str>;
+    /// Whether it can take this amount, in this currency, this way.
+    fn accepts(&self, amount: Money, capture: CaptureMethod) -> Result<(), NotTaken>;
 
-    /// Starts a payment. Called again with the same transaction it must answer the same payment.
+    /// Starts a payment. Called again with the same transaction and plan it must answer the same payment.
     async fn start(&self, account: &Account, payment: &StartPayment) -> Result<Started, ProviderError>;
 
-    /// Everything the provider knows of a payment: payment, refunds and disputes.
+    /// Another way for the customer to a payment that was started, where the first way is good no more. `None`
+    /// where there is none: the payment must be ended, and another started.
+    async fn renew(
+        &self,
+        _account: &Account,
+        _payment: &PaymentHandle,
+        _start: &StartPayment,
+    ) -> Result<Option<Started>, ProviderError> {
+        Ok(None)
+    }
+
+    /// Everything the provider knows of a payment: payment, refunds and disputes. What could not be read stands in
+    /// [`ProviderUpdate::unread`] and takes nothing else with it. Refunds of ours carry our id, wherever the
+    /// provider keeps it: so it is seen whether a refund was made whose answer was lost.
     async fn fetch(
         &self,
         account: &Account,
@@ -253,7 +356,18 @@ pub trait PaymentProvider: Send + Sync + fmt::Debug {
         refund: &SendRefund,
     ) -> Result<ProviderUpdate, ProviderError>;
 
-    /// Asks whether the credentials work.
+    /// Follows an event that names nothing known here (a refund made in the dashboard) to its payment, in a few
+    /// calls at most.
+    async fn resolve(&self, _account: &Account, _event: &IncomingEvent) -> Result<Resolved, ProviderError> {
+        Err(ProviderError::Unsupported("following an event"))
+    }
+
+    /// A page of the provider's own list of events.
+    async fn events(&self, _account: &Account, _query: EventsQuery<'_>) -> Result<EventsPage, ProviderError> {
+        Err(ProviderError::Unsupported("a list of events"))
+    }
+
+    /// Asks whether the credentials work, and for everything that is needed.
     async fn account_info(&self, account: &Account) -> Result<AccountInfo, ProviderError>;
 
     /// How webhooks are answered.
@@ -297,5 +411,5 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A currency that a provider names, in any case; `None` where this gateway does not know it.
 pub fn currency_of(text: &str) -> Option<Currency> {
-    text.parse().ok()
+    Currency::known(text)
 }

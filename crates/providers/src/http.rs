@@ -12,6 +12,7 @@ use gateway_core::{
 };
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{Instrument, Span};
 use url::Url;
@@ -59,12 +60,14 @@ pub struct Request {
     pub body: Bytes,
     /// Whether 409 means that the same call is still under way (Stripe), and not an answer (`GoCardless`).
     pub conflict_means_running: bool,
+    /// Whether the caller can use an answer 5xx that came again and again. Else it is an error.
+    pub keep_server_errors: bool,
 }
 
 /// A provider's answer: a success or a refusal. Everything else is a [`ProviderError`] already.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// HTTP status, 2xx or 4xx.
+    /// HTTP status, 2xx or 4xx; 5xx only where [`Request::keep_server_errors`] is set.
     pub status: StatusCode,
     /// The provider's clock (`Date`), to the second.
     pub at: Option<Timestamp>,
@@ -77,7 +80,7 @@ pub struct Answer {
 impl Answer {
     /// Reads the body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, ProviderError> {
-        serde_json::from_slice(&self.body).map_err(|error| ProviderError::Malformed(error.to_string()))
+        serde_json::from_slice(&self.body).map_err(|error| ProviderError::Malformed(unreadable(&error)))
     }
 
     #[cfg(test)]
@@ -85,6 +88,17 @@ impl Answer {
         let status = StatusCode::from_u16(status).expect("tests name statuses that exist");
         Self { status, at: None, should_retry: None, body: body.into() }
     }
+}
+
+/// What is wrong with JSON, and where, without a word of it: it may name a person, and this text stands in logs.
+pub(crate) fn unreadable(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Io => "reading failed",
+        Category::Syntax => "not valid JSON",
+        Category::Data => "not of the shape that is expected",
+        Category::Eof => "it ends too early",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
 }
 
 /// What became of one try.
@@ -138,8 +152,9 @@ impl HttpClient {
         let answer = self.call(request).await;
         let outcome = match &answer {
             Ok(answer) if answer.status.is_success() => "ok",
-            Ok(_) | Err(ProviderError::Rejected(_)) => "refused",
-            Err(ProviderError::Unknown(_)) => "unknown",
+            Ok(answer) if answer.status.is_server_error() => "unknown",
+            Ok(_) | Err(ProviderError::Rejected(_) | ProviderError::CustomerData(_)) => "refused",
+            Err(ProviderError::Unknown(_) | ProviderError::KeySpent(_)) => "unknown",
             Err(ProviderError::Unavailable(_)) => "unavailable",
             Err(ProviderError::Unauthorized(_)) => "unauthorized",
             Err(ProviderError::Unsupported(_) | ProviderError::Malformed(_)) => "unreadable",
@@ -233,6 +248,7 @@ impl Try {
             | StatusCode::REQUEST_TIMEOUT => Err(not_now(format!("HTTP {status}"))),
             StatusCode::CONFLICT if request.conflict_means_running => Err(not_now(format!("HTTP {status}"))),
             _ if status.is_success() || status.is_client_error() => Ok(answer),
+            _ if status.is_server_error() && request.keep_server_errors => Ok(answer),
             _ => Err(not_now(format!("HTTP {status}"))),
         }
     }
@@ -317,6 +333,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: Bytes::from_static(b"{}"),
             conflict_means_running: true,
+            keep_server_errors: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The adapters: one folder per payment provider, each translating between the provider's API and the
 //! vocabulary of [`gateway_core::provider`].
 
+mod customer;
 pub mod gocardless;
 #[cfg(test)]
 mod history;

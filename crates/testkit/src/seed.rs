@@ -300,7 +300,7 @@ fn settle(checkout: &mut Checkout, transaction: &mut Transaction, random: &mut S
         TransactionStatus::Cancelled => PaymentState::Cancelled,
         _ => PaymentState::Succeeded,
     };
-    let declined = || Failure { code: "card_declined".to_owned(), message: "Example: declined".to_owned() };
+    let declined = || Failure::new("card_declined", "Example: declined");
     let failure = (state == PaymentState::Failed).then(declined);
     transaction.payment = Some(Payment { state, at, sticky: true, failure });
     transaction.history = vec![StatusChange { status, at, source: "example".to_owned() }];
@@ -328,7 +328,7 @@ fn settle(checkout: &mut Checkout, transaction: &mut Transaction, random: &mut S
     }
     if random.random_range(0..500) == 0 {
         let (reason, detail) = ("late_success".to_owned(), "Example: money came late".to_owned());
-        transaction.needs_review = Some(Review { reason, detail, at });
+        transaction.needs_review = Some(Review { reason, detail: detail.into(), at });
     }
 }
 

@@ -53,6 +53,10 @@ pub struct Text {
     pub discount_refused: &'static str,
     /// `{shop}`; a checkout without any method.
     pub no_methods: &'static str,
+    /// `{amount}` is the least, `{shop}` who to ask.
+    pub amount_too_small: &'static str,
+    /// `{amount}` is the most, `{shop}` who to ask.
+    pub amount_too_large: &'static str,
     /// Method.
     pub method_card: &'static str,
     /// Its hint.
@@ -290,6 +294,8 @@ static EN: Text = Text {
     method_unavailable: "This payment method is not available right now. Please choose another one.",
     discount_refused: "The discount code has been used up in the meantime. Please go back to the shop and order again.",
     no_methods: "There is no payment method for this order at the moment. Please contact {shop}.",
+    amount_too_small: "This order comes to less than can be paid online: {amount} is the least. Please contact {shop}.",
+    amount_too_large: "This order comes to more than can be paid online: {amount} is the most. Please contact {shop}.",
     method_card: "Card",
     method_card_hint: "Visa, Mastercard and others",
     method_bank_debit: "Bank debit",
@@ -406,6 +412,8 @@ static PT: Text = Text {
     method_unavailable: "Este método de pagamento não está disponível neste momento. Escolha outro.",
     discount_refused: "O código de desconto esgotou-se entretanto. Volte à loja e faça a encomenda de novo.",
     no_methods: "De momento não há nenhum método de pagamento para esta encomenda. Contacte {shop}.",
+    amount_too_small: "O valor desta encomenda é inferior ao mínimo que se pode pagar online: {amount}. Contacte {shop}.",
+    amount_too_large: "O valor desta encomenda é superior ao máximo que se pode pagar online: {amount}. Contacte {shop}.",
     method_card: "Cartão",
     method_card_hint: "Visa, Mastercard e outros",
     method_bank_debit: "Débito direto",
@@ -522,6 +530,8 @@ static DE: Text = Text {
     method_unavailable: "Diese Zahlungsart ist im Moment nicht verfügbar. Bitte wählen Sie eine andere.",
     discount_refused: "Der Rabattcode ist inzwischen aufgebraucht. Bitte gehen Sie zurück zum Shop und bestellen Sie noch einmal.",
     no_methods: "Für diese Bestellung gibt es im Moment keine Zahlungsart. Bitte wenden Sie sich an {shop}.",
+    amount_too_small: "Der Betrag dieser Bestellung ist zu klein, um online bezahlt zu werden: Mindestens {amount} sind nötig. Bitte wenden Sie sich an {shop}.",
+    amount_too_large: "Der Betrag dieser Bestellung ist zu groß, um online bezahlt zu werden: Höchstens {amount} sind möglich. Bitte wenden Sie sich an {shop}.",
     method_card: "Karte",
     method_card_hint: "Visa, Mastercard und andere",
     method_bank_debit: "Lastschrift",
@@ -638,6 +648,8 @@ static FR: Text = Text {
     method_unavailable: "Ce moyen de paiement n’est pas disponible pour le moment. Veuillez en choisir un autre.",
     discount_refused: "Le code de remise a été épuisé entre-temps. Veuillez retourner à la boutique et recommencer la commande.",
     no_methods: "Aucun moyen de paiement n’est disponible pour cette commande. Veuillez contacter {shop}.",
+    amount_too_small: "Le montant de cette commande est inférieur au minimum qui peut être payé en ligne : {amount}. Veuillez contacter {shop}.",
+    amount_too_large: "Le montant de cette commande est supérieur au maximum qui peut être payé en ligne : {amount}. Veuillez contacter {shop}.",
     method_card: "Carte bancaire",
     method_card_hint: "Visa, Mastercard et autres",
     method_bank_debit: "Prélèvement bancaire",
@@ -754,6 +766,8 @@ static ES: Text = Text {
     method_unavailable: "Este método de pago no está disponible en este momento. Elija otro.",
     discount_refused: "El código de descuento se ha agotado mientras tanto. Vuelva a la tienda y haga el pedido de nuevo.",
     no_methods: "Por ahora no hay ningún método de pago para este pedido. Póngase en contacto con {shop}.",
+    amount_too_small: "El importe de este pedido es inferior al mínimo que se puede pagar en línea: {amount}. Póngase en contacto con {shop}.",
+    amount_too_large: "El importe de este pedido es superior al máximo que se puede pagar en línea: {amount}. Póngase en contacto con {shop}.",
     method_card: "Tarjeta",
     method_card_hint: "Visa, Mastercard y otras",
     method_bank_debit: "Domiciliación bancaria",

@@ -22,6 +22,7 @@ pub fn start(
     runner.job(jobs::Migrations);
     runner.job(jobs::EventSweep);
     runner.job(jobs::Reconciler);
+    runner.job(jobs::CatchUp::default());
     runner.job(jobs::Expiry);
     runner.job(jobs::OrderSweep(held));
     runner.job(jobs::SandboxClock);

@@ -5,7 +5,12 @@ use std::time::Duration;
 use futures::future::join_all;
 use gateway_core::{
     crypto::signature,
-    domain::{Clock, SystemClock, provider_account::ProviderAccount, provider_event::ProviderEvent},
+    domain::{
+        Clock, SystemClock,
+        provider_account::ProviderAccount,
+        provider_event::{EventState, ProviderEvent},
+        provider_health::{ProviderHealth, RefusalReason},
+    },
 };
 use mongodb::bson::doc;
 use serde_json::{Value, json};
@@ -183,4 +188,68 @@ async fn refusals_are_counted_and_fill_no_log() {
     assert!(!log.contains("very-secret"), "{log}");
     let lines = log.lines().filter(|line| line.contains("webhooks refused")).count();
     assert_eq!(lines, 1, "one line in ten seconds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_says_what_is_wrong_and_is_noted_with_the_account() {
+    let front = Front::start().await;
+    let (stripe, gocardless) = (front.provider("stripe"), front.provider("gocardless"));
+    let refused = async |url: String, name: &'static str, signed: String, body: &[u8]| {
+        let answer = front.deliver(&url, &[(name, signed)], body.to_vec()).await;
+        let code = answer.json()["code"].as_str().unwrap().to_owned();
+        assert!(!answer.body.contains(STRIPE_SECRET) && !answer.body.contains(GOCARDLESS_SECRET));
+        (answer.status.as_u16(), code)
+    };
+    let body = stripe_event("evt_1");
+    let sign = |secret: &str| signature_header(secret, now(), &body);
+    let nobody = front.hook("stripe", "0123456789abcdef01234567");
+    let answer = refused(nobody, "stripe-signature", sign(STRIPE_SECRET), &body).await;
+    assert_eq!(answer, (400, "WEBHOOK_PROVIDER_UNKNOWN".to_owned()));
+    let url = front.hook("stripe", &stripe);
+    let answer = refused(url.clone(), "stripe-signature", sign("whsec_wrong"), &body).await;
+    assert_eq!(answer, (400, "WEBHOOK_SIGNATURE_INVALID".to_owned()));
+    let signed = signature_header(STRIPE_SECRET, now(), b"[]");
+    let answer = refused(url, "stripe-signature", signed, b"[]").await;
+    assert_eq!(answer, (400, "WEBHOOK_BODY_UNREADABLE".to_owned()));
+    let url = front.hook("gocardless", &gocardless);
+    let answer = refused(url, "webhook-signature", "00".repeat(32), &gocardless_batch(0..1)).await;
+    assert_eq!(answer, (498, "WEBHOOK_SIGNATURE_INVALID".to_owned()));
+
+    let store = front.app.store.for_org(front.seed.tenant);
+    let health = async || store.get::<ProviderHealth>(stripe.parse().unwrap()).await.unwrap().unwrap();
+    for _ in 0..100 {
+        if health().await.refusals.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut reasons: Vec<&str> = health().await.refusals.iter().map(|one| one.reason.as_str()).collect();
+    reasons.sort_unstable();
+    assert_eq!(reasons, [RefusalReason::Body.as_str(), RefusalReason::Signature.as_str()]);
+    assert_eq!(health().await.refused_run, 2);
+    // A good one ends the run.
+    assert_eq!(front.deliver_stripe(&stripe, STRIPE_SECRET, now(), body.clone()).await, 200);
+    for _ in 0..100 {
+        if health().await.refused_run == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("refused webhooks are still counted after a good one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_odd_event_takes_no_neighbour_with_it() {
+    let mut front = Front::start().await;
+    let mut batch: Value = serde_json::from_slice(&gocardless_batch(0..3)).unwrap();
+    batch["events"][1] = json!({ "id": "EV_ODD", "links": ["not", "an", "object"], "created_at": 7 });
+    let sent = serde_json::to_vec(&batch).unwrap();
+    assert_eq!(front.deliver_gocardless(GOCARDLESS_SECRET, sent).await, 204);
+    assert_eq!(front.stop().await, 0, "{}", front.log());
+    let events = front.events().await;
+    let mut ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["EV000000", "EV000002", "EV_ODD"]);
+    let odd = events.iter().find(|event| event.event_id == "EV_ODD").unwrap();
+    assert_eq!((odd.state, odd.attempts), (EventState::Received, 1), "it is tried again, and parked in the end");
 }

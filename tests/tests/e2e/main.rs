@@ -28,6 +28,8 @@ mod panel;
 mod people;
 mod permutations;
 mod products;
+mod provider_news;
+mod provider_words;
 mod providers_sim;
 mod races;
 mod receipts;

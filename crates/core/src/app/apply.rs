@@ -7,16 +7,16 @@ use bytes::Bytes;
 use mongodb::bson::doc;
 use tracing::{Instrument, Span, field::Empty};
 
-use super::{App, AppError, CONFLICT_RETRIES, MAJORITY_PAUSE, intake::FreshEvent, project};
+use super::{App, AppError, CONFLICT_RETRIES, MAJORITY_PAUSE, health, intake::FreshEvent, project};
 use crate::{
     domain::{
         ProviderEventId, Tenant, Timestamp, TransactionId,
         provider_account::ProviderAccount,
         provider_event::{ATTEMPTS_MAX, EventState, ProviderEvent},
-        transaction::{ProviderUpdate, RefundState, Source, Transaction, TransactionStatus},
+        transaction::{ProviderUpdate, Source, Transaction},
     },
     fault::{self, Recovery},
-    provider::{EventUpdate, IncomingEvent, Interpretation, PaymentHandle},
+    provider::{EventUpdate, IncomingEvent, Interpretation, PaymentHandle, ProviderError, Resolved},
     store::{Entity, StoreError},
     telemetry,
     timing::scaled,
@@ -27,6 +27,12 @@ const SWEEP_BATCH: i64 = 200;
 
 /// How often a snapshot that came too late is fetched anew before the work is put off.
 const FETCHES_MAX: usize = 5;
+
+/// Why an event is looked at again, or by a person.
+const NOT_ASKED: &str = "the provider could not be asked how the payment stands";
+
+/// Why an event is left alone: an account has payments that are not ours.
+const FOREIGN: &str = "not a payment of this gateway";
 
 /// What became of an event.
 enum Verdict {
@@ -99,7 +105,6 @@ const fn outcome_of(verdict: &Result<Verdict, AppError>) -> &'static str {
 
 async fn judge(app: &App, event: &ProviderEvent, raw: Bytes) -> Result<Verdict, AppError> {
     let tenant = event.tenant();
-    let store = app.store.for_org(tenant);
     crate::jobs::relay::announce_provider_event(app, event, &raw).await?;
     let incoming = IncomingEvent { event_id: event.event_id.clone(), name: event.name.clone(), raw };
     let EventUpdate { livemode, account, update } =
@@ -117,34 +122,104 @@ async fn judge(app: &App, event: &ProviderEvent, raw: Bytes) -> Result<Verdict, 
     {
         return Ok(Verdict::Parked(format!("the event is of the account {stated}"), None));
     }
-    let Some(transaction) = find(app, tenant, &provider, &update).await? else {
-        return Ok(not_found(event, &update));
+    let mut update = update;
+    let found = match find(app, tenant, &provider, &update).await? {
+        Some(transaction) => Ok(transaction),
+        None => follow(app, event, &provider, &incoming, &mut update).await?,
     };
-    let mut transaction = transaction;
+    match found {
+        Ok(transaction) => take_event(app, event, &provider, transaction, &update).await,
+        Err(verdict) => Ok(verdict),
+    }
+}
+
+/// Applies an event to its transaction, beside a snapshot where it needs one.
+async fn take_event(
+    app: &App,
+    event: &ProviderEvent,
+    provider: &ProviderAccount,
+    mut transaction: Transaction,
+    update: &ProviderUpdate,
+) -> Result<Verdict, AppError> {
+    let store = app.store.for_org(transaction.tenant());
     for _ in 0..FETCHES_MAX {
-        let wants_snapshot = order_matters(&update);
-        let snapshot = if wants_snapshot { try_fetch(app, &provider, &transaction).await } else { None };
         let id = transaction.id;
-        if let Some(verdict) = take_in(app, transaction, snapshot, Some(&update)).await? {
-            return Ok(verdict);
+        let needs_snapshot = transaction.needs_snapshot(update);
+        let snapshot = if needs_snapshot { try_fetch(app, provider, &transaction).await } else { None };
+        let is_alone = needs_snapshot && snapshot.is_none();
+        // What does not fit is not held against the payment before its provider was asked.
+        if is_alone && !is_last(event) && transaction.check(update).is_err() {
+            return Ok(Verdict::Later(NOT_ASKED.to_owned()));
+        }
+        if let Some(verdict) = take_in(app, transaction, snapshot, Some(update)).await? {
+            return if is_alone { alone(app, event, verdict, update).await } else { Ok(verdict) };
         }
         transaction = store.get(id).await?.ok_or(AppError::NotFound("transaction"))?;
     }
     Ok(Verdict::Later("the transaction changed each time while it was fetched".to_owned()))
 }
 
-/// Refunds and disputes are objects of their own: only a snapshot shows how they stand beside each other
-/// when their events come in another order than they happened.
-fn order_matters(update: &ProviderUpdate) -> bool {
-    !update.refunds.is_empty() || !update.disputes.is_empty() || update.refunded_total.is_some()
+/// An event that was applied without the snapshot that it needs is not done with: its provider is asked again. In the
+/// end what it says by itself counts, and a person looks where it does not say enough.
+async fn alone(
+    app: &App,
+    event: &ProviderEvent,
+    verdict: Verdict,
+    update: &ProviderUpdate,
+) -> Result<Verdict, AppError> {
+    let Verdict::Applied(id) = verdict else { return Ok(verdict) };
+    if !is_last(event) {
+        return Ok(Verdict::Later(NOT_ASKED.to_owned()));
+    }
+    let transaction = app.store.for_org(event.tenant()).get::<Transaction>(id).await?;
+    let misses = transaction.is_some_and(|transaction| transaction.misses_refund_of(update));
+    Ok(if misses { Verdict::Parked(NOT_ASKED.to_owned(), Some(id)) } else { Verdict::Applied(id) })
+}
+
+const fn is_last(event: &ProviderEvent) -> bool {
+    event.attempts + 1 >= ATTEMPTS_MAX
+}
+
+/// Follows an event that names nothing known here over its provider to the payment, and remembers the way.
+async fn follow(
+    app: &App,
+    event: &ProviderEvent,
+    provider: &ProviderAccount,
+    incoming: &IncomingEvent,
+    update: &mut ProviderUpdate,
+) -> Result<Result<Transaction, Verdict>, AppError> {
+    // It says whose it is: that one is not there, and asking changes nothing.
+    if update.transaction_id.is_some() {
+        return Ok(Err(not_found(event, update)));
+    }
+    let account = app.open_account(provider).await?;
+    let resolved = app.adapter(provider.kind)?.resolve(&account, incoming).await;
+    let (refs, transaction_id) = match resolved {
+        Ok(Resolved::Payment { refs, transaction_id }) => (refs, transaction_id),
+        Ok(Resolved::Foreign) => return Ok(Err(Verdict::Ignored(FOREIGN))),
+        Err(ProviderError::Unsupported(_)) => return Ok(Err(not_found(event, update))),
+        Err(error) => {
+            return Ok(Err(Verdict::Later(format!("its payment could not be asked for: {error}"))));
+        }
+    };
+    for reference in refs {
+        if !update.refs.contains(&reference) {
+            update.refs.push(reference);
+        }
+    }
+    update.transaction_id = transaction_id;
+    match find(app, event.tenant(), provider, update).await? {
+        Some(transaction) => Ok(Ok(transaction)),
+        None if transaction_id.is_none() => Ok(Err(Verdict::Ignored(FOREIGN))),
+        None => Ok(Err(not_found(event, update))),
+    }
 }
 
 /// An account has payments that are not ours; what names a transaction of ours must be found, though.
 fn not_found(event: &ProviderEvent, update: &ProviderUpdate) -> Verdict {
-    let is_last = event.attempts + 1 >= ATTEMPTS_MAX;
     match update.transaction_id {
-        Some(id) if is_last => Verdict::Parked(format!("the transaction {id} is not there"), None),
-        None if is_last => Verdict::Ignored("not a payment of this gateway"),
+        Some(id) if is_last(event) => Verdict::Parked(format!("the transaction {id} is not there"), None),
+        None if is_last(event) => Verdict::Ignored(FOREIGN),
         _ => Verdict::Later("the transaction is not there (yet)".to_owned()),
     }
 }
@@ -175,7 +250,9 @@ async fn fetch(
 ) -> Result<ProviderUpdate, AppError> {
     let account = app.open_account(provider).await?;
     let handle = handle_of(app, transaction);
-    app.adapter(provider.kind)?.fetch(&account, &handle).await.map_err(AppError::from)
+    let snapshot = app.adapter(provider.kind)?.fetch(&account, &handle).await?;
+    health::note_unread(app, provider, &snapshot.unread).await;
+    Ok(snapshot)
 }
 
 async fn try_fetch(
@@ -288,12 +365,26 @@ fn merge(
     let before = transaction.outbox.seq;
     let mut merged = Merged { changed: false, mismatch: None };
     let mut status_changed = false;
-    for update in [snapshot, event].into_iter().flatten() {
-        match transaction.check(update) {
+    let (snapshot, event) = (snapshot.cloned(), event.cloned());
+    let agreed = snapshot.as_ref().filter(|snapshot| transaction.check(snapshot).is_ok()).cloned();
+    if let Some(agreed) = &agreed {
+        merged.changed |= transaction.before_snapshot(agreed, now);
+    }
+    for mut update in [snapshot, event].into_iter().flatten() {
+        if let Some(agreed) = &agreed {
+            update.refunds.retain(|fact| !transaction.is_released(&fact.reference, agreed));
+            update.refunds.extend(transaction.released_refunds(agreed));
+        }
+        match transaction.check(&update) {
             Ok(()) => {
-                let applied = transaction.apply(update, now);
+                let applied = transaction.apply(&update, now);
                 merged.changed |= applied.changed;
                 status_changed |= applied.status_changed;
+            }
+            // The provider, asked in the version of its API that is pinned here, says what was stored: the event is
+            // told in another one.
+            Err(mismatch) if agreed.is_some() => {
+                tracing::info!(transaction = %transaction.id, %mismatch, "an event gives way to its snapshot");
             }
             Err(mismatch) => {
                 transaction.flag(mismatch.reason(), mismatch.to_string(), now);
@@ -372,21 +463,38 @@ pub async fn sweep_events(app: &App) -> Result<usize, AppError> {
 
 /// The customer is back, or a person asks: fetch from the provider and take it in.
 pub async fn confirm(app: &App, transaction: &Transaction) -> Result<Transaction, AppError> {
+    Ok(look(app, transaction).await?.transaction)
+}
+
+/// A payment after its provider was asked.
+pub(super) struct Looked {
+    /// With everything that was said taken in.
+    pub(super) transaction: Transaction,
+    /// Whether the provider showed every refund that it has.
+    pub(super) shows_refunds: bool,
+}
+
+/// [`confirm`], for those who must know what was seen.
+pub(super) async fn look(app: &App, transaction: &Transaction) -> Result<Looked, AppError> {
     let (Some(provider_id), false) = (transaction.provider_id, transaction.refs.is_empty()) else {
-        return Ok(transaction.clone());
+        return Ok(Looked { transaction: transaction.clone(), shows_refunds: false });
     };
     let store = app.store.for_org(transaction.tenant());
     let provider = store.get::<ProviderAccount>(provider_id).await?;
     let provider = provider.ok_or(AppError::NotFound("provider"))?;
+    let mut shows_refunds = false;
     for _ in 0..FETCHES_MAX {
         let current =
             store.get::<Transaction>(transaction.id).await?.ok_or(AppError::NotFound("transaction"))?;
         let snapshot = fetch(app, &provider, &current).await?;
+        let is_whole = !snapshot.unread.iter().any(|unread| unread.is_of("refund"));
         if take_in(app, current, Some(snapshot), None).await?.is_some() {
+            shows_refunds = is_whole;
             break;
         }
     }
-    store.get(transaction.id).await?.ok_or(AppError::NotFound("transaction"))
+    let transaction = store.get(transaction.id).await?.ok_or(AppError::NotFound("transaction"))?;
+    Ok(Looked { transaction, shows_refunds })
 }
 
 /// Takes in an answer that an adapter gave to a call of ours (a refund).
@@ -451,32 +559,18 @@ async fn postpone(app: &App, transaction: &Transaction) -> Result<(), AppError> 
 /// A payment is never failed because polling ran out: a person looks at it.
 async fn flag_overdue(app: &App, transaction: &Transaction) -> Result<(), AppError> {
     let now = app.now();
-    let unknown = |state, since| {
-        matches!(state, RefundState::NotSent | RefundState::Unknown)
-            && now.since(since) > Duration::from_hours(24)
-    };
-    let is_unknown = |t: &Transaction| {
-        t.refunds.iter().any(|r| unknown(r.state, r.created_at))
-            || t.operations.iter().any(|o| unknown(o.state, o.created_at))
-    };
-    let overdue = |t: &Transaction| match t.status {
-        _ if is_unknown(t) => true,
-        TransactionStatus::Pending if t.is_confirmed_by_hand() => now > t.expires_at,
-        TransactionStatus::Pending => now.since(t.created_at) > Duration::from_hours(336),
-        TransactionStatus::Initiated => now.since(t.expires_at) > Duration::from_hours(48),
-        _ => false,
-    };
-    if !overdue(transaction) || transaction.needs_review.is_some() {
+    let kind = transaction.provider_kind;
+    let lasts = kind.and_then(|kind| app.adapter(kind).ok()?.capabilities().authorization_lasts);
+    if !transaction.overdue(lasts, now).iter().any(|overdue| !transaction.is_flagged(overdue.reason())) {
         return Ok(());
     }
     app.change::<Transaction, (), _>(transaction.tenant(), transaction.id, "transaction", |t| {
-        if t.awaits_transfer() {
-            let detail = format!("{} of {} minor units came in time", t.received(), t.amount);
-            t.flag("underpaid", detail, now);
-        } else {
-            t.flag("outcome_unknown", "the provider has not said how it ended", now);
+        let overdue = t.overdue(lasts, now);
+        let fresh: Vec<_> = overdue.iter().filter(|overdue| !t.is_flagged(overdue.reason())).collect();
+        for overdue in &fresh {
+            t.flag(overdue.reason(), overdue.to_string(), now);
         }
-        Ok((true, ()))
+        Ok((!fresh.is_empty(), ()))
     })
     .await?;
     metrics::counter!("transactions_overdue_total").increment(1);

@@ -79,7 +79,8 @@ pub async fn confirm_manual(
         };
         let reply = render(t, fresh.id);
         if let Some(last) = t.confirmations.last_mut() {
-            last.idem = Some(crate::domain::checkout::Idempotency { reply: Some(reply.clone()), ..record });
+            last.idem =
+                Some(crate::domain::checkout::Idempotency { reply: Some(reply.clone().into()), ..record });
         }
         Ok((true, Some(reply)))
     };

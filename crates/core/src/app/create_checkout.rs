@@ -11,7 +11,9 @@ use super::{
     settings::clients,
 };
 use crate::{
-    crypto::{KeyMode, OrganizationKeys, RequestDigest, idempotency_slot, normalize_email, random},
+    crypto::{
+        KeyMode, OrganizationKeys, PrivateText, RequestDigest, idempotency_slot, normalize_email, random,
+    },
     domain::{
         CheckoutId, Currency, Metadata, Mode, ProductId, SiteId, Tenant, Timestamp, TransactionId,
         checkout::{
@@ -95,7 +97,7 @@ impl IdempotencyKey {
         Idempotency {
             slot: self.slot(tenant),
             fingerprint: self.digest.fingerprint(app.store.keys().fingerprint()),
-            reply,
+            reply: reply.map(Into::into),
             expires_at: app.now() + IDEMPOTENCY_KEPT,
         }
     }
@@ -105,7 +107,10 @@ impl IdempotencyKey {
         if !self.digest.matches(app.store.keys().fingerprint(), &stored.fingerprint) {
             return Err(AppError::key_reused());
         }
-        stored.reply.clone().ok_or(AppError::StillRunning)
+        match stored.reply.as_ref().ok_or(AppError::StillRunning)? {
+            PrivateText::Clear(reply) => Ok(reply.clone()),
+            PrivateText::Sealed(_) => Err(AppError::internal("a stored reply could not be opened")),
+        }
     }
 
     /// For verbs that call a provider, whose record belongs to the intent: the stored reply, or `None` when
@@ -332,6 +337,7 @@ struct Valid {
 
 async fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp) -> Result<Valid, AppError> {
     let mut problems = Vec::new();
+    tidy_email(&mut new.customer.email);
     clients::fill_in(app, site.tenant(), new).await?;
     if let Some(id) = new.product_id {
         if !new.items.is_empty() {
@@ -466,6 +472,11 @@ fn check_references(new: &NewCheckout, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(field, "must not hold control characters"));
         }
     }
+}
+
+/// Takes blanks off the ends of an address, which people and shops leave there; nothing but blanks is no address.
+pub(super) fn tidy_email(email: &mut Option<String>) {
+    *email = email.take().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
 }
 
 pub(super) fn check_customer(customer: &Customer, problems: &mut Vec<Problem>) {

@@ -246,7 +246,7 @@ async fn refuse(app: &App, transaction: &Transaction, refusal: DiscountRefusal) 
     app.change::<Transaction, (), _>(transaction.tenant(), transaction.id, "transaction", |t| {
         let untouched = t.status.is_open() && t.refs.is_empty();
         if untouched {
-            t.failure = Some(Failure { code: refusal.code().to_owned(), message: message.clone() });
+            t.failure = Some(Failure::new(refusal.code(), message.clone()));
             t.end(PaymentState::Failed, "discount", None, now);
         }
         Ok((untouched, ()))

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::store::StoreError;
+use crate::{domain::transaction::PROVIDER_REJECTED, store::StoreError};
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -175,8 +175,8 @@ impl From<crate::provider::ProviderError> for AppError {
     fn from(error: crate::provider::ProviderError) -> Self {
         use crate::provider::ProviderError as P;
         let code = match &error {
-            P::Rejected(_) => "PROVIDER_REJECTED",
-            P::Unknown(_) => "PROVIDER_OUTCOME_UNKNOWN",
+            P::Rejected(_) | P::CustomerData(_) => PROVIDER_REJECTED,
+            P::Unknown(_) | P::KeySpent(_) => "PROVIDER_OUTCOME_UNKNOWN",
             P::Unavailable(_) => "PROVIDER_UNAVAILABLE",
             P::Unauthorized(_) => "PROVIDER_CREDENTIALS",
             P::Unsupported(_) => "PROVIDER_UNSUPPORTED",

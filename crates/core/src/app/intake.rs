@@ -6,15 +6,16 @@ use bytes::Bytes;
 use http::HeaderMap;
 use mongodb::bson::{self, doc};
 
-use super::{App, AppError};
+use super::{App, AppError, health};
 use crate::{
     domain::{
         ProviderEventId, ProviderId, Timestamp,
         provider_account::{ProviderAccount, ProviderKind},
         provider_event::{EventState, ProviderEvent},
+        provider_health::{EventOrigin, RefusalReason},
     },
     fault,
-    provider::{IncomingEvent, PaymentProvider},
+    provider::{IncomingEvent, PaymentProvider, WebhookRejection},
     store::{Entity, InsertOutcome, StoreError, codec::oid, seal_with},
     telemetry,
     timing::scaled,
@@ -58,12 +59,8 @@ pub struct Receipt {
     pub status: u16,
     /// Events that were not there before, to be applied now.
     pub fresh: Vec<FreshEvent>,
-}
-
-impl Receipt {
-    const fn refused(status: u16) -> Self {
-        Self { status, fresh: Vec::new() }
-    }
+    /// Why nothing was taken in, and whose webhook it was where that is known.
+    pub refused: Option<(RefusalReason, Option<ProviderId>)>,
 }
 
 /// How often it is noted that a provider is heard.
@@ -80,15 +77,48 @@ pub async fn receive_webhook(
     let adapter = app.adapter(kind)?;
     let rejected = adapter.webhook_answers().rejected;
     let candidates = candidates(app, kind, account).await?;
+    let mut reason = RefusalReason::UnknownProvider;
     for provider in &candidates {
         let account = app.open_account(provider).await?;
         match adapter.receive(&account.credentials.webhook_secrets, headers, body, app.now()) {
-            Ok(events) => return store(app, adapter, provider, events).await,
-            Err(rejection) => tracing::debug!(%kind, provider = %provider.id, %rejection, "webhook refused"),
+            Ok(events) => return take(app, adapter, provider, events).await,
+            // Of several accounts, the one whose secret fits says what is wrong.
+            Err(WebhookRejection::Body) => reason = RefusalReason::Body,
+            Err(WebhookRejection::Signature) if reason == RefusalReason::UnknownProvider => {
+                reason = RefusalReason::Signature;
+            }
+            Err(WebhookRejection::Signature) => {}
         }
     }
-    metrics::counter!("webhooks_refused_total", "type" => kind.as_str()).increment(1);
-    Ok(Receipt::refused(rejected))
+    metrics::counter!("webhooks_refused_total", "type" => kind.as_str(), "reason" => reason.as_str())
+        .increment(1);
+    let only = candidates.first().filter(|_| candidates.len() == 1).map(|provider| provider.id);
+    Ok(Receipt { status: rejected, fresh: Vec::new(), refused: Some((reason, only)) })
+}
+
+async fn take(
+    app: &App,
+    adapter: &Arc<dyn PaymentProvider>,
+    provider: &ProviderAccount,
+    events: Vec<IncomingEvent>,
+) -> Result<Receipt, AppError> {
+    let now = app.now();
+    let fresh = store(app, provider, events, EventOrigin::Webhook, now + scaled(SWEEP_AFTER)).await?;
+    note_heard(app, provider, now).await;
+    Ok(Receipt { status: adapter.webhook_answers().accepted, fresh, refused: None })
+}
+
+/// Stores events that were read from the provider's own list; the worker applies them at once. Answers how many were
+/// not there before.
+pub(super) async fn store_listed(
+    app: &App,
+    provider: &ProviderAccount,
+    events: Vec<IncomingEvent>,
+) -> Result<usize, AppError> {
+    if events.is_empty() {
+        return Ok(0);
+    }
+    store(app, provider, events, EventOrigin::List, app.now()).await.map(|fresh| fresh.len())
 }
 
 async fn candidates(
@@ -113,10 +143,11 @@ async fn candidates(
 
 async fn store(
     app: &App,
-    adapter: &Arc<dyn PaymentProvider>,
     provider: &ProviderAccount,
     events: Vec<IncomingEvent>,
-) -> Result<Receipt, AppError> {
+    origin: EventOrigin,
+    due: Timestamp,
+) -> Result<Vec<FreshEvent>, AppError> {
     let keys = app.store.for_org(provider.tenant()).keys().await?;
     let now = app.now();
     let mut stored = Vec::with_capacity(events.len());
@@ -132,7 +163,7 @@ async fn store(
             &incoming.raw,
         );
         let said = incoming.raw.clone();
-        let event = event_of(provider, id, incoming, raw, now);
+        let event = ProviderEvent { due: Some(due), ..event_of(provider, id, incoming, raw, origin, now) };
         let document =
             bson::serialize_to_raw_document_buf(&event).map_err(|e| AppError::internal(e.to_string()))?;
         stored.push(FreshEvent { event, raw: said });
@@ -154,10 +185,9 @@ async fn store(
             }
         }
     }
-    note_heard(app, provider, now).await;
     metrics::counter!("provider_events_total", "type" => provider.kind.as_str())
         .increment(u64::try_from(fresh.len()).unwrap_or_default());
-    Ok(Receipt { status: adapter.webhook_answers().accepted, fresh })
+    Ok(fresh)
 }
 
 /// Notes on the account that its provider is heard, once a minute: beside the answer and not before it, since
@@ -170,7 +200,8 @@ async fn note_heard(app: &App, provider: &ProviderAccount, now: Timestamp) {
     let (store, id) = (app.store.for_org(provider.tenant()), provider.id);
     tokio::spawn(async move {
         let heard = doc! { "$max": { "lastEventAt": now } };
-        if let Err(error) = store.update::<ProviderAccount>(id, doc! {}, heard).await {
+        let noted = store.update::<ProviderAccount>(id, doc! {}, heard).await;
+        if let Err(error) = noted.and(health::note_good(&store, id).await) {
             tracing::warn!(provider = %id, ?error, "the time of the last event was not noted");
         }
     });
@@ -181,6 +212,7 @@ fn event_of(
     id: ProviderEventId,
     incoming: IncomingEvent,
     raw: crate::crypto::Sealed,
+    origin: EventOrigin,
     now: Timestamp,
 ) -> ProviderEvent {
     ProviderEvent {
@@ -192,9 +224,10 @@ fn event_of(
         event_id: incoming.event_id,
         name: incoming.name,
         raw,
+        origin,
         state: EventState::Received,
         attempts: 0,
-        due: Some(now + scaled(SWEEP_AFTER)),
+        due: None,
         reason: None,
         transaction_id: None,
         trail: telemetry::trail(),

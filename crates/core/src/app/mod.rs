@@ -4,6 +4,7 @@ pub mod apply;
 pub mod audit;
 pub mod authenticate;
 pub mod bootstrap;
+pub mod catch_up;
 pub mod checkouts;
 pub mod confirm_manual;
 pub mod create_checkout;
@@ -14,6 +15,7 @@ pub mod discount_claims;
 pub mod edit;
 pub mod error;
 pub mod first_steps;
+pub mod health;
 pub mod images;
 pub mod intake;
 pub mod invoices;
@@ -109,6 +111,8 @@ struct Caches {
     people: Cache<(PersonId, String), Option<Arc<Person>>>,
     /// Providers whose last event has been noted a moment ago.
     heard: Cache<ProviderId, ()>,
+    /// Lists of providers that were noted as unreadable a moment ago.
+    unread: Cache<(ProviderId, &'static str), ()>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -156,6 +160,7 @@ impl App {
                 organizations: cache(),
                 people: cache(),
                 heard: Cache::builder().max_capacity(20_000).time_to_live(intake::HEARD_EVERY).build(),
+                unread: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_mins(10)).build(),
             },
         })
     }

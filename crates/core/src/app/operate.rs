@@ -2,7 +2,7 @@
 //! cut them off.
 
 use super::{
-    App, AppError, CONFLICT_RETRIES, apply,
+    App, AppError, apply,
     create_checkout::{IdempotencyKey, RUNNING_MAX},
     orders::gate::{self, SecondPayment},
     refund,
@@ -14,8 +14,8 @@ use crate::{
         money::Money,
         provider_account::ProviderAccount,
         transaction::{
-            Failure, Operation, OperationError, OperationKind, PaymentState, RefundState, Transaction,
-            TransactionStatus,
+            Failure, Operation, OperationError, OperationKind, PaymentState, Refund, RefundState,
+            Transaction, TransactionStatus,
         },
     },
     fault::{self, Recovery},
@@ -69,7 +69,7 @@ pub async fn operate(
         let operation = t.operations.iter_mut().find(|o| o.id == operation_id);
         let record = operation.and_then(|o| o.idem.as_mut()).filter(|record| record.slot == slot);
         let Some(record) = record else { return Ok((false, ())) };
-        record.reply.get_or_insert_with(|| reply.clone());
+        record.reply.get_or_insert_with(|| reply.clone().into());
         Ok((true, ()))
     })
     .await?;
@@ -165,7 +165,7 @@ async fn send(
         Ok(()) => (RefundState::Succeeded, None),
         Err(ProviderError::Rejected(failure)) => (RefundState::Failed, Some(failure)),
         Err(error @ (ProviderError::Unsupported(_) | ProviderError::Unauthorized(_))) => {
-            let failure = Failure { code: "not_possible".to_owned(), message: error.to_string() };
+            let failure = Failure::new("not_possible", error.to_string());
             (RefundState::Failed, Some(failure))
         }
         Err(error) => {
@@ -220,12 +220,13 @@ async fn finish(
     let (now, operation_id) = (app.now(), operation.id);
     let cancelled = operation.kind == OperationKind::Cancel && state == RefundState::Succeeded;
     app.change::<Transaction, (), _>(tenant, id, "transaction", |t| {
-        t.finish_operation(operation_id, state, failure.clone(), now);
+        let changed = t.finish_operation(operation_id, state, failure.clone(), now);
         if cancelled && t.status.is_open() {
             t.end(PaymentState::Cancelled, "api", None, now);
         }
-        t.schedule_reconcile(true, now);
-        Ok((true, ()))
+        // What is as unknown as before does not begin the schedule of looks anew.
+        t.schedule_reconcile(changed, now);
+        Ok((changed, ()))
     })
     .await?;
     Ok(())
@@ -240,10 +241,9 @@ pub async fn resume(app: &App, transaction: &Transaction) -> Result<(), AppError
     let now = app.now();
     let old = |updated_at| now.since(updated_at) > scaled(RUNNING_MAX);
     let (tenant, id) = (transaction.tenant(), transaction.id);
-    let running = |state| matches!(state, RefundState::NotSent | RefundState::Unknown);
-    let refunds = transaction.refunds.iter().filter(|r| running(r.state) && old(r.updated_at));
-    for pending in refunds.take(CONFLICT_RETRIES) {
-        refund::send(app, tenant, id, pending.id).await?;
+    let waits = |refund: &Refund| refund.is_in_doubt() && old(refund.updated_at);
+    if transaction.refunds.iter().any(waits) {
+        refund::resume(app, transaction, waits).await?;
     }
     for operation in transaction.operations.iter().filter(|o| o.is_running() && old(o.updated_at)) {
         send(app, tenant, id, operation.id).await?;

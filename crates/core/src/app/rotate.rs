@@ -15,7 +15,7 @@ use crate::{
     crypto::{FieldContext, Fingerprint, OrganizationKeys, Sealed, SearchHash, TokenHash, normalize_email},
     domain::{
         ClientId, DiscountClaimId, Mode, OrganizationId, Tenant, api_key::ApiKey, checkout::Checkout,
-        client::Client, discount::DiscountClaim, invoice::Invoice, person::Person,
+        client::Client, discount::DiscountClaim, invoice::Invoice, person::Person, transaction::Transaction,
     },
     store::{Entity, StoreError},
 };
@@ -28,6 +28,7 @@ const BATCH: i64 = 200;
 const PASSES_MAX: usize = 10;
 
 /// A sealed field: where it stands, and the name under which it was sealed.
+#[derive(Clone, Copy)]
 struct Field {
     path: &'static str,
     name: &'static str,
@@ -42,6 +43,22 @@ struct Place {
     /// Fields sealed under the checkout that the document belongs to.
     of_checkout: &'static [Field],
 }
+
+/// Private texts of transactions, all sealed under one name.
+const TEXTS: Place = Place {
+    collection: "transactions",
+    versioned: true,
+    fields: &{
+        let mut fields = [field(Transaction::TEXTS_FIELD); Transaction::TEXT_PATHS.len()];
+        let mut index = 0;
+        while index < fields.len() {
+            fields[index].path = Transaction::TEXT_PATHS[index];
+            index += 1;
+        }
+        fields
+    },
+    of_checkout: &[],
+};
 
 const fn field(path: &'static str) -> Field {
     Field { path, name: path }
@@ -152,7 +169,7 @@ pub async fn reseal(app: &App, organization: OrganizationId) -> Result<u64, AppE
     let keys = app.store.keys().of(organization).await?;
     let mut rewritten = 0;
     for mode in [Mode::Live, Mode::Test] {
-        for place in PLACES {
+        for place in PLACES.iter().chain([&TEXTS]) {
             rewritten += reseal_place(app, Tenant::new(organization, mode), &keys, place).await?;
         }
     }
@@ -406,7 +423,7 @@ async fn count_sealed(app: &App, tenant: Tenant, keys: &OrganizationKeys) -> Res
         Sealed::from_bytes(&value.bytes).map(|sealed| sealed.key_version()).ok() != Some(current)
     };
     let mut count = 0;
-    for place in PLACES {
+    for place in PLACES.iter().chain([&TEXTS]) {
         count += count_values(app, tenant, place.collection, &paths(place), is_old).await?;
     }
     Ok(count)

@@ -1,6 +1,8 @@
 //! Pay: a customer chose a provider. The transaction is stored before the provider is called, and names the
 //! provider's idempotency key, so that a click repeated after a crash starts nothing twice.
 
+use std::time::Duration;
+
 use mongodb::bson::doc;
 
 use super::{
@@ -16,13 +18,17 @@ use crate::{
         discount::DiscountRefusal,
         provider_account::ProviderAccount,
         transaction::{
-            Failure, NextStep, Payment, PaymentState, StatusChange, Transaction, TransactionStatus,
+            Failure, NextStep, PROVIDER_REJECTED, Payment, PaymentState, ProviderRef, StartPlan, StatusChange, Transaction,
+            TransactionStatus,
         },
     },
     fault::{self, Recovery},
-    provider::{Account, ProviderError, StartPayment},
+    provider::{Account, NotTaken, PaymentHandle, ProviderError, StartPayment, Started},
     store::{Entity, StoreError, seal_with},
 };
+
+/// A page that ends sooner than this is not worth leading a customer to.
+const PAGE_MARGIN: Duration = Duration::from_mins(5);
 
 /// Why a checkout cannot be paid (any more).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,21 +88,50 @@ pub async fn payable(app: &App, checkout: &Checkout) -> Result<Result<(), Unpaya
     Ok(verdict)
 }
 
-/// The providers that a checkout offers, in the site's order.
+/// The providers that a checkout offers, in the site's order: those that take its amount.
 pub async fn offered_providers(app: &App, checkout: &Checkout) -> Result<Vec<ProviderAccount>, AppError> {
+    let of_site = providers_of_site(app, checkout).await?;
+    Ok(of_site.into_iter().filter(|provider| takes(app, checkout, provider).is_ok()).collect())
+}
+
+/// Why no provider of the site takes a checkout, where its amount stands against it: the bound that is nearest. `None`
+/// where one takes it, or nothing but other reasons are left.
+pub async fn amount_out_of_range(app: &App, checkout: &Checkout) -> Result<Option<NotTaken>, AppError> {
+    let (mut least, mut most) = (None::<Money>, None::<Money>);
+    for provider in providers_of_site(app, checkout).await? {
+        match takes(app, checkout, &provider) {
+            Ok(()) => return Ok(None),
+            Err(NotTaken::TooSmall(bound)) if least.is_none_or(|known| bound.minor < known.minor) => {
+                least = Some(bound);
+            }
+            Err(NotTaken::TooLarge(bound)) if most.is_none_or(|known| bound.minor > known.minor) => {
+                most = Some(bound);
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(least.map(NotTaken::TooSmall).or(most.map(NotTaken::TooLarge)))
+}
+
+/// The enabled providers of a checkout's site, in its order.
+async fn providers_of_site(app: &App, checkout: &Checkout) -> Result<Vec<ProviderAccount>, AppError> {
     let tenant = checkout.tenant();
     let site = app.site(tenant, checkout.site_id).await?.ok_or(AppError::NotFound("site"))?;
     let enabled = app.enabled_providers(tenant).await?;
-    let takes = |provider: &&ProviderAccount| {
-        app.adapter(provider.kind)
-            .is_ok_and(|adapter| adapter.accepts(checkout.money(), checkout.capture_method).is_ok())
-            && provider.is_for(checkout.currency)
-    };
     if site.provider_ids.is_empty() {
-        return Ok(enabled.iter().filter(takes).cloned().collect());
+        return Ok(enabled.iter().cloned().collect());
     }
     let chosen = site.provider_ids.iter().filter_map(|id| enabled.iter().find(|p| p.id == *id));
-    Ok(chosen.filter(takes).cloned().collect())
+    Ok(chosen.cloned().collect())
+}
+
+/// Whether a provider takes a checkout.
+fn takes(app: &App, checkout: &Checkout, provider: &ProviderAccount) -> Result<(), NotTaken> {
+    if !provider.is_for(checkout.currency) {
+        return Err(NotTaken::Currency);
+    }
+    let adapter = app.adapter(provider.kind).map_err(|_| NotTaken::Currency)?;
+    adapter.accepts(checkout.money(), checkout.capture_method)
 }
 
 /// Starts a payment, or answers the one that runs. Where another payment of the order holds money or is on its way, the
@@ -117,7 +152,7 @@ pub async fn start_payment(
     // Boxed: these futures are large, and every handler that starts payments would carry them.
     let transaction = match open_transaction(app, checkout).await? {
         None => Box::pin(begin(app, checkout, &provider, second)).await?,
-        Some(open) => match Box::pin(take_over(app, &provider, open)).await? {
+        Some(open) => match Box::pin(take_over(app, checkout, &provider, open)).await? {
             Taken::Running(started) => return Ok(started),
             Taken::Resume(transaction) => {
                 // Another click may have stored it, with a price that is not what is seen here.
@@ -193,19 +228,30 @@ enum Taken {
 }
 
 /// A customer who comes back resumes their payment; one who chooses another method ends the first.
-async fn take_over(app: &App, provider: &ProviderAccount, open: Transaction) -> Result<Taken, AppError> {
+async fn take_over(
+    app: &App,
+    checkout: &Checkout,
+    provider: &ProviderAccount,
+    open: Transaction,
+) -> Result<Taken, AppError> {
     if !open.may_be_given_up() {
         // A transfer that has come in part still needs the rest.
         let next = if open.awaits_transfer() { next_step(app, &open).await? } else { None };
         return Ok(Taken::Running(StartedPayment { transaction: open, next }));
     }
     if open.provider_id == Some(provider.id) && Recovery::StartResume.is_on() {
-        return Ok(match next_step(app, &open).await? {
-            Some(next) => Taken::Running(StartedPayment { transaction: open, next: Some(next) }),
-            None => Taken::Resume(open),
-        });
+        return match next_step(app, &open).await? {
+            Some(_) if is_spent(app, &open)? => renew(app, checkout, provider, open).await,
+            Some(next) => Ok(Taken::Running(StartedPayment { transaction: open, next: Some(next) })),
+            None => Ok(Taken::Resume(open)),
+        };
     }
-    let ended = end_at_provider(app, &open, PaymentState::Cancelled, "customer").await?;
+    give_up(app, &open, PaymentState::Cancelled).await
+}
+
+/// Ends a payment so that another may begin.
+async fn give_up(app: &App, open: &Transaction, state: PaymentState) -> Result<Taken, AppError> {
+    let ended = end_at_provider(app, open, state, "customer").await?;
     if ended.succeeded_at.is_some() {
         project::project_checkout(app, &ended).await?;
         return Err(Unpayable::Paid.into_error());
@@ -215,6 +261,53 @@ async fn take_over(app: &App, provider: &ProviderAccount, open: Transaction) -> 
         return Err(AppError::conflict("PAYMENT_RUNNING", message));
     }
     Ok(Taken::Ended)
+}
+
+/// Whether the way that the customer was shown works no more, or is about to end: providers' pages live for hours or
+/// days, checkouts up to 130 days.
+fn is_spent(app: &App, open: &Transaction) -> Result<bool, AppError> {
+    let Some(kind) = open.provider_kind else { return Ok(false) };
+    let lives = app.adapter(kind)?.capabilities().page_lives;
+    let ends = open.next_until.or_else(|| lives.map(|lives| open.created_at + lives));
+    Ok(ends.is_some_and(|ends| app.now() + PAGE_MARGIN >= ends))
+}
+
+/// Leads the customer to the same payment by another way, or ends it where its provider knows none. Looks first: it
+/// may have been paid, or have ended, without anybody here having heard.
+async fn renew(
+    app: &App,
+    checkout: &Checkout,
+    provider: &ProviderAccount,
+    open: Transaction,
+) -> Result<Taken, AppError> {
+    let open = apply::confirm(app, &open).await?;
+    if open.succeeded_at.is_some() {
+        project::project_checkout(app, &open).await?;
+        return Err(Unpayable::Paid.into_error());
+    }
+    if !open.status.is_open() {
+        return Ok(Taken::Ended);
+    }
+    if !open.may_be_given_up() {
+        return Ok(Taken::Running(StartedPayment { transaction: open, next: None }));
+    }
+    let account = app.open_account(provider).await?;
+    let adapter = app.adapter(provider.kind)?;
+    let mut request = request_of(app, checkout, &open).await?;
+    let handle = apply::handle_of(app, &open);
+    let mut renewed = adapter.renew(&account, &handle, &request).await;
+    if let Err(ProviderError::CustomerData(_)) = renewed {
+        request.plan = keep_plan(app, &open, StartPlan { without_customer: true, ..request.plan }).await?;
+        renewed = adapter.renew(&account, &handle, &request).await;
+    }
+    match renewed {
+        Ok(Some(started)) => save_started(app, open, started).await.map(Taken::Running),
+        Ok(None) => give_up(app, &open, PaymentState::Expired).await,
+        Err(error) => {
+            tracing::warn!(transaction = %open.id, %error, "a payment's page could not be made anew");
+            Err(error.into())
+        }
+    }
 }
 
 /// What the customer does next in a payment that was started.
@@ -279,10 +372,8 @@ async fn call_provider(
     transaction: Transaction,
 ) -> Result<StartedPayment, AppError> {
     let account = app.open_account(provider).await?;
-    let request = request_of(app, checkout, &transaction).await?;
-    let answer = app.adapter(provider.kind)?.start(&account, &request).await;
-    fault::point("start.after_provider");
-    match answer {
+    let mut request = request_of(app, checkout, &transaction).await?;
+    match start(app, provider, &account, &transaction, &mut request).await? {
         Ok(started) => {
             let started = save_started(app, transaction, started).await?;
             let saved = &started.transaction;
@@ -293,16 +384,62 @@ async fn call_provider(
             let text = "this payment was ended while it was being started: choose again";
             Err(AppError::conflict("PAYMENT_ENDED", text))
         }
-        Err(ProviderError::Rejected(failure)) => {
-            let message = failure.message.clone();
+        Err(ProviderError::Rejected(failure) | ProviderError::CustomerData(failure)) => {
+            tracing::info!(transaction = %transaction.id, code = %failure.code, "a start was refused");
             fail_start(app, &transaction, failure).await?;
-            Err(AppError::Provider { code: "PROVIDER_REJECTED", message })
+            // Not in the provider's words: they may repeat what the customer entered, and whoever holds the session
+            // reads this.
+            let message = "the payment provider did not take this payment".to_owned();
+            Err(AppError::Provider { code: PROVIDER_REJECTED, message })
         }
         Err(error) => {
             tracing::warn!(transaction = %transaction.id, %error, "a payment could not be started");
             Err(error.into())
         }
     }
+}
+
+/// Asks the provider to start a payment; otherwise than before where it says why that cannot work. What is changed is
+/// stored before it is used, so that whoever resumes the payment asks alike.
+async fn start(
+    app: &App,
+    provider: &ProviderAccount,
+    account: &Account,
+    transaction: &Transaction,
+    request: &mut StartPayment,
+) -> Result<Result<Started, ProviderError>, AppError> {
+    let adapter = app.adapter(provider.kind)?;
+    let first = request.plan;
+    loop {
+        let answer = adapter.start(account, request).await;
+        fault::point("start.after_provider");
+        let plan = match &answer {
+            Err(ProviderError::CustomerData(_)) if !request.plan.without_customer => {
+                StartPlan { without_customer: true, ..request.plan }
+            }
+            // Once a click: while the provider is down every key is spent at once.
+            Err(ProviderError::KeySpent(_)) if request.plan.round == first.round => {
+                StartPlan { round: request.plan.round + 1, ..request.plan }
+            }
+            _ => return Ok(answer),
+        };
+        request.plan = keep_plan(app, transaction, plan).await?;
+        request.now = app.now();
+    }
+}
+
+/// Remembers how a payment is started from now on. Clicks at the same moment agree: nothing that one of them has
+/// learned is forgotten.
+async fn keep_plan(app: &App, transaction: &Transaction, plan: StartPlan) -> Result<StartPlan, AppError> {
+    let (_, plan) = app
+        .change::<Transaction, _, _>(transaction.tenant(), transaction.id, "transaction", |t| {
+            let stored = t.start_plan.unwrap_or_default();
+            let agreed = stored.merged(plan);
+            t.start_plan = Some(agreed);
+            Ok((agreed != stored, agreed))
+        })
+        .await?;
+    Ok(plan)
 }
 
 /// Ends a payment of which its provider has heard nothing.
@@ -361,6 +498,7 @@ async fn request_of(
         return_url: app.return_url(&checkout.short_code),
         cancel_url: app.back_url(&checkout.short_code),
         expires_at: checkout.expires_at,
+        plan: transaction.start_plan.unwrap_or_default(),
         now: app.now(),
     })
 }
@@ -376,7 +514,7 @@ pub async fn customer_of(app: &App, checkout: &Checkout) -> Result<Customer, App
 async fn save_started(
     app: &App,
     transaction: Transaction,
-    started: crate::provider::Started,
+    started: Started,
 ) -> Result<StartedPayment, AppError> {
     let (tenant, now) = (transaction.tenant(), app.now());
     let keys = app.store.for_org(tenant).keys().await?;
@@ -389,23 +527,50 @@ async fn save_started(
         Transaction::NEXT_FIELD,
         json.as_bytes(),
     );
-    let (saved, ()) = app
+    let (saved, is_second) = app
         .change::<Transaction, _, _>(tenant, transaction.id, "transaction", |t| {
+            // Another click, which asked under another key, was first: its customer may be on the way already.
+            let is_second = !t.refs.is_empty() && !started.refs.iter().any(|one| t.refs.contains(one));
+            if is_second {
+                return Ok((false, true));
+            }
             for reference in &started.refs {
                 if !t.refs.contains(reference) {
                     t.refs.push(reference.clone());
                 }
             }
             t.next = Some(sealed.clone());
+            t.next_until = started.good_until;
             t.updated_at = now;
             if let Some(until) = started.pending_until {
                 t.await_transfer(until, now);
             }
-            Ok((true, ()))
+            Ok((true, false))
         })
         .await?;
     fault::point("start.after_save");
+    if is_second {
+        withdraw_second(app, &saved, started).await;
+        let next = next_step(app, &saved).await?;
+        return Ok(StartedPayment { transaction: saved, next });
+    }
     Ok(StartedPayment { transaction: saved, next: Some(started.next) })
+}
+
+/// Ends at the provider what a second click made under another key. Nobody was shown its address.
+async fn withdraw_second(app: &App, transaction: &Transaction, started: Started) {
+    let name = started.refs.first().map_or("", ProviderRef::id).to_owned();
+    let handle = PaymentHandle { refs: started.refs, ..apply::handle_of(app, transaction) };
+    let ended = async {
+        let id = transaction.provider_id.ok_or(AppError::NotFound("provider"))?;
+        let provider = app.provider(id).await?.ok_or(AppError::NotFound("provider"))?;
+        let account = app.open_account(&provider).await?;
+        let key = format!("{}-{name}", end_key(transaction));
+        app.adapter(provider.kind)?.cancel(&account, &handle, &key).await.map_err(AppError::from)
+    };
+    if let Err(error) = ended.await {
+        tracing::warn!(transaction = %transaction.id, %error, "a second start is still open at its provider");
+    }
 }
 
 async fn fail_start(app: &App, transaction: &Transaction, failure: Failure) -> Result<(), AppError> {

@@ -7,10 +7,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    ClientId, Metadata, Timestamp, checkout::Checkout, invoice::DocumentMail, transaction::Transaction,
+    ClientId, Metadata, Timestamp,
+    checkout::Checkout,
+    invoice::DocumentMail,
+    transaction::{Failure, PROVIDER_REJECTED, Transaction},
 };
 use crate::{
-    crypto::Sealed,
+    crypto::{PrivateText, Sealed},
     domain::invoice::{MailOutcome, MailState},
 };
 
@@ -44,6 +47,15 @@ fn scrub_object(fields: &mut Map<String, Value>) -> bool {
                 found |= scrub_words(value, "note") | scrub(value);
                 continue;
             }
+            // Words of a provider, or such as repeat them. Their codes stay.
+            "failure" => {
+                found |= blank_words(value, "message");
+                continue;
+            }
+            "needsReview" => {
+                found |= blank_words(value, "detail");
+                continue;
+            }
             _ => {
                 found |= scrub(value);
                 continue;
@@ -55,6 +67,12 @@ fn scrub_object(fields: &mut Map<String, Value>) -> bool {
         }
     }
     found
+}
+
+/// Empties words that are always there.
+fn blank_words(thing: &mut Value, field: &str) -> bool {
+    let words = thing.get_mut(field).filter(|words| words.as_str().is_some_and(|words| !words.is_empty()));
+    words.map(|words| *words = json!("")).is_some()
 }
 
 /// Takes the words out of one thing, or of each of a list.
@@ -81,10 +99,34 @@ pub fn scrubbed(text: &str) -> Option<String> {
     }
 }
 
-fn scrub_reply(reply: &mut Option<String>) -> bool {
-    let Some(clean) = reply.as_deref().and_then(scrubbed) else { return false };
-    *reply = Some(clean);
+/// [`scrubbed`] of a stored reply, which may also be an error that repeats a provider's words.
+fn scrubbed_reply(text: &str) -> Option<String> {
+    let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else { return scrubbed(text) };
+    if fields.get("code").and_then(Value::as_str) != Some(PROVIDER_REJECTED) {
+        return scrubbed(text);
+    }
+    let neutral = json!("the provider refused it");
+    let mut found = false;
+    for name in ["error", "message"] {
+        let words = fields.get_mut(name).filter(|words| **words != neutral);
+        found |= words.map(|words| *words = neutral.clone()).is_some();
+    }
+    found.then(|| Value::Object(fields).to_string())
+}
+
+fn scrub_reply(reply: &mut Option<PrivateText>) -> bool {
+    let Some(clean) = reply.as_ref().and_then(|reply| scrubbed_reply(reply.as_str())) else { return false };
+    *reply = Some(clean.into());
     true
+}
+
+/// Takes a provider's words out; the code stays.
+fn scrub_failure(failure: Option<&mut Failure>) -> bool {
+    failure.is_some_and(|failure| {
+        let had = !failure.message.is_empty();
+        failure.message = "".into();
+        had
+    })
 }
 
 impl Checkout {
@@ -118,8 +160,19 @@ impl Transaction {
         self.metadata = Metadata::default();
         self.next = None;
         self.client_id = name;
+        had |= scrub_failure(self.failure.as_mut());
+        had |= scrub_failure(self.payment.as_mut().and_then(|payment| payment.failure.as_mut()));
+        for attempt in &mut self.attempts {
+            had |= scrub_failure(attempt.failure.as_mut());
+        }
+        let reviews = self.needs_review.iter_mut().chain(&mut self.more_reviews);
+        for review in reviews.filter(|review| !review.detail.is_empty()) {
+            review.detail = "".into();
+            had = true;
+        }
         for refund in &mut self.refunds {
             had |= refund.reason.take().is_some();
+            had |= scrub_failure(refund.failure.as_mut());
             had |= refund.idem.as_mut().is_some_and(|record| scrub_reply(&mut record.reply));
         }
         for confirmation in &mut self.confirmations {
@@ -127,6 +180,7 @@ impl Transaction {
             had |= confirmation.idem.as_mut().is_some_and(|record| scrub_reply(&mut record.reply));
         }
         for operation in &mut self.operations {
+            had |= scrub_failure(operation.failure.as_mut());
             had |= operation.idem.as_mut().is_some_and(|record| scrub_reply(&mut record.reply));
         }
         if had {
@@ -178,7 +232,10 @@ mod tests {
                 "id": "1", "email": "ana@example.com", "billingAddress": { "city": "Lisboa" }, "clientId": "c-1",
                 "amount": 1000, "metadata": { "name": "Ana" }, "externalReference": "ORD-1",
                 "transaction": {
-                    "metadata": { "name": "Ana" }, "needsReview": { "reason": "late_success" },
+                    "metadata": { "name": "Ana" },
+                    "needsReview": { "reason": "late_success", "detail": "Ana paid late" },
+                    "failure": { "code": "email_invalid", "message": "Invalid: ana@example.com" },
+                    "attempts": [{ "failure": { "code": "card_declined", "message": "Ana's card" } }],
                     "refunds": [{ "id": "2", "amount": 5, "reason": "Ana asked" }],
                     "confirmations": [{ "id": "3", "amount": 5, "note": "Ana's account" }],
                 },
@@ -186,7 +243,9 @@ mod tests {
             },
         });
         assert!(scrub(&mut message));
-        assert!(!message.to_string().contains("Ana") && !message.to_string().contains("Lisboa"), "{message}");
+        let left = message.to_string();
+        assert!(["Ana", "ana@", "Lisboa"].iter().all(|word| !left.contains(word)), "{left}");
+        assert_eq!(message["data"]["transaction"]["failure"]["code"], "email_invalid");
         assert_eq!(message["data"]["transaction"]["needsReview"]["reason"], "late_success");
         let kept = ["amount", "externalReference", "id"].map(|name| message["data"][name].clone());
         assert_eq!(kept, [json!(1000), json!("ORD-1"), json!("1")]);
@@ -198,5 +257,13 @@ mod tests {
         assert_eq!(scrubbed("no json").as_deref(), Some("{}"));
         assert_eq!(scrubbed("{}"), None);
         assert_eq!(scrubbed(r#"{"email":"a@b.c"}"#).as_deref(), Some(r#"{"email":null}"#));
+    }
+
+    #[test]
+    fn a_stored_refusal_loses_the_providers_words() {
+        let said = json!({ "code": "PROVIDER_REJECTED", "error": "Ana's card", "message": "Ana's card" });
+        let clean = scrubbed_reply(&said.to_string()).unwrap();
+        assert!(clean.contains("PROVIDER_REJECTED") && !clean.contains("Ana"), "{clean}");
+        assert_eq!(scrubbed_reply(&clean), None, "once is enough");
     }
 }

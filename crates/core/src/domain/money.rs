@@ -16,12 +16,24 @@ pub enum MoneyError {
     /// Two currencies met in one operation.
     #[error("amounts in {0} and {1} cannot be combined")]
     CurrencyMismatch(Currency, Currency),
-    /// Not an ISO 4217 code with an exponent of 0, 2 or 3.
+    /// Not an ISO 4217 code with an exponent of 0, 2 or 3, of money that is used to pay.
     #[error("is not a supported ISO 4217 currency code")]
     UnknownCurrency,
+    /// A currency that is used no more.
+    #[error("is the code of a currency that is no longer in use")]
+    Withdrawn,
 }
 
-/// An ISO 4217 currency whose exponent is 0, 2 or 3.
+/// Codes of ISO 4217's list that name no money which anybody pays with: units of account and funds. Source: the
+/// list's own "fund" entries (table A.1, column "Fund"), and the Arab accounting dinar.
+const FUNDS: &[&str] = &["BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI", "UYW", "XAD"];
+
+/// Codes that ISO 4217 has withdrawn (table A.3) and that the library still knows: Bulgaria and Croatia have the euro,
+/// Cuba's convertible peso ended in 2021, Sierra Leone and Zimbabwe have new units.
+const WITHDRAWN: &[&str] = &["BGN", "CUC", "HRK", "SLL", "ZWL"];
+
+/// An ISO 4217 currency whose exponent is 0, 2 or 3. Text is read as what somebody may ask for now; what was stored,
+/// or what a provider says of an older payment, may be of a currency that has been withdrawn since.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Currency([u8; 3]);
 
@@ -32,6 +44,22 @@ impl Currency {
     /// The three capital letters.
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("XXX")
+    }
+
+    /// A currency by its code, in any case, also one that has been withdrawn.
+    pub fn known(code: &str) -> Option<Self> {
+        let upper = code.to_ascii_uppercase();
+        let exponent = iso_currency::Currency::from_code(&upper)?.exponent();
+        let code = <[u8; 3]>::try_from(upper.as_bytes()).ok()?;
+        matches!(exponent, Some(0 | 2 | 3)).then_some(Self(code))
+    }
+
+    /// Whether somebody may ask to be paid in it.
+    pub fn check_current(self) -> Result<Self, MoneyError> {
+        if FUNDS.contains(&self.code()) {
+            return Err(MoneyError::UnknownCurrency);
+        }
+        if WITHDRAWN.contains(&self.code()) { Err(MoneyError::Withdrawn) } else { Ok(self) }
     }
 
     /// How many decimal digits the minor unit has: 0, 2 or 3.
@@ -50,12 +78,18 @@ impl Currency {
 impl FromStr for Currency {
     type Err = MoneyError;
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let upper = text.to_ascii_uppercase();
-        let known = iso_currency::Currency::from_code(&upper).ok_or(MoneyError::UnknownCurrency)?;
-        match (known.exponent(), <[u8; 3]>::try_from(upper.as_bytes())) {
-            (Some(0 | 2 | 3), Ok(code)) => Ok(Self(code)),
-            _ => Err(MoneyError::UnknownCurrency),
-        }
+        Self::known(text).ok_or(MoneyError::UnknownCurrency)?.check_current()
+    }
+}
+
+/// A currency to search by: also one that has been withdrawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownCurrency(pub Currency);
+
+impl FromStr for KnownCurrency {
+    type Err = MoneyError;
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        Currency::known(text).map(Self).ok_or(MoneyError::UnknownCurrency)
     }
 }
 
@@ -80,7 +114,7 @@ impl Serialize for Currency {
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        Self::known(&text).ok_or_else(|| serde::de::Error::custom(MoneyError::UnknownCurrency))
     }
 }
 
@@ -147,6 +181,22 @@ mod tests {
     fn refuses_what_is_no_currency_of_trade() {
         for code in ["", "EU", "EURO", "ZZZ", "XAU", "CLF", "€", "XXX"] {
             assert_eq!(code.parse::<Currency>(), Err(MoneyError::UnknownCurrency), "{code}");
+        }
+    }
+
+    #[test]
+    fn funds_and_withdrawn_codes_are_not_asked_for_but_read() {
+        for code in FUNDS {
+            assert_eq!(code.parse::<Currency>(), Err(MoneyError::UnknownCurrency), "{code}");
+        }
+        for code in WITHDRAWN {
+            assert_eq!(code.parse::<Currency>(), Err(MoneyError::Withdrawn), "{code}");
+            let stored: Currency = serde_json::from_str(&format!("\"{code}\"")).unwrap();
+            assert_eq!(stored.code(), *code);
+            assert_eq!(Currency::known(&code.to_ascii_lowercase()), Some(stored));
+        }
+        for code in ["ZWG", "SLE", "XCG", "UYU", "CHF", "VES"] {
+            assert_eq!(code.parse::<Currency>().map(|currency| currency.to_string()), Ok(code.to_owned()));
         }
     }
 

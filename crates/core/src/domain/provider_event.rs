@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Mode, OrganizationId, ProviderEventId, ProviderId, Tenant, Timestamp, Trail, TransactionId,
-    provider_account::ProviderKind,
+    provider_account::ProviderKind, provider_health::EventOrigin,
 };
 use crate::crypto::Sealed;
 
@@ -48,6 +48,9 @@ pub struct ProviderEvent {
     pub name: String,
     /// The event's exact bytes.
     pub raw: Sealed,
+    /// How it came.
+    #[serde(default)]
+    pub origin: EventOrigin,
     /// Where it stands.
     pub state: EventState,
     /// Failed attempts at applying it.

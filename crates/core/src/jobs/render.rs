@@ -13,7 +13,9 @@ use crate::domain::{
     invoice::{Credit, Invoice, Paper},
     outbox::{Changed, ChangedValue, EventType},
     provider_event::ProviderEvent,
-    transaction::{Attempt, Confirmation, Dispute, Operation, ProviderRef, Refund, Transaction},
+    transaction::{
+        Attempt, Confirmation, Dispute, Failure, Operation, ProviderRef, Refund, Review, Transaction,
+    },
 };
 
 /// A session, in the Admin API's words. `customer` is the opened [`Checkout::customer`], where there is one.
@@ -137,18 +139,27 @@ pub fn transaction(transaction: &Transaction) -> Value {
         "clientId": transaction.client_id,
         "metadata": transaction.metadata.to_json(),
         "captureMethod": transaction.capture_method,
-        "failure": transaction.failure.as_ref().or(failure),
+        "failure": transaction.failure.as_ref().or(failure).map(told_failure),
         "refunds": transaction.refunds.iter().map(refund).collect::<Vec<_>>(),
         "disputes": transaction.disputes.iter().map(|one| dispute(one, transaction.currency)).collect::<Vec<_>>(),
         "attempts": transaction.attempts.iter().map(attempt).collect::<Vec<_>>(),
         "confirmations": transaction.confirmations.iter().map(confirmation).collect::<Vec<_>>(),
         "operations": transaction.operations.iter().map(operation).collect::<Vec<_>>(),
-        "needsReview": transaction.needs_review,
+        "needsReview": transaction.needs_review.as_ref().map(review),
         "history": transaction.history,
         "succeededAt": transaction.succeeded_at,
         "createdAt": transaction.created_at,
         "updatedAt": transaction.updated_at,
     })
+}
+
+/// The provider's words, as the store has opened them.
+fn told_failure(failure: &Failure) -> Value {
+    json!({ "code": failure.code, "message": failure.message.as_str() })
+}
+
+fn review(review: &Review) -> Value {
+    json!({ "reason": review.reason, "detail": review.detail.as_str(), "at": review.at })
 }
 
 /// The first name of each kind.
@@ -167,7 +178,7 @@ pub fn refund(refund: &Refund) -> Value {
         "amount": refund.amount,
         "status": refund.state,
         "reason": refund.reason,
-        "failure": refund.failure,
+        "failure": refund.failure.as_ref().map(told_failure),
         "imported": refund.imported,
         "providerReference": refund.reference,
         "createdAt": refund.created_at,
@@ -191,7 +202,7 @@ fn attempt(attempt: &Attempt) -> Value {
     json!({
         "reference": attempt.reference,
         "status": attempt.state,
-        "failure": attempt.failure,
+        "failure": attempt.failure.as_ref().map(told_failure),
         "at": attempt.at,
     })
 }
@@ -214,7 +225,7 @@ fn operation(operation: &Operation) -> Value {
         "type": operation.kind,
         "amount": operation.amount,
         "status": operation.state,
-        "failure": operation.failure,
+        "failure": operation.failure.as_ref().map(told_failure),
         "createdAt": operation.created_at,
     })
 }
@@ -250,7 +261,7 @@ pub fn invoice(invoice: &Invoice, paper: &Paper) -> Value {
         "hasXml": rendering.is_some_and(|rendering| rendering.has_xml),
         "noXml": rendering.and_then(|rendering| rendering.no_xml.as_ref()),
         "missingGlyphs": rendering.map_or(&[][..], |rendering| &rendering.missing_glyphs),
-        "needsReview": invoice.needs_review,
+        "needsReview": invoice.needs_review.as_ref().map(review),
         "document": paper,
         "issuedAt": invoice.issued_at,
         "createdAt": invoice.created_at,
@@ -276,6 +287,7 @@ pub fn provider_event(event: &ProviderEvent, raw: &str) -> Value {
         "eventId": event.event_id,
         "name": event.name,
         "mode": event.mode.as_str(),
+        "origin": event.origin.as_str(),
         "receivedAt": event.received_at.to_string(),
         "payload": serde_json::from_str::<Value>(raw).unwrap_or(Value::Null),
         "raw": raw,

@@ -274,6 +274,7 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("lanes", vec![partial("next", doc! { "next": 1 }, exists("next"), false)]),
         ("sites", vec![tenant_id()]),
         ("providers", vec![tenant_id()]),
+        ("provider_health", vec![partial("feed_due", doc! { "feed.due": 1 }, exists("feed.due"), false)]),
         ("api_keys", vec![tenant_id()]),
         ("webhook_endpoints", vec![tenant_id()]),
         ("products", vec![tenant_id(), per_tenant("sku"), metadata()]),

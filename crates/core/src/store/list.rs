@@ -66,6 +66,7 @@ pub(super) async fn page<E: Entity>(
     let keep = usize::try_from(request.limit).unwrap_or(100);
     let has_more = rows.len() > keep;
     rows.truncate(keep);
+    let rows = store.store().open_all(rows).await?;
     let next_cursor = if has_more { rows.last().map(|row| oid(row.entity_id()).to_hex()) } else { None };
     Ok(Page {
         rows,

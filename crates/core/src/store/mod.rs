@@ -15,6 +15,7 @@ mod migrations;
 pub mod orders;
 pub mod provision;
 mod tenant;
+mod texts;
 pub mod unscoped;
 
 use std::{sync::Arc, time::Duration};
@@ -31,9 +32,10 @@ pub use group_commit::{GroupCommit, GroupCommitConfig, InsertOutcome, QueueFull}
 pub use group_update::GroupUpdate;
 pub use keys::KeyService;
 pub use tenant::{TenantStore, open_with, seal_with};
+pub use texts::seal_provider_texts;
 
 use crate::{
-    crypto::CryptoError,
+    crypto::{CryptoError, PrivateText, Sealed},
     domain::{
         Tenant,
         api_key::ApiKey,
@@ -52,6 +54,7 @@ use crate::{
         product::Product,
         provider_account::ProviderAccount,
         provider_event::ProviderEvent,
+        provider_health::ProviderHealth,
         site::Site,
         transaction::Transaction,
     },
@@ -109,6 +112,16 @@ pub trait Entity: Serialize + DeserializeOwned + Send + Sync + Unpin + 'static {
     fn entity_id(&self) -> Self::Id;
     /// Whose it is.
     fn entity_tenant(&self) -> Tenant;
+    /// Whether it has [`Self::texts`].
+    const HAS_TEXTS: bool = false;
+    /// Its texts that are clear in memory and sealed at rest.
+    fn texts(&mut self) -> Vec<&mut PrivateText> {
+        Vec::new()
+    }
+    /// A copy for writing, with [`Self::texts`] sealed by `seal`; `None` where it has none.
+    fn sealed_copy(&self, _seal: &dyn Fn(&str) -> Sealed) -> Option<Self> {
+        None
+    }
 }
 
 /// A document that is changed by compare-and-set on a version.
@@ -120,7 +133,7 @@ pub trait Versioned: Entity + Clone {
 }
 
 macro_rules! entities {
-    ($($entity:ident($id:ident) in $collection:literal $(, $versioned:ident)?;)*) => {$(
+    ($($entity:ident($id:ident) in $collection:literal $(, $versioned:ident)? $(, texts by $texts:ident)?;)*) => {$(
         impl Entity for $entity {
             const COLLECTION: &'static str = $collection;
             type Id = crate::domain::$id;
@@ -130,6 +143,21 @@ macro_rules! entities {
             fn entity_tenant(&self) -> Tenant {
                 self.tenant()
             }
+            $(
+                const HAS_TEXTS: bool = true;
+                fn texts(&mut self) -> Vec<&mut PrivateText> {
+                    self.$texts()
+                }
+                fn sealed_copy(&self, seal: &dyn Fn(&str) -> Sealed) -> Option<Self> {
+                    let mut copy = self.clone();
+                    let mut is_other = false;
+                    for text in copy.$texts().into_iter().filter(|text| text.is_clear()) {
+                        *text = PrivateText::Sealed(seal(text.as_str()));
+                        is_other = true;
+                    }
+                    is_other.then_some(copy)
+                }
+            )?
         }
         $(
             impl $versioned for $entity {
@@ -146,7 +174,7 @@ macro_rules! entities {
 
 entities! {
     Checkout(CheckoutId) in "checkouts", Versioned;
-    Transaction(TransactionId) in "transactions", Versioned;
+    Transaction(TransactionId) in "transactions", Versioned, texts by private_texts;
     Order(OrderId) in "orders", Versioned;
     Site(SiteId) in "sites", Versioned;
     ProviderAccount(ProviderId) in "providers", Versioned;
@@ -158,6 +186,7 @@ entities! {
     WebhookEndpoint(EndpointId) in "webhook_endpoints", Versioned;
     ApiKey(ApiKeyId) in "api_keys";
     ProviderEvent(ProviderEventId) in "provider_events";
+    ProviderHealth(ProviderId) in "provider_health";
     Delivery(DeliveryId) in "deliveries";
     Product(ProductId) in "products", Versioned;
     Discount(DiscountId) in "discounts", Versioned;

@@ -149,7 +149,11 @@ impl TenantStore {
         let transactions = self.store().collection::<Transaction>().clone_with_type::<RawDocumentBuf>();
         let found = transactions.find(filter).sort(doc! { "_id": -1 }).limit(TRANSACTIONS_MAX).await?;
         let raw: Vec<RawDocumentBuf> = found.try_collect().await?;
-        raw.iter().map(order_transaction).collect()
+        let mut payments = raw.iter().map(order_transaction).collect::<Result<Vec<_>, _>>()?;
+        for payment in &mut payments {
+            self.store().open_texts(&mut payment.transaction).await?;
+        }
+        Ok(payments)
     }
 
     /// What became of deliveries, by their ids.

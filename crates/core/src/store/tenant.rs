@@ -56,14 +56,14 @@ impl TenantStore {
 
     /// Looks a document up; another tenant's is not there.
     pub async fn get<E: Entity>(&self, id: E::Id) -> Result<Option<E>, StoreError> {
-        Ok(self.store.collection::<E>().find_one(self.by_id::<E>(id)).await?)
+        self.opened(self.store.collection::<E>().find_one(self.by_id::<E>(id)).await?).await
     }
 
     /// Looks a document up as a majority has it.
     pub async fn get_majority<E: Entity>(&self, id: E::Id) -> Result<Option<E>, StoreError> {
         let collection = self.store.collection::<E>();
         let found = collection.find_one(self.by_id::<E>(id));
-        Ok(found.read_concern(ReadConcern::majority()).await?)
+        self.opened(found.read_concern(ReadConcern::majority()).await?).await
     }
 
     /// Whether a majority has this very version of a document that was read from the primary.
@@ -72,11 +72,17 @@ impl TenantStore {
         Ok(committed.is_some_and(|committed| committed.version() == read.version()))
     }
 
+    async fn opened<E: Entity>(&self, found: Option<E>) -> Result<Option<E>, StoreError> {
+        let Some(mut entity) = found else { return Ok(None) };
+        self.store.open_texts(&mut entity).await?;
+        Ok(Some(entity))
+    }
+
     /// The first document that fits.
     pub async fn find_one<E: Entity>(&self, filter: Document) -> Result<Option<E>, StoreError> {
         let mut scoped = self.scope();
         scoped.extend(filter);
-        Ok(self.store.collection::<E>().find_one(scoped).await?)
+        self.opened(self.store.collection::<E>().find_one(scoped).await?).await
     }
 
     /// All documents that fit, at most `limit`.
@@ -89,7 +95,7 @@ impl TenantStore {
         let mut scoped = self.scope();
         scoped.extend(filter);
         let found = self.store.collection::<E>().find(scoped).sort(sort).limit(limit).await?;
-        Ok(found.try_collect().await?)
+        self.store.open_all(found.try_collect().await?).await
     }
 
     /// All documents that fit, newest first, read as they are asked for: in constant memory, however many.
@@ -101,7 +107,14 @@ impl TenantStore {
         scoped.extend(filter);
         let collection = self.store.collection::<E>();
         let found = collection.find(scoped).sort(doc! { "_id": -1 }).batch_size(STREAM_BATCH).await?;
-        Ok(found.map_err(StoreError::from))
+        let store = self.store.clone();
+        Ok(found.map_err(StoreError::from).and_then(move |mut entity: E| {
+            let store = store.clone();
+            async move {
+                store.open_texts(&mut entity).await?;
+                Ok(entity)
+            }
+        }))
     }
 
     /// How many fit, counted no further than `limit`.
@@ -152,7 +165,8 @@ impl TenantStore {
     /// Inserts a document of this tenant.
     pub async fn insert<E: Entity>(&self, entity: &E) -> Result<(), StoreError> {
         debug_assert!(entity.entity_tenant() == self.tenant, "a document of another tenant");
-        self.store.collection::<E>().insert_one(entity).await?;
+        let sealed = self.store.sealed_copy(entity).await?;
+        self.store.collection::<E>().insert_one(sealed.as_ref().unwrap_or(entity)).await?;
         Ok(())
     }
 
@@ -162,7 +176,9 @@ impl TenantStore {
         let mut filter = self.by_id::<E>(entity.entity_id());
         filter.insert("version", read);
         entity.set_version(read + 1);
-        let result = self.store.collection::<E>().replace_one(filter, &*entity).await;
+        let sealed = self.store.sealed_copy(&*entity).await?;
+        let written = sealed.as_ref().unwrap_or(entity);
+        let result = self.store.collection::<E>().replace_one(filter, written).await;
         match result {
             Ok(done) if done.matched_count == 1 => Ok(()),
             Ok(_) => {

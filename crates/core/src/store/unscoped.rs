@@ -5,14 +5,14 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use mongodb::{
     Collection,
-    bson::{Binary, Document, doc},
+    bson::{Binary, Bson, Document, doc},
     error::TRANSIENT_TRANSACTION_ERROR,
     options::{Hint, ReturnDocument},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    Store, StoreError,
+    Entity, Store, StoreError,
     codec::{binary, oid},
 };
 use crate::{
@@ -35,11 +35,15 @@ use crate::{
         person::Person,
         provider_account::ProviderAccount,
         provider_event::ProviderEvent,
+        provider_health::ProviderHealth,
         role::Role,
         session::Session,
         transaction::Transaction,
     },
 };
+
+/// Provider accounts that get the document of their health at once.
+const ADOPTED_MAX: i64 = 500;
 
 impl Store {
     /// A key by the id that its bearer presents.
@@ -91,12 +95,44 @@ impl Store {
 
     /// A transaction by the id that a customer's page names; the caller compares the session's proof.
     pub async fn lookup_transaction(&self, id: TransactionId) -> Result<Option<Transaction>, StoreError> {
-        Ok(self.collection::<Transaction>().find_one(doc! { "_id": oid(id) }).await?)
+        let found = self.collection::<Transaction>().find_one(doc! { "_id": oid(id) }).await?;
+        Ok(self.open_all(found.into_iter().collect()).await?.pop())
     }
 
     /// An event in the inbox.
     pub async fn lookup_event(&self, id: ProviderEventId) -> Result<Option<ProviderEvent>, StoreError> {
         Ok(self.collection::<ProviderEvent>().find_one(doc! { "_id": oid(id) }).await?)
+    }
+
+    /// Takes the turn at a provider's list of events that is due, until then.
+    pub async fn claim_due_feed(
+        &self,
+        now: Timestamp,
+        until: Timestamp,
+        turn: &str,
+    ) -> Result<Option<ProviderHealth>, StoreError> {
+        let claim = doc! { "$set": { "feed.due": until, "feed.turn": turn } };
+        let accounts = self.collection::<ProviderHealth>();
+        let claimed = accounts
+            .find_one_and_update(doc! { "feed.due": { "$lte": now } }, claim)
+            .sort(doc! { "feed.due": 1 })
+            .return_document(ReturnDocument::After);
+        Ok(claimed.await?)
+    }
+
+    /// Provider accounts of whose health nothing is stored yet: an older version made them.
+    pub async fn providers_without_health(&self) -> Result<Vec<ProviderAccount>, StoreError> {
+        let known: Vec<Document> = self
+            .database()
+            .collection::<Document>(ProviderHealth::COLLECTION)
+            .find(doc! {})
+            .projection(doc! { "_id": 1 })
+            .await?
+            .try_collect()
+            .await?;
+        let known: Vec<Bson> = known.into_iter().filter_map(|mut row| row.remove("_id")).collect();
+        let accounts = self.collection::<ProviderAccount>();
+        Ok(accounts.find(doc! { "_id": { "$nin": known } }).limit(ADOPTED_MAX).await?.try_collect().await?)
     }
 
     /// Events whose time has come.
@@ -123,7 +159,8 @@ impl Store {
     pub async fn due_reconciles(&self, now: Timestamp, limit: i64) -> Result<Vec<Transaction>, StoreError> {
         let collection = self.collection::<Transaction>();
         let found = collection.find(doc! { "reconcile.due": { "$lte": now } });
-        Ok(found.sort(doc! { "reconcile.due": 1 }).limit(limit).await?.try_collect().await?)
+        let found = found.sort(doc! { "reconcile.due": 1 }).limit(limit).await?;
+        self.open_all(found.try_collect().await?).await
     }
 
     /// Payments of every tenant by their ids, for migrations.
@@ -157,7 +194,7 @@ impl Store {
             |(site, reference)| doc! { "siteId": site, "externalReference": reference, "open": true };
         let filters: Vec<_> = orders.iter().copied().map(of_order).collect();
         let collection = self.collection::<Transaction>();
-        Ok(collection.find(doc! { "$or": filters }).await?.try_collect().await?)
+        self.open_all(collection.find(doc! { "$or": filters }).await?.try_collect().await?).await
     }
 
     /// Checkouts whose time has run out.
@@ -188,7 +225,8 @@ impl Store {
         let collection = self.collection::<Transaction>();
         let found = collection.find(doc! { "outbox.due": { "$lte": now } });
         let found = found.read_concern(super::majority());
-        Ok(found.sort(doc! { "outbox.due": 1 }).limit(limit).await?.try_collect().await?)
+        let found = found.sort(doc! { "outbox.due": 1 }).limit(limit).await?;
+        self.open_all(found.try_collect().await?).await
     }
 
     /// Invoices with something to relay, as a majority has them.

@@ -1,19 +1,32 @@
 //! Calls to `GoCardless`'s API: JSON wrapped by the resource's name, a pinned version, idempotency keys whose
 //! conflict names the resource that was made, errors.
 
+use std::collections::BTreeMap;
+
 use gateway_core::{
     domain::{Mode, Timestamp, transaction::Failure},
     provider::{Account, ProviderError},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     GoCardless, VERSION,
     objects::{ErrorBody, ErrorDetail},
 };
-use crate::http::{Answer, Request, endpoint};
+use crate::http::{Answer, Request, endpoint, unreadable};
+
+/// Where a list goes on.
+#[derive(Deserialize)]
+struct Meta {
+    cursors: Cursors,
+}
+
+#[derive(Deserialize)]
+struct Cursors {
+    after: Option<String>,
+}
 
 /// What a call that makes something did.
 pub(super) enum Made<T> {
@@ -25,7 +38,7 @@ pub(super) enum Made<T> {
 
 /// A refusal of our own, before `GoCardless` is asked.
 pub(super) fn rejected(code: &str, message: &str) -> ProviderError {
-    ProviderError::Rejected(Failure { code: code.to_owned(), message: message.to_owned() })
+    ProviderError::Rejected(Failure::new(code, message))
 }
 
 pub(super) fn malformed(problem: impl Into<String>) -> ProviderError {
@@ -44,6 +57,21 @@ impl GoCardless {
         unwrap(&answer, resource)
     }
 
+    /// Reads one resource; `None` where the answer has one of these statuses.
+    pub(super) async fn get_some<T: DeserializeOwned>(
+        &self,
+        account: &Account,
+        resource: &str,
+        id: &str,
+        absent: &[StatusCode],
+    ) -> Result<Option<T>, ProviderError> {
+        let answer = self.ask(account, &[resource, id], &[]).await?;
+        if absent.contains(&answer.status) {
+            return Ok(None);
+        }
+        if answer.status.is_success() { unwrap(&answer, resource).map(Some) } else { Err(refusal(&answer)) }
+    }
+
     /// Reads a list, newest first; with the provider's time of the answer.
     pub(super) async fn list<T: DeserializeOwned>(
         &self,
@@ -55,7 +83,29 @@ impl GoCardless {
         Ok((unwrap(&answer, resource)?, answer.at))
     }
 
+    /// Reads a list, newest first, each object as it came; with where older ones follow, and the provider's time.
+    pub(super) async fn list_raw(
+        &self,
+        account: &Account,
+        resource: &str,
+        query: &[(&str, &str)],
+    ) -> Result<(Vec<Box<RawValue>>, Option<String>, Option<Timestamp>), ProviderError> {
+        let answer = self.read(account, &[resource], query).await?;
+        let (objects, after) = unwrap_list(&answer, resource)?;
+        Ok((objects, after, answer.at))
+    }
+
     async fn read(
+        &self,
+        account: &Account,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Answer, ProviderError> {
+        let answer = self.ask(account, path, query).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer)) }
+    }
+
+    async fn ask(
         &self,
         account: &Account,
         path: &[&str],
@@ -71,9 +121,9 @@ impl GoCardless {
             headers: headers(account)?,
             body: bytes::Bytes::new(),
             conflict_means_running: false,
+            keep_server_errors: false,
         };
-        let answer = self.http.send(&request).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer)) }
+        self.http.send(&request).await
     }
 
     /// Makes a resource, once per key.
@@ -141,6 +191,7 @@ impl GoCardless {
             headers,
             body: body.to_string().into(),
             conflict_means_running: false,
+            keep_server_errors: false,
         };
         self.http.send(&request).await
     }
@@ -166,7 +217,20 @@ fn headers(account: &Account) -> Result<HeaderMap, ProviderError> {
 fn unwrap<T: DeserializeOwned>(answer: &Answer, resource: &str) -> Result<T, ProviderError> {
     let mut body: Map<String, Value> = answer.json()?;
     let wrapped = body.remove(resource).ok_or_else(|| malformed(format!("the answer has no {resource}")))?;
-    serde_json::from_value(wrapped).map_err(|error| malformed(format!("{resource}: {error}")))
+    serde_json::from_value(wrapped).map_err(|error| malformed(format!("{resource}: {}", unreadable(&error))))
+}
+
+/// Takes the raw objects of a list out of its wrapping, with where older ones follow.
+fn unwrap_list(
+    answer: &Answer,
+    resource: &str,
+) -> Result<(Vec<Box<RawValue>>, Option<String>), ProviderError> {
+    let mut body: BTreeMap<String, Box<RawValue>> = answer.json()?;
+    let wrapped = body.remove(resource).ok_or_else(|| malformed(format!("the answer has no {resource}")))?;
+    let read = |error| malformed(format!("{resource}: {}", unreadable(&error)));
+    let objects = serde_json::from_str(wrapped.get()).map_err(read)?;
+    let meta = body.get("meta").and_then(|meta| serde_json::from_str::<Meta>(meta.get()).ok());
+    Ok((objects, meta.and_then(|meta| meta.cursors.after)))
 }
 
 /// What the idempotency key made before.
@@ -184,19 +248,27 @@ fn conflicting_resource(answer: &Answer) -> Option<String> {
 fn refusal(answer: &Answer) -> ProviderError {
     let status = answer.status;
     let Ok(ErrorBody { error }) = answer.json() else { return rejected("error", &format!("HTTP {status}")) };
-    if status == StatusCode::CONFLICT {
-        // Something else is under way with this resource or key.
-        return ProviderError::Unknown(error.message);
-    }
     let detail = error.errors.first();
     let code = detail.and_then(|detail| detail.reason.clone()).unwrap_or(error.kind);
+    if status == StatusCode::CONFLICT {
+        // Something else is under way with this resource or key.
+        return ProviderError::Unknown(format!("HTTP 409: {}", Failure::new(&code, "").code));
+    }
+    let is_of_customer = error.errors.iter().any(points_at_customer);
     let message = match detail {
         Some(ErrorDetail { field: Some(field), message: Some(message), .. }) => {
             format!("{}: {field} {message}", error.message)
         }
         _ => error.message,
     };
-    ProviderError::Rejected(Failure { code, message })
+    let failure = Failure::new(&code, message);
+    if is_of_customer { ProviderError::CustomerData(failure) } else { ProviderError::Rejected(failure) }
+}
+
+/// Whether it is about what was filled in of the customer.
+fn points_at_customer(detail: &ErrorDetail) -> bool {
+    let places = [detail.request_pointer.as_deref(), detail.field.as_deref()];
+    places.into_iter().flatten().any(|place| place.split(['/', '.']).any(|part| part == "prefilled_customer"))
 }
 
 #[cfg(test)]
@@ -243,6 +315,20 @@ mod tests {
             };
             assert_eq!((failure.code.as_str(), failure.message.as_str()), (code, message));
         }
+    }
+
+    #[test]
+    fn a_refusal_of_what_was_filled_in_says_so() {
+        let refused = |detail: Value| {
+            let body = json!({ "error": {
+                "type": "validation_failed", "message": "Validation failed", "errors": [detail],
+            }});
+            matches!(refusal(&answer(422, &body)), ProviderError::CustomerData(_))
+        };
+        let pointer = "/billing_request_flows/prefilled_customer/email";
+        assert!(refused(json!({ "field": "email", "message": "is invalid", "request_pointer": pointer })));
+        assert!(refused(json!({ "field": "prefilled_customer.city", "message": "is too long" })));
+        assert!(!refused(json!({ "field": "amount", "message": "is too large" })));
     }
 
     #[test]

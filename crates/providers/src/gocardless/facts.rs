@@ -52,10 +52,8 @@ pub(super) fn failed(details: &Details, payment: Option<&str>) -> PaymentFact {
 }
 
 pub(super) fn failure(details: &Details) -> Failure {
-    Failure {
-        code: details.cause.clone().unwrap_or_else(|| "failed".to_owned()),
-        message: details.description.clone().unwrap_or_default(),
-    }
+    let code = details.cause.as_deref().unwrap_or("failed");
+    Failure::new(code, details.description.clone().unwrap_or_default())
 }
 
 /// A chargeback, named by its payment: `GoCardless` knows no object for it.
@@ -91,7 +89,8 @@ pub(super) fn payment_fact(event: &Event) -> Option<PaymentFact> {
     })
 }
 
-/// What an action on a payment says of its chargeback.
+/// What an action on a payment says of its chargeback. That it was settled decides in a snapshot alone: lost is
+/// final, and the bank may have given the money back since.
 pub(super) fn chargeback_state(action: &str) -> Option<DisputeState> {
     match action {
         "charged_back" | "chargeback_settled" => Some(DisputeState::Open),
@@ -110,10 +109,8 @@ pub(super) fn refund_state(status: &str) -> RefundState {
 }
 
 pub(super) fn refund_failure(state: RefundState, code: &str) -> Option<Failure> {
-    (state == RefundState::Failed).then(|| Failure {
-        code: code.to_owned(),
-        message: format!("The refund did not go through: {code}."),
-    })
+    let failure = || Failure::new(code, format!("The refund did not go through: {code}."));
+    (state == RefundState::Failed).then(failure)
 }
 
 pub(super) fn refund_fact(refund: &Refund, at: Timestamp) -> Result<RefundFact, String> {

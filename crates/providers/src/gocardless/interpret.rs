@@ -9,11 +9,12 @@ use super::{
     facts::{self, BILLING_REQUEST, MANDATE, PAYMENT, REFUND},
     objects::{Event, REFUND_ID, SESSION_PUBLIC_ID, TRANSACTION_ID},
 };
+use crate::http::unreadable;
 
 /// Reads an event.
 pub(super) fn interpret(incoming: &IncomingEvent) -> Result<Interpretation, String> {
-    let event: Event =
-        serde_json::from_slice(&incoming.raw).map_err(|error| format!("the event: {error}"))?;
+    let event: Event = serde_json::from_slice(&incoming.raw)
+        .map_err(|error| format!("the event: {}", unreadable(&error)))?;
     let mut update = ProviderUpdate::new(Source::Event(event.id.clone()), event.at()?);
     update.transaction_id = event.metadata(TRANSACTION_ID).and_then(|id| id.parse().ok());
     update.session_public_id = event.metadata(SESSION_PUBLIC_ID).map(str::to_owned);

@@ -6,12 +6,16 @@
 
 mod api;
 mod facts;
+mod feed;
 mod interpret;
 mod objects;
 mod request;
+mod resolve;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -24,20 +28,22 @@ use gateway_core::{
         transaction::{NextStep, ProviderRef, ProviderUpdate, Source},
     },
     provider::{
-        Account, AccountInfo, Capabilities, IncomingEvent, Interpretation, PaymentHandle, PaymentProvider,
-        ProviderError, SendRefund, StartPayment, Started, WebhookAnswers, WebhookRejection,
+        Account, AccountInfo, Capabilities, EventsPage, EventsQuery, IncomingEvent, Interpretation, NotTaken,
+        PaymentHandle, PaymentProvider, ProviderError, Resolved, SendRefund, StartPayment, Started,
+        WebhookAnswers, WebhookRejection,
     },
 };
 use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use self::{
     api::{Made, malformed, rejected},
     facts::{BILLING_REQUEST, PAYMENT, REFUND},
     objects::{
-        BillingRequest, Creditor, Event, Flow, Payment, REFUND_ID, Refund, TRANSACTION_ID, currency, time,
+        BillingRequest, Creditor, EventHead, Flow, Payment, REFUND_ID, Refund, TRANSACTION_ID, currency, time,
     },
 };
 use crate::http::HttpClient;
@@ -48,6 +54,13 @@ pub const LIVE_URL: &str = "https://api.gocardless.com";
 pub const TEST_URL: &str = "https://api-sandbox.gocardless.com";
 /// The API version that this adapter was written against.
 pub const VERSION: &str = "2015-07-06";
+
+/// How long a flow's address lives where it does not say. Source: `GoCardless`'s API reference, billing request flows:
+/// "Each flow currently lasts for 7 days".
+const FLOW_LIVES: Duration = Duration::from_hours(7 * 24);
+
+/// What an account lacks whose creditor may not refund.
+const NO_REFUNDS: &str = "Refunds (GoCardless enables them for an account on request)";
 
 /// The reason of a refusal because everything refunded does not come to what we said.
 const WRONG_TOTAL: &str = "total_amount_confirmation_invalid";
@@ -86,6 +99,34 @@ impl GoCardless {
 }
 
 impl GoCardless {
+    async fn flow(
+        &self,
+        account: &Account,
+        payment: &StartPayment,
+        billing_request: &str,
+        idempotency_key: &str,
+    ) -> Result<Made<Flow>, ProviderError> {
+        let fields = request::flow(payment, billing_request);
+        self.create(account, "billing_request_flows", fields, idempotency_key).await
+    }
+
+    /// A flow beside those that were made before, whose addresses cannot be read again.
+    async fn another_flow(
+        &self,
+        account: &Account,
+        payment: &StartPayment,
+        billing_request: &str,
+    ) -> Result<Started, ProviderError> {
+        let key = format!("{}-{}", payment.idempotency_key("flow"), payment.now.millis());
+        match self.flow(account, payment, billing_request, &key).await? {
+            Made::New(flow) => started(flow, billing_request),
+            Made::Before(id) => {
+                let problem = format!("the flow {id} was made at the same moment");
+                Err(ProviderError::Unavailable(problem))
+            }
+        }
+    }
+
     async fn send_refund(
         &self,
         account: &Account,
@@ -128,6 +169,26 @@ impl GoCardless {
     }
 }
 
+/// An event as it goes into the inbox. Only its id is read here: what else is odd about it is its own matter, and not
+/// that of the others in the batch. Without an id it is known by its bytes.
+fn incoming(raw: &RawValue) -> IncomingEvent {
+    let bytes = Bytes::copy_from_slice(raw.get().as_bytes());
+    match serde_json::from_str::<EventHead>(raw.get()) {
+        Ok(head) if !head.id.is_empty() => IncomingEvent { name: head.name(), event_id: head.id, raw: bytes },
+        _ => {
+            let event_id = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+            IncomingEvent { event_id, name: "unreadable".to_owned(), raw: bytes }
+        }
+    }
+}
+
+fn started(flow: Flow, billing_request: &str) -> Result<Started, ProviderError> {
+    let url = flow.authorisation_url.ok_or_else(|| malformed("the flow has no address"))?;
+    let refs = vec![ProviderRef::new(BILLING_REQUEST, billing_request)];
+    let good_until = flow.expires_at.as_deref().and_then(Timestamp::parse);
+    Ok(Started { refs, next: NextStep::Redirect { url }, good_until, pending_until: None })
+}
+
 /// The billing request's id; without it there is nothing to ask for.
 fn billing_request_id(payment: &PaymentHandle) -> Result<&str, ProviderError> {
     payment
@@ -144,20 +205,21 @@ impl PaymentProvider for GoCardless {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             manual_capture: false,
+            authorization_lasts: None,
             refunds: true,
             label: "Bank payment",
             hint: "Approve it in your bank, with GoCardless",
+            lists_events: true,
+            page_lives: Some(FLOW_LIVES),
+            webhook_version: None,
         }
     }
 
-    fn accepts(&self, amount: Money, capture: CaptureMethod) -> Result<(), &'static str> {
+    fn accepts(&self, amount: Money, capture: CaptureMethod) -> Result<(), NotTaken> {
         if capture == CaptureMethod::Manual {
-            return Err("GoCardless cannot authorize now and capture later");
+            return Err(NotTaken::ManualCapture);
         }
-        if amount.minor <= 0 {
-            return Err("GoCardless takes no payment of nothing");
-        }
-        request::scheme(amount.currency).map(|_| ()).ok_or("GoCardless takes such payments in EUR and GBP")
+        request::check(amount)
     }
 
     /// The billing request is made once per transaction. Its flow is only a way to it: where one was made
@@ -166,24 +228,21 @@ impl PaymentProvider for GoCardless {
         let key = format!("tollgate-request-{}", payment.transaction_id);
         let request: BillingRequest =
             self.create_once(account, "billing_requests", request::billing_request(payment), &key).await?;
-        let fields = request::flow(payment, &request.id);
-        let key = format!("tollgate-flow-{}", payment.transaction_id);
-        let flow: Flow = match self.create(account, "billing_request_flows", fields.clone(), &key).await? {
-            Made::New(flow) => flow,
-            Made::Before(_) => {
-                let key = format!("{key}-{}", payment.now.millis());
-                match self.create(account, "billing_request_flows", fields, &key).await? {
-                    Made::New(flow) => flow,
-                    Made::Before(id) => {
-                        let problem = format!("the flow {id} was made at the same moment");
-                        return Err(ProviderError::Unavailable(problem));
-                    }
-                }
-            }
-        };
-        let url = flow.authorisation_url.ok_or_else(|| malformed("the flow has no address"))?;
-        let refs = vec![ProviderRef::new(BILLING_REQUEST, &request.id)];
-        Ok(Started { refs, next: NextStep::Redirect { url }, pending_until: None })
+        let key = payment.idempotency_key("flow");
+        match self.flow(account, payment, &request.id, &key).await? {
+            Made::New(flow) => started(flow, &request.id),
+            Made::Before(_) => self.another_flow(account, payment, &request.id).await,
+        }
+    }
+
+    /// A flow lives for seven days, its billing request until it is cancelled: another flow leads to it.
+    async fn renew(
+        &self,
+        account: &Account,
+        handle: &PaymentHandle,
+        payment: &StartPayment,
+    ) -> Result<Option<Started>, ProviderError> {
+        self.another_flow(account, payment, billing_request_id(handle)?).await.map(Some)
     }
 
     async fn fetch(
@@ -251,8 +310,18 @@ impl PaymentProvider for GoCardless {
         Ok(update)
     }
 
+    async fn resolve(&self, account: &Account, event: &IncomingEvent) -> Result<Resolved, ProviderError> {
+        self.follow(account, event).await
+    }
+
+    async fn events(&self, account: &Account, query: EventsQuery<'_>) -> Result<EventsPage, ProviderError> {
+        self.list_events(account, query).await
+    }
+
     async fn account_info(&self, account: &Account) -> Result<AccountInfo, ProviderError> {
         let (mut creditors, _) = self.list::<Creditor>(account, "creditors", &[]).await?;
+        let refunds = creditors.is_empty() || creditors.iter().any(|c| c.can_create_refunds != Some(false));
+        let missing = if refunds { Vec::new() } else { vec![NO_REFUNDS.to_owned()] };
         // With several creditors events may be of any of them, so that none of them is the account.
         let only = if creditors.len() == 1 { creditors.pop() } else { None };
         Ok(AccountInfo {
@@ -260,6 +329,7 @@ impl PaymentProvider for GoCardless {
             name: only.and_then(|creditor| creditor.name),
             // The host that took the token is either live or sandbox.
             livemode: Some(account.mode.is_live()),
+            missing,
         })
     }
 
@@ -281,21 +351,7 @@ impl PaymentProvider for GoCardless {
             return Err(WebhookRejection::Signature);
         }
         let batch: Batch<'_> = serde_json::from_slice(body).map_err(|_| WebhookRejection::Body)?;
-        batch
-            .events
-            .into_iter()
-            .map(|raw| {
-                let event: Event = serde_json::from_str(raw.get()).map_err(|_| WebhookRejection::Body)?;
-                if event.id.is_empty() {
-                    return Err(WebhookRejection::Body);
-                }
-                Ok(IncomingEvent {
-                    event_id: event.id,
-                    name: format!("{}.{}", event.resource_type, event.action),
-                    raw: Bytes::copy_from_slice(raw.get().as_bytes()),
-                })
-            })
-            .collect()
+        Ok(batch.events.into_iter().map(incoming).collect())
     }
 
     fn interpret(&self, event: &IncomingEvent) -> Result<Interpretation, String> {

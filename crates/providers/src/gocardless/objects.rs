@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use gateway_core::domain::{Currency, RefundId, Timestamp, TransactionId};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// Names of our objects that ride in the metadata of theirs: at most three, says `GoCardless`.
 pub(super) const TRANSACTION_ID: &str = "transaction_id";
@@ -12,14 +13,28 @@ pub(super) const CHECKOUT_ID: &str = "checkout_id";
 pub(super) const SESSION_PUBLIC_ID: &str = "session_public_id";
 pub(super) const REFUND_ID: &str = "refund_id";
 
-/// Metadata, and links: names to texts.
-#[derive(Debug, Default, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Texts(Option<BTreeMap<String, Option<String>>>);
+/// The longest part of an event's name.
+const NAME_CHARS_MAX: usize = 60;
+
+/// Metadata, and links: names to texts. Whatever else stands there (lists, numbers, null) is left out: it is nothing
+/// that is looked for, and no reason to lose what it stands in.
+#[derive(Debug, Default)]
+pub(super) struct Texts(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Value::Object(fields) = Value::deserialize(deserializer)? else { return Ok(Self::default()) };
+        let text = |(name, value): (String, Value)| match value {
+            Value::String(text) => Some((name, text)),
+            _ => None,
+        };
+        Ok(Self(fields.into_iter().filter_map(text).collect()))
+    }
+}
 
 impl Texts {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.as_ref()?.get(name)?.as_deref()
+        self.0.get(name).map(String::as_str)
     }
 
     pub(super) fn transaction_id(&self) -> Option<TransactionId> {
@@ -58,6 +73,7 @@ pub(super) struct PaymentRequest {
 #[derive(Debug, Deserialize)]
 pub(super) struct Flow {
     pub(super) authorisation_url: Option<String>,
+    pub(super) expires_at: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,6 +89,8 @@ pub(super) struct Payment {
     pub(super) created_at: String,
     #[serde(default)]
     pub(super) links: Texts,
+    #[serde(default)]
+    pub(super) metadata: Texts,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,6 +112,31 @@ pub(super) struct Refund {
 pub(super) struct Creditor {
     pub(super) id: String,
     pub(super) name: Option<String>,
+    pub(super) can_create_refunds: Option<bool>,
+}
+
+/// What is read of an event at the door: anything else may be odd, and is looked at when it is applied.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventHead {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) resource_type: Value,
+    #[serde(default)]
+    pub(super) action: Value,
+}
+
+impl EventHead {
+    /// `payments.confirmed` and the like; no more of it than a name needs.
+    pub(super) fn name(&self) -> String {
+        let word = |value: &Value| {
+            let word = value.as_str().unwrap_or_default();
+            word.chars()
+                .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .take(NAME_CHARS_MAX)
+                .collect::<String>()
+        };
+        format!("{}.{}", word(&self.resource_type), word(&self.action))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -109,8 +152,9 @@ pub(super) struct Event {
     pub(super) links: Texts,
     #[serde(default)]
     pub(super) metadata: Texts,
+    /// Absent where `GoCardless` does not tell it, which says nothing about what it is.
     #[serde(default)]
-    pub(super) resource_metadata: Texts,
+    pub(super) resource_metadata: Option<Texts>,
     #[serde(default)]
     pub(super) details: Details,
 }
@@ -118,7 +162,8 @@ pub(super) struct Event {
 impl Event {
     /// The resource's metadata; where the event was caused by a call of ours, also that call's.
     pub(super) fn metadata(&self, name: &str) -> Option<&str> {
-        self.resource_metadata.get(name).or_else(|| self.metadata.get(name))
+        let of_resource = self.resource_metadata.as_ref().and_then(|metadata| metadata.get(name));
+        of_resource.or_else(|| self.metadata.get(name))
     }
 
     pub(super) fn at(&self) -> Result<Timestamp, String> {
@@ -126,12 +171,25 @@ impl Event {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// Why something happened. As lenient as [`Texts`].
+#[derive(Debug, Default)]
 pub(super) struct Details {
     pub(super) cause: Option<String>,
     pub(super) description: Option<String>,
     pub(super) will_attempt_retry: Option<bool>,
+}
+
+impl<'de> Deserialize<'de> for Details {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = Value::deserialize(deserializer)?;
+        let text = |name: &str| fields[name].as_str().map(str::to_owned);
+        let retry = &fields["will_attempt_retry"];
+        Ok(Self {
+            cause: text("cause"),
+            description: text("description"),
+            will_attempt_retry: retry.as_bool().or_else(|| retry.as_str()?.parse().ok()),
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -153,6 +211,7 @@ pub(super) struct ApiError {
 pub(super) struct ErrorDetail {
     pub(super) reason: Option<String>,
     pub(super) field: Option<String>,
+    pub(super) request_pointer: Option<String>,
     pub(super) message: Option<String>,
     #[serde(default)]
     pub(super) links: Texts,
@@ -163,5 +222,6 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 pub(super) fn currency(code: &str) -> Result<Currency, String> {
-    code.parse().map_err(|_| format!("GoCardless names the currency `{code}`, which is not known here"))
+    Currency::known(code)
+        .ok_or_else(|| format!("GoCardless names the currency `{code}`, which is not known here"))
 }

@@ -1,13 +1,20 @@
 //! The bodies that start a payment: a billing request for one payment, and a flow that leads the customer
 //! through it.
 
-use gateway_core::{domain::Currency, provider::StartPayment};
+use gateway_core::{
+    domain::{Currency, Money},
+    provider::{NotTaken, StartPayment},
+};
 use serde_json::{Map, Value, json};
 
 use super::objects::{CHECKOUT_ID, SESSION_PUBLIC_ID, TRANSACTION_ID};
+use crate::customer;
 
 /// The longest description.
 const DESCRIPTION_CHARS_MAX: usize = 255;
+
+/// The longest field of a customer.
+const CUSTOMER_CHARS_MAX: usize = 255;
 
 /// Languages of the hosted pages.
 const LANGUAGES: &[&str] = &["en", "fr", "de", "pt", "es", "it", "nl", "da", "nb", "sl", "sv"];
@@ -22,6 +29,22 @@ pub(super) fn scheme(currency: Currency) -> Option<&'static str> {
         "EUR" => Some("sepa_credit_transfer"),
         _ => None,
     }
+}
+
+/// The largest payment of a scheme, in minor units: a Faster Payment comes to 1,000,000.00 GBP (Pay.UK's limit of the
+/// scheme), a SEPA credit transfer to 999,999,999.99 EUR (its rulebook, AT-T002). What `GoCardless` allows an account
+/// beyond that depends on the account, and no resource tells it.
+fn most(scheme: &str) -> i64 {
+    if scheme == "faster_payments" { 100_000_000 } else { 99_999_999_999 }
+}
+
+/// Whether such a payment can be made of this amount.
+pub(super) fn check(amount: Money) -> Result<(), NotTaken> {
+    if amount.minor <= 0 {
+        return Err(NotTaken::Nothing);
+    }
+    let most = most(scheme(amount.currency).ok_or(NotTaken::Currency)?);
+    if amount.minor > most { Err(NotTaken::TooLarge(Money::new(most, amount.currency))) } else { Ok(()) }
 }
 
 /// `POST /billing_requests`. The payment that comes of it inherits the metadata of its request.
@@ -57,7 +80,7 @@ pub(super) fn flow(payment: &StartPayment, billing_request: &str) -> Value {
         "links": { "billing_request": billing_request },
     });
     let customer = prefilled_customer(payment);
-    if !customer.is_empty() {
+    if !customer.is_empty() && !payment.plan.without_customer {
         flow["prefilled_customer"] = Value::Object(customer);
     }
     if let Some(language) = language(payment.locale.as_deref()) {
@@ -77,7 +100,7 @@ fn prefilled_customer(payment: &StartPayment) -> Map<String, Value> {
     let address = customer.billing_address.clone().unwrap_or_default();
     let country = address.country.filter(|code| code.len() == 2).map(|code| code.to_ascii_uppercase());
     let fields = [
-        ("email", customer.email.clone()),
+        ("email", customer::email(customer)),
         ("given_name", address.first_name),
         ("family_name", address.last_name),
         ("company_name", address.company),
@@ -90,15 +113,15 @@ fn prefilled_customer(payment: &StartPayment) -> Map<String, Value> {
     fields
         .into_iter()
         .filter_map(|(name, value)| {
-            let value = value.filter(|value| !value.trim().is_empty())?;
-            Some((name.to_owned(), Value::String(value)))
+            let value: String = value?.trim().chars().take(CUSTOMER_CHARS_MAX).collect();
+            (!value.is_empty()).then(|| (name.to_owned(), Value::String(value)))
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use gateway_core::domain::{Money, checkout::Address};
+    use gateway_core::domain::checkout::Address;
 
     use super::*;
     use crate::stripe::tests::start_payment;
@@ -137,6 +160,13 @@ mod tests {
         let expected =
             json!({ "email": "customer@example.com", "given_name": "Example", "country_code": "PT" });
         assert_eq!(found["prefilled_customer"], expected);
+        payment.customer.billing_address.as_mut().unwrap().city = Some("ü".repeat(400));
+        payment.customer.email = Some("max@localhost".to_owned());
+        let capped = flow(&payment, "BRQ1");
+        assert_eq!(capped["prefilled_customer"]["city"], "ü".repeat(255));
+        assert_eq!(capped["prefilled_customer"].get("email"), None);
+        payment.plan.without_customer = true;
+        assert_eq!(flow(&payment, "BRQ1").get("prefilled_customer"), None);
         assert_eq!(language(Some("pt-BR")), Some("pt"));
         assert_eq!((language(Some("ja")), language(None)), (None, None));
     }

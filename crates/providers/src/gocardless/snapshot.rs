@@ -9,10 +9,12 @@ use std::time::Duration;
 use gateway_core::{
     domain::{
         Timestamp,
-        transaction::{DisputeState, PaymentFact, PaymentState, ProviderUpdate, Source},
+        transaction::{DisputeState, PaymentFact, PaymentState, ProviderUpdate, Source, Unread},
     },
     provider::{Account, PaymentHandle, ProviderError},
 };
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{
     GoCardless,
@@ -21,6 +23,7 @@ use super::{
     facts::{self, BILLING_REQUEST, MANDATE, PAYMENT, REFUND},
     objects::{BillingRequest, Details, Event, Payment, Refund, SESSION_PUBLIC_ID, currency, time},
 };
+use crate::http::unreadable;
 
 /// The longest page.
 const PAGE_LIMIT: &str = "500";
@@ -52,7 +55,7 @@ impl GoCardless {
         let (fact, at) = match request.status.as_str() {
             "fulfilled" | "fulfilling" => (PaymentFact::state(PaymentState::Pending), Timestamp::default()),
             "cancelled" | "failed" => {
-                let events = self.events(account, BILLING_REQUEST, &request.id).await?;
+                let events = self.events_of(account, BILLING_REQUEST, &request.id).await?;
                 let last = newest(&events, &["cancelled", "failed"]);
                 ended_request(&request.status, last).map_err(malformed)?
             }
@@ -70,24 +73,59 @@ impl GoCardless {
         id: &str,
         update: &mut ProviderUpdate,
     ) -> Result<(), ProviderError> {
-        let events = self.events(account, PAYMENT, id).await?;
+        let events = self.events_of(account, PAYMENT, id).await?;
         let payment: Payment = self.get(account, "payments", id).await?;
         describe_payment(update, &payment, &events).map_err(malformed)?;
         let query = [("payment", id), ("limit", PAGE_LIMIT)];
-        let (refunds, at) = self.list::<Refund>(account, "refunds", &query).await?;
+        let (refunds, at) = match self.list_raw(account, "refunds", &query).await {
+            Ok((refunds, _, at)) => (refunds, at),
+            // The payment was read with the same token a moment ago: it may not read refunds.
+            Err(ProviderError::Unauthorized(_)) => {
+                update.unread.push(Unread::Forbidden("refunds"));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         // Every event about a refund causes a snapshot, so that nothing is lost by dating them late.
         let at = at.map_or(handle.now, |at| at + Duration::from_secs(1));
         for refund in refunds.iter().rev() {
-            facts::name(update, REFUND, Some(&refund.id));
-            update.refunds.push(facts::refund_fact(refund, at).map_err(malformed)?);
+            take_refund(update, refund, &payment.currency, at);
         }
         Ok(())
     }
 
-    /// The events of a resource.
-    async fn events(&self, account: &Account, what: &str, id: &str) -> Result<Vec<Event>, ProviderError> {
+    /// The events of a resource, as far as they can be read.
+    async fn events_of(&self, account: &Account, what: &str, id: &str) -> Result<Vec<Event>, ProviderError> {
         let query = [(what, id), ("limit", PAGE_LIMIT)];
-        self.list(account, "events", &query).await.map(|(events, _)| events)
+        let (events, _, _) = self.list_raw(account, "events", &query).await?;
+        Ok(events.iter().filter_map(|event| serde_json::from_str(event.get()).ok()).collect())
+    }
+}
+
+/// The id of a resource whose other fields may be odd.
+#[derive(Deserialize)]
+struct Id {
+    id: String,
+}
+
+/// Takes a refund in; one that cannot be read is noted, and the others count all the same.
+fn take_refund(update: &mut ProviderUpdate, raw: &RawValue, of_payment: &str, at: Timestamp) {
+    let read = serde_json::from_str::<Refund>(raw.get()).map_err(|error| unreadable(&error));
+    let fact = read.and_then(|refund| {
+        if !refund.currency.eq_ignore_ascii_case(of_payment) {
+            return Err(format!("it is in {}, the payment in {of_payment}", refund.currency));
+        }
+        facts::refund_fact(&refund, at)
+    });
+    match fact {
+        Ok(fact) => {
+            facts::name(update, REFUND, Some(&fact.reference));
+            update.refunds.push(fact);
+        }
+        Err(problem) => {
+            let id = serde_json::from_str::<Id>(raw.get()).map(|refund| refund.id).unwrap_or_default();
+            update.unread.push(Unread::Object { what: "refund", id, problem });
+        }
     }
 }
 
@@ -144,7 +182,10 @@ fn describe_payment(update: &mut ProviderUpdate, payment: &Payment, events: &[Ev
         _ => plain(PaymentState::Pending),
     });
     let chargeback = newest(events, &["charged_back", "chargeback_settled", "chargeback_cancelled"]);
+    let settled = chargeback.is_some_and(|event| event.action == "chargeback_settled");
     let state = match payment.status.as_str() {
+        // Debited from a payout: the money is gone. GoCardless does not contest; only the bank may still give it back.
+        "charged_back" if settled => Some(DisputeState::Lost),
         "charged_back" => Some(DisputeState::Open),
         // It was disputed once, and is not any more.
         "confirmed" | "paid_out" if chargeback.is_some() => Some(DisputeState::Won),
@@ -238,6 +279,10 @@ mod tests {
         let at = "2026-11-03T10:00:00.000Z";
         let past = [("charged_back", at, json!({ "cause": "authorisation_disputed" }))];
         assert_eq!(described("charged_back", &past).disputes[0].state, DisputeState::Open);
+        let later = "2026-11-05T10:00:00.000Z";
+        let settled = [past[0].clone(), ("chargeback_settled", later, json!({}))];
+        assert_eq!(described("charged_back", &settled).disputes[0].state, DisputeState::Lost);
+        assert_eq!(described("paid_out", &settled).disputes[0].state, DisputeState::Won);
         assert_eq!(described("paid_out", &past).disputes[0].state, DisputeState::Won);
         assert!(described("paid_out", &[]).disputes.is_empty());
     }

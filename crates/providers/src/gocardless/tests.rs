@@ -236,7 +236,14 @@ fn a_batch_becomes_its_events_with_their_exact_bytes() {
     assert_eq!(receive(&[], &signed, &body), Err(WebhookRejection::Signature));
     let blank = signature::gocardless::sign("", &body);
     assert_eq!(receive(&[String::new()], &blank, &body), Err(WebhookRejection::Signature));
-    for broken in ["", "{}", r#"{"events":[{}]}"#, r#"{"events":[{"id":""}]}"#] {
+    // An event without an id is known by its bytes.
+    for nameless in [r#"{"events":[{}]}"#, r#"{"events":[{"id":""}]}"#, r#"{"events":[7]}"#] {
+        let body = Bytes::from_static(nameless.as_bytes());
+        let found = receive(&secrets, &signature::gocardless::sign(&secret, &body), &body).unwrap();
+        assert_eq!((found.len(), found[0].name.as_str()), (1, "unreadable"), "{nameless}");
+        assert!(found[0].event_id.starts_with("sha256:"));
+    }
+    for broken in ["", "{}", r#"{"events":7}"#] {
         let body = Bytes::from_static(broken.as_bytes());
         let signed = signature::gocardless::sign(&secret, &body);
         assert_eq!(receive(&secrets, &signed, &body), Err(WebhookRejection::Body), "{broken}");

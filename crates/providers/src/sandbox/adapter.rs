@@ -17,8 +17,8 @@ use gateway_core::{
         },
     },
     provider::{
-        Account, AccountInfo, Capabilities, EventUpdate, IncomingEvent, Interpretation, PaymentHandle,
-        PaymentProvider, ProviderError, SendRefund, StartPayment, Started, WebhookRejection,
+        Account, AccountInfo, Capabilities, EventUpdate, IncomingEvent, Interpretation, NotTaken,
+        PaymentHandle, PaymentProvider, ProviderError, SendRefund, StartPayment, Started, WebhookRejection,
     },
     store::{Store, StoreError},
 };
@@ -80,7 +80,7 @@ impl Sandbox {
 }
 
 fn rejected(code: &str, message: &str) -> ProviderError {
-    ProviderError::Rejected(Failure { code: code.to_owned(), message: message.to_owned() })
+    ProviderError::Rejected(Failure::new(code, message))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
@@ -97,13 +97,17 @@ impl PaymentProvider for Sandbox {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             manual_capture: true,
+            authorization_lasts: Some(Duration::from_hours(7 * 24)),
             refunds: true,
             label: "Test payment",
             hint: "Every outcome on a button",
+            lists_events: false,
+            page_lives: None,
+            webhook_version: None,
         }
     }
 
-    fn accepts(&self, _amount: Money, _capture: CaptureMethod) -> Result<(), &'static str> {
+    fn accepts(&self, _amount: Money, _capture: CaptureMethod) -> Result<(), NotTaken> {
         Ok(())
     }
 
@@ -122,6 +126,7 @@ impl PaymentProvider for Sandbox {
         Ok(Started {
             refs: vec![ProviderRef::new(REF, &id.to_string())],
             next: NextStep::Redirect { url: url.into() },
+            good_until: None,
             pending_until: None,
         })
     }
@@ -190,7 +195,8 @@ impl PaymentProvider for Sandbox {
 
     async fn account_info(&self, account: &Account) -> Result<AccountInfo, ProviderError> {
         let name = Some("Sandbox".to_owned());
-        Ok(AccountInfo { account: None, name, livemode: Some(account.mode.is_live()) })
+        let livemode = Some(account.mode.is_live());
+        Ok(AccountInfo { account: None, name, livemode, missing: Vec::new() })
     }
 
     fn receive(
@@ -269,8 +275,7 @@ fn payment_of(statement: &Statement) -> PaymentFact {
         SandboxState::Failed => Some(("late_failure", "the test bank took the money back")),
         _ => None,
     };
-    let failure =
-        failure.map(|(code, message)| Failure { code: code.to_owned(), message: message.to_owned() });
+    let failure = failure.map(|(code, message)| Failure::new(code, message));
     let attempt = (state != PaymentState::Initiated).then(|| statement.id.to_string());
     PaymentFact { amount, failure, attempt, ..PaymentFact::state(state) }
 }

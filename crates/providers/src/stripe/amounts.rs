@@ -4,12 +4,49 @@
 //! MGA, which has two decimals in ISO 4217); ISK and UGX, which have none, are sent with two that end in
 //! 00; three-decimal ones must end in 0.
 
-use gateway_core::domain::{Currency, Money};
+use gateway_core::{
+    domain::{Currency, Money},
+    provider::NotTaken,
+};
 
 const ZERO_DECIMAL: &[&str] = &[
     "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
 ];
 const THREE_DECIMAL: &[&str] = &["BHD", "JOD", "KWD", "OMR", "TND"];
+
+/// The smallest charge that Stripe takes, in its own units. Source: Stripe's documentation of currencies, "Minimum
+/// and maximum charge amounts". Of other currencies it names none; what it then converts must come to the minimum of
+/// the account's own currency, which is not known here.
+const LEAST: &[(&str, i64)] = &[
+    ("AED", 200),
+    ("AUD", 50),
+    ("BGN", 100),
+    ("BRL", 50),
+    ("CAD", 50),
+    ("CHF", 50),
+    ("CZK", 1_500),
+    ("DKK", 250),
+    ("EUR", 50),
+    ("GBP", 30),
+    ("HKD", 400),
+    ("HUF", 17_500),
+    ("INR", 50),
+    ("JPY", 50),
+    ("MXN", 1_000),
+    ("MYR", 200),
+    ("NOK", 300),
+    ("NZD", 50),
+    ("PLN", 200),
+    ("RON", 200),
+    ("SEK", 300),
+    ("SGD", 50),
+    ("THB", 1_000),
+    ("USD", 50),
+];
+
+/// The largest charge, from the same page: eight digits, in IDR twelve.
+const MOST: i64 = 99_999_999;
+const MOST_IDR: i64 = 999_999_999_999;
 
 const NOT_REPRESENTABLE: &str = "Stripe has no unit small enough for this amount";
 const NOT_SUPPORTED: &str = "Stripe does not take this currency";
@@ -27,6 +64,24 @@ fn decimals(currency: Currency) -> Option<u32> {
     } else {
         Some(2)
     }
+}
+
+/// Whether Stripe takes a payment of this amount.
+pub(super) fn check(amount: Money) -> Result<(), NotTaken> {
+    if amount.minor <= 0 {
+        return Err(NotTaken::Nothing);
+    }
+    if decimals(amount.currency).is_none() {
+        return Err(NotTaken::Currency);
+    }
+    let units = to_stripe(amount).map_err(|_| NotTaken::Unit)?;
+    let code = amount.currency.code();
+    let ours = |units| Money::new(from_stripe(units, amount.currency).unwrap_or(units), amount.currency);
+    if let Some((_, least)) = LEAST.iter().find(|(known, least)| *known == code && units < *least) {
+        return Err(NotTaken::TooSmall(ours(*least)));
+    }
+    let most = if code == "IDR" { MOST_IDR } else { MOST };
+    if units > most { Err(NotTaken::TooLarge(ours(most))) } else { Ok(()) }
 }
 
 /// An amount in Stripe's units.
@@ -92,6 +147,27 @@ mod tests {
         assert_eq!(to_stripe(money(5_120, "IQD")), Err(NOT_SUPPORTED));
         assert_eq!(from_stripe(50_001, "ISK".parse().unwrap()), Err(NOT_REPRESENTABLE));
         assert_eq!(to_stripe(money(i64::MAX, "ISK")), Err(TOO_LARGE));
+    }
+
+    #[test]
+    fn what_stripe_is_known_to_refuse_is_not_taken() {
+        for (minor, code, outcome) in [
+            (0, "EUR", Err(NotTaken::Nothing)),
+            (49, "EUR", Err(NotTaken::TooSmall(money(50, "EUR")))),
+            (50, "EUR", Ok(())),
+            (29, "GBP", Err(NotTaken::TooSmall(money(30, "GBP")))),
+            (17_499, "HUF", Err(NotTaken::TooSmall(money(17_500, "HUF")))),
+            (49, "JPY", Err(NotTaken::TooSmall(money(50, "JPY")))),
+            (1, "ISK", Ok(())),
+            (99_999_999, "EUR", Ok(())),
+            (100_000_000, "EUR", Err(NotTaken::TooLarge(money(99_999_999, "EUR")))),
+            (100_000_000, "IDR", Ok(())),
+            (1_000_000, "ISK", Err(NotTaken::TooLarge(money(99_999_999, "ISK")))),
+            (5_121, "KWD", Err(NotTaken::Unit)),
+            (5_120, "IQD", Err(NotTaken::Currency)),
+        ] {
+            assert_eq!(check(money(minor, code)), outcome, "{minor} {code}");
+        }
     }
 
     proptest! {

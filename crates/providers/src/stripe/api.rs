@@ -7,8 +7,15 @@ use gateway_core::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 
-use super::{Stripe, facts, objects::ErrorBody};
+use super::{
+    Stripe, facts,
+    objects::{ErrorBody, PaymentError},
+};
 use crate::http::{Answer, Request, endpoint};
+
+const IDEMPOTENCY_ERROR: &str = "idempotency_error";
+/// Parameters that only fill in the page.
+const CUSTOMER_PARAMS: &[&str] = &["customer_email", "email"];
 
 /// Parameters of a form, in order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -31,7 +38,7 @@ impl Form {
 
 /// A refusal of our own, before Stripe is asked.
 pub(super) fn rejected(code: &str, message: &str) -> ProviderError {
-    ProviderError::Rejected(Failure { code: code.to_owned(), message: message.to_owned() })
+    ProviderError::Rejected(Failure::new(code, message))
 }
 
 pub(super) fn malformed(problem: impl Into<String>) -> ProviderError {
@@ -56,6 +63,7 @@ impl Stripe {
             headers: self.headers(account)?,
             body: bytes::Bytes::new(),
             conflict_means_running: true,
+            keep_server_errors: false,
         };
         let answer = refuse_errors(self.http.send(&request).await?)?;
         Ok((answer.json()?, answer.at))
@@ -69,6 +77,39 @@ impl Stripe {
         form: &Form,
         idempotency_key: &str,
     ) -> Result<T, ProviderError> {
+        refuse_errors(self.send(account, path, form, idempotency_key, false).await?)?.json()
+    }
+
+    /// Starts something whose loss costs nothing: where the key leads nowhere any more, another may be used.
+    ///
+    /// Source: Stripe's reference of idempotent requests. It keeps the first answer under a key for at least a day,
+    /// "including 500 errors", and refuses a key that comes with other parameters.
+    pub(super) async fn start_post<T: DeserializeOwned>(
+        &self,
+        account: &Account,
+        path: &[&str],
+        form: &Form,
+        idempotency_key: &str,
+    ) -> Result<T, ProviderError> {
+        let answer = self.send(account, path, form, idempotency_key, true).await?;
+        if answer.status.is_server_error() {
+            return Err(ProviderError::KeySpent(format!("HTTP {}", answer.status)));
+        }
+        let spent = is_idempotency_error(&answer);
+        match refuse_errors(answer) {
+            Err(ProviderError::Unknown(problem)) if spent => Err(ProviderError::KeySpent(problem)),
+            outcome => outcome?.json(),
+        }
+    }
+
+    async fn send(
+        &self,
+        account: &Account,
+        path: &[&str],
+        form: &Form,
+        idempotency_key: &str,
+        keep_server_errors: bool,
+    ) -> Result<Answer, ProviderError> {
         let mut headers = self.headers(account)?;
         let key = HeaderValue::from_str(idempotency_key)
             .map_err(|_| rejected("idempotency_key", "the idempotency key is no header value"))?;
@@ -81,8 +122,9 @@ impl Stripe {
             headers,
             body: form.encode().into(),
             conflict_means_running: true,
+            keep_server_errors,
         };
-        refuse_errors(self.http.send(&request).await?)?.json()
+        self.http.send(&request).await
     }
 
     fn headers(&self, account: &Account) -> Result<HeaderMap, ProviderError> {
@@ -105,10 +147,24 @@ fn refuse_errors(answer: Answer) -> Result<Answer, ProviderError> {
     let Ok(body) = answer.json::<ErrorBody>() else {
         return Err(rejected("error", &format!("HTTP {}", answer.status)));
     };
-    let failure = facts::failure(&body.error);
     // The key was used with other parameters: something was done under it, but not this.
-    if answer.status == StatusCode::BAD_REQUEST && body.error.kind.as_deref() == Some("idempotency_error") {
-        return Err(ProviderError::Unknown(failure.message));
+    if is_idempotency_error(&answer) {
+        return Err(ProviderError::Unknown(IDEMPOTENCY_ERROR.to_owned()));
+    }
+    let failure = facts::failure(&body.error);
+    if points_at_customer(&body.error) {
+        return Err(ProviderError::CustomerData(failure));
     }
     Err(ProviderError::Rejected(failure))
+}
+
+fn is_idempotency_error(answer: &Answer) -> bool {
+    let kind = answer.json::<ErrorBody>().ok().and_then(|body| body.error.kind);
+    answer.status == StatusCode::BAD_REQUEST && kind.as_deref() == Some(IDEMPOTENCY_ERROR)
+}
+
+/// Whether Stripe refused what was filled in of the customer.
+fn points_at_customer(error: &PaymentError) -> bool {
+    let names_customer = |param: &str| CUSTOMER_PARAMS.iter().any(|name| param == *name);
+    error.param.as_deref().is_some_and(names_customer) || error.code.as_deref() == Some("email_invalid")
 }

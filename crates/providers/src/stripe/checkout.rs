@@ -14,6 +14,7 @@ use super::{
     locale::stripe_locale,
     objects::{CHECKOUT_ID, SESSION_PUBLIC_ID, TRANSACTION_ID},
 };
+use crate::customer;
 
 /// Stripe takes at most this many lines.
 const LINES_MAX: usize = 100;
@@ -24,7 +25,7 @@ const NAME_CHARS_MAX: usize = 250;
 /// A session must live at least 30 minutes by Stripe's clock; the rest is for ours and for repeats.
 const LIFE_MIN: Duration = Duration::from_mins(45);
 /// It may live 24 hours; less what our clock may be ahead.
-const LIFE_MAX: Duration = Duration::from_mins(24 * 60 - 1);
+pub(super) const LIFE_MAX: Duration = Duration::from_mins(24 * 60 - 1);
 
 struct Line<'a> {
     name: &'a str,
@@ -32,8 +33,8 @@ struct Line<'a> {
     quantity: i64,
 }
 
-/// The whole form. The same transaction always makes the same form, since Stripe refuses an idempotency
-/// key that comes with other parameters.
+/// The whole form. The same transaction makes the same form for as long as possible, since Stripe refuses an
+/// idempotency key that comes with other parameters; another key is used then.
 pub(super) fn session_form(payment: &StartPayment) -> Result<Form, ProviderError> {
     let total = to_stripe(payment.amount).map_err(|problem| rejected("amount_not_supported", problem))?;
     let mut form = Form::default();
@@ -43,8 +44,10 @@ pub(super) fn session_form(payment: &StartPayment) -> Result<Form, ProviderError
     form.put("client_reference_id", &payment.session_public_id);
     form.put("expires_at", &expires_at(payment).seconds().to_string());
     form.put("locale", stripe_locale(payment.locale.as_deref()));
-    if let Some(email) = payment.customer.email.as_deref().filter(|email| !email.is_empty()) {
-        form.put("customer_email", email);
+    // The customer pays the order's own currency: in another one the payment could not be compared with it.
+    form.put("adaptive_pricing[enabled]", "false");
+    if let Some(email) = customer::email(&payment.customer).filter(|_| !payment.plan.without_customer) {
+        form.put("customer_email", &email);
     }
     put_lines(&mut form, payment, total);
     let transaction_id = payment.transaction_id.to_string();

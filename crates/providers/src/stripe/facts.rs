@@ -113,8 +113,7 @@ pub(super) fn async_payment_failed(intent: Option<&Intent>) -> PaymentFact {
         fact.failure = Some(failure(error));
     }
     fact.failure = fact.failure.or_else(|| {
-        let message = "The customer's bank did not send the money.".to_owned();
-        Some(Failure { code: "async_payment_failed".to_owned(), message })
+        Some(Failure::new("async_payment_failed", "The customer's bank did not send the money."))
     });
     fact.attempt = intent.and_then(charge_id);
     fact
@@ -177,7 +176,7 @@ pub(super) fn intent_fact(intent: &Intent, session_status: Option<&str>) -> Resu
 
 pub(super) fn failure(error: &PaymentError) -> Failure {
     let code = error.code.as_deref().or(error.kind.as_deref()).unwrap_or("error");
-    Failure { code: code.to_owned(), message: error.message.clone().unwrap_or_default() }
+    Failure::new(code, error.message.clone().unwrap_or_default())
 }
 
 /// What a captured charge says: the money was taken, and so much of it went back.
@@ -199,7 +198,8 @@ pub(super) fn describe_charge(update: &mut ProviderUpdate, charge: &Charge) -> R
     Ok(())
 }
 
-/// A refund's own state; an unknown one counts as pending, so that its money stays reserved.
+/// A refund's own state; an unknown one counts as pending, so that its money stays reserved. Fails where its amount
+/// cannot be expressed in the payment's currency.
 pub(super) fn refund_fact(refund: &Refund, at: Option<Timestamp>) -> Result<RefundFact, String> {
     let state = match refund.status.as_deref() {
         Some("succeeded") => RefundState::Succeeded,
@@ -209,7 +209,7 @@ pub(super) fn refund_fact(refund: &Refund, at: Option<Timestamp>) -> Result<Refu
     let reason = refund.failure_reason.clone().or_else(|| refund.status.clone());
     let failure = reason
         .filter(|_| state == RefundState::Failed)
-        .map(|code| Failure { message: format!("The refund did not go through: {code}."), code });
+        .map(|code| Failure::new(&code, format!("The refund did not go through: {code}.")));
     Ok(RefundFact {
         reference: refund.id.clone(),
         refund_id: refund.metadata.refund_id(),
@@ -235,27 +235,28 @@ pub(super) fn describe_refund(update: &mut ProviderUpdate, refund: &Refund) -> R
 /// The currency stands beside the amount and not in the statement: a bank may dispute in its own, and that must
 /// not park the event. Nor does it say that the payment succeeded: it does not say how much was captured.
 /// `warning_…` is an inquiry: the bank asks, and no money has moved.
-pub(super) fn dispute_fact(dispute: &Dispute) -> Result<DisputeFact, String> {
+pub(super) fn dispute_fact(dispute: &Dispute) -> DisputeFact {
     let state = match dispute.status.as_str() {
         "won" | "warning_closed" | "prevented" => DisputeState::Won,
         "lost" => DisputeState::Lost,
         "under_review" | "warning_under_review" => DisputeState::UnderReview,
         _ => DisputeState::Open,
     };
-    let currency = currency(&dispute.currency)?;
-    Ok(DisputeFact {
+    // Where the amount cannot be expressed here, the dispute still stands.
+    let currency = currency(&dispute.currency).ok();
+    let amount = currency.and_then(|currency| minor(dispute.amount, currency).ok());
+    DisputeFact {
         reference: dispute.id.clone(),
-        amount: Some(minor(dispute.amount, currency)?),
-        currency: Some(currency),
+        amount,
+        currency: amount.and(currency),
         inquiry: dispute.status.starts_with("warning_"),
         state,
         reason: dispute.reason.clone(),
-    })
+    }
 }
 
-pub(super) fn describe_dispute(update: &mut ProviderUpdate, dispute: &Dispute) -> Result<(), String> {
+pub(super) fn describe_dispute(update: &mut ProviderUpdate, dispute: &Dispute) {
     name_some(update, INTENT, dispute.payment_intent.as_ref());
     name_some(update, CHARGE, dispute.charge.as_ref());
-    update.disputes.push(dispute_fact(dispute)?);
-    Ok(())
+    update.disputes.push(dispute_fact(dispute));
 }

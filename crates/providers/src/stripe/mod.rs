@@ -8,12 +8,16 @@ mod amounts;
 mod api;
 mod checkout;
 mod facts;
+mod feed;
 mod interpret;
 mod locale;
 mod objects;
+mod resolve;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod tests;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,8 +30,9 @@ use gateway_core::{
         transaction::{NextStep, ProviderUpdate, Source},
     },
     provider::{
-        Account, AccountInfo, Capabilities, IncomingEvent, Interpretation, PaymentHandle, PaymentProvider,
-        ProviderError, SendRefund, StartPayment, Started, WebhookRejection,
+        Account, AccountInfo, Capabilities, EventsPage, EventsQuery, IncomingEvent, Interpretation, NotTaken,
+        PaymentHandle, PaymentProvider, ProviderError, Resolved, SendRefund, StartPayment, Started,
+        WebhookRejection,
     },
 };
 use http::{HeaderMap, HeaderValue};
@@ -36,7 +41,7 @@ use url::Url;
 
 use self::{
     api::{Form, malformed, rejected},
-    objects::{AccountObject, Event, Expandable, REFUND_ID, Refund, Session, TRANSACTION_ID},
+    objects::{AccountObject, Event, Expandable, Page, REFUND_ID, Refund, Session, TRANSACTION_ID},
 };
 use crate::http::HttpClient;
 
@@ -44,6 +49,9 @@ use crate::http::HttpClient;
 pub const BASE_URL: &str = "https://api.stripe.com";
 /// The API version that this adapter was written against.
 pub const VERSION: &str = "2026-10-28.endive";
+
+/// How long a card's authorization lasts where nothing else was agreed with Stripe.
+const AUTHORIZATION_LASTS: Duration = Duration::from_hours(7 * 24);
 
 /// The longest value in Stripe's metadata.
 const METADATA_CHARS_MAX: usize = 500;
@@ -104,28 +112,30 @@ impl PaymentProvider for Stripe {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             manual_capture: true,
+            authorization_lasts: Some(AUTHORIZATION_LASTS),
             refunds: true,
             label: "Card or wallet",
             hint: "Pay on Stripe's secure page",
+            lists_events: true,
+            page_lives: Some(checkout::LIFE_MAX),
+            webhook_version: Some(VERSION),
         }
     }
 
-    fn accepts(&self, amount: Money, _capture: CaptureMethod) -> Result<(), &'static str> {
-        if amount.minor <= 0 {
-            return Err("Stripe takes no payment of nothing");
-        }
-        amounts::to_stripe(amount).map(|_| ())
+    fn accepts(&self, amount: Money, _capture: CaptureMethod) -> Result<(), NotTaken> {
+        amounts::check(amount)
     }
 
     async fn start(&self, account: &Account, payment: &StartPayment) -> Result<Started, ProviderError> {
         let form = checkout::session_form(payment)?;
-        let key = format!("tollgate-start-{}", payment.transaction_id);
-        let session: Session = self.post(account, &["v1", "checkout", "sessions"], &form, &key).await?;
+        let key = payment.idempotency_key("start");
+        let session: Session = self.start_post(account, &["v1", "checkout", "sessions"], &form, &key).await?;
         let url = session.url.clone().ok_or_else(|| malformed("the checkout session has no address"))?;
         let mut update = ProviderUpdate::new(Source::Fetch, payment.now);
         facts::name(&mut update, facts::SESSION, &session.id);
         facts::name_some(&mut update, facts::INTENT, session.payment_intent.as_ref());
-        Ok(Started { refs: update.refs, next: NextStep::Redirect { url }, pending_until: None })
+        let good_until = session.expires_at.map(Timestamp::from_seconds);
+        Ok(Started { refs: update.refs, next: NextStep::Redirect { url }, good_until, pending_until: None })
     }
 
     async fn fetch(
@@ -210,13 +220,22 @@ impl PaymentProvider for Stripe {
         Ok(update)
     }
 
+    async fn resolve(&self, account: &Account, event: &IncomingEvent) -> Result<Resolved, ProviderError> {
+        self.follow(account, event).await
+    }
+
+    async fn events(&self, account: &Account, query: EventsQuery<'_>) -> Result<EventsPage, ProviderError> {
+        self.list_events(account, query).await
+    }
+
     async fn account_info(&self, account: &Account) -> Result<AccountInfo, ProviderError> {
         let (found, _): (AccountObject, _) = self.get(account, &["v1", "account"], &[]).await?;
+        let missing = self.missing_permissions(account).await?;
         let shown = found.settings.and_then(|settings| settings.dashboard).and_then(|d| d.display_name);
         let business = found.business_profile.and_then(|profile| profile.name);
         let name = [shown, business, found.email].into_iter().flatten().find(|name| !name.is_empty());
         let key = account.credentials.api_key.as_deref().unwrap_or_default().trim();
-        Ok(AccountInfo { account: Some(found.id), name, livemode: key_mode(key) })
+        Ok(AccountInfo { account: Some(found.id), name, livemode: key_mode(key), missing })
     }
 
     fn receive(
@@ -244,6 +263,33 @@ impl PaymentProvider for Stripe {
 
     fn interpret(&self, event: &IncomingEvent) -> Result<Interpretation, String> {
         interpret::interpret(event)
+    }
+}
+
+/// What is read at Stripe, with a resource of each permission: as Stripe names it for restricted keys, and the path.
+const NEEDED: &[(&str, &[&str])] = &[
+    ("Checkout Sessions", &["v1", "checkout", "sessions"]),
+    ("PaymentIntents", &["v1", "payment_intents"]),
+    ("Charges and Refunds", &["v1", "refunds"]),
+    ("Disputes", &["v1", "disputes"]),
+    ("Events", &["v1", "events"]),
+];
+
+impl Stripe {
+    /// The permissions that the key lacks, as far as reading shows. The account was read with it a moment ago.
+    async fn missing_permissions(&self, account: &Account) -> Result<Vec<String>, ProviderError> {
+        let probe = async |name: &str, path: &[&str]| {
+            let answer: Result<(Page, _), _> = self.get(account, path, &[("limit", "1")]).await;
+            match answer {
+                Err(ProviderError::Unauthorized(_)) => Ok(Some(name.to_owned())),
+                outcome => outcome.map(|_| None),
+            }
+        };
+        let mut missing = Vec::new();
+        for (name, path) in NEEDED {
+            missing.extend(probe(name, path).await?);
+        }
+        Ok(missing)
     }
 }
 

@@ -70,7 +70,7 @@ macro_rules! identified {
         }
     )*};
 }
-identified!(Named, Intent, Charge);
+identified!(Named, Intent, Charge, Session);
 
 impl<T: Identified> Expandable<T> {
     pub(super) fn id(&self) -> &str {
@@ -113,6 +113,7 @@ pub(super) struct Session {
     pub(super) metadata: Metadata,
     pub(super) payment_intent: Option<Expandable<Intent>>,
     pub(super) url: Option<String>,
+    pub(super) expires_at: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -141,6 +142,7 @@ pub(super) struct PaymentError {
     pub(super) kind: Option<String>,
     pub(super) code: Option<String>,
     pub(super) message: Option<String>,
+    pub(super) param: Option<String>,
     pub(super) charge: Option<String>,
     pub(super) payment_method: Option<Expandable<Named>>,
 }
@@ -168,8 +170,12 @@ impl Charge {
     /// rest of the authorization as refunded too; that was never ours to give back. Where it does not, the
     /// figure is too small rather than too large, and the refunds themselves tell.
     pub(super) fn refunded_of_captured(&self) -> i64 {
-        let released = (self.amount - self.amount_captured).max(0);
-        (self.amount_refunded - released).max(0)
+        (self.amount_refunded - self.released()).max(0)
+    }
+
+    /// The part of the authorization that was not captured.
+    pub(super) fn released(&self) -> i64 {
+        (self.amount - self.amount_captured).max(0)
     }
 }
 
@@ -186,6 +192,8 @@ pub(super) struct Refund {
     pub(super) metadata: Metadata,
     pub(super) charge: Option<Expandable<Named>>,
     pub(super) payment_intent: Option<Expandable<Named>>,
+    /// The movement of the balance. Money that was only authorized moves nothing.
+    pub(super) balance_transaction: Option<Expandable<Named>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -200,9 +208,10 @@ pub(super) struct Dispute {
     pub(super) payment_intent: Option<Expandable<Named>>,
 }
 
+/// A page of a list. Each object is read by itself: one that is odd must not take its neighbours with it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page<T> {
-    pub(super) data: Vec<T>,
+pub(super) struct Page {
+    pub(super) data: Vec<Box<RawValue>>,
     #[serde(default)]
     pub(super) has_more: bool,
 }
@@ -237,7 +246,8 @@ pub(super) struct ErrorBody {
 
 /// Reads a currency of Stripe's (lower case).
 pub(super) fn currency(code: &str) -> Result<Currency, String> {
-    code.parse().map_err(|_| format!("Stripe names the currency `{code}`, which is not known here"))
+    Currency::known(code)
+        .ok_or_else(|| format!("Stripe names the currency `{code}`, which is not known here"))
 }
 
 /// Stripe's units of a currency of Stripe's, in our minor units.

@@ -1,33 +1,30 @@
-//! Everything that Stripe knows of a payment, as one statement.
+//! Everything that Stripe knows of a payment, as one statement. What cannot be read is said to be unread and takes
+//! nothing else with it.
 
 use gateway_core::{
-    domain::transaction::{PaymentState, ProviderUpdate, Source},
+    domain::transaction::{PaymentState, ProviderUpdate, Source, Unread},
     provider::{Account, PaymentHandle, ProviderError},
 };
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{
     Stripe,
     api::malformed,
     facts,
-    objects::{Dispute, Expandable, Identified, Page, Refund},
+    objects::{Charge, Dispute, Expandable, Page, Refund},
     session_id,
 };
+use crate::http::unreadable;
 
 /// Objects per page, and pages read: more refunds than this are not kept either.
 const PAGE_LIMIT: &str = "100";
 const PAGES_MAX: usize = 3;
 
-impl Identified for Refund {
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl Identified for Dispute {
-    fn id(&self) -> &str {
-        &self.id
-    }
+/// The id of an object whose other fields may be odd.
+#[derive(Deserialize)]
+struct Id {
+    id: String,
 }
 
 impl Stripe {
@@ -50,40 +47,38 @@ impl Stripe {
         if !has_money {
             return Ok(update);
         }
-        if let Some(charge) = intent.latest_charge.as_ref().and_then(Expandable::object)
-            && charge.captured
-        {
+        let charge =
+            intent.latest_charge.as_ref().and_then(Expandable::object).filter(|charge| charge.captured);
+        if let Some(charge) = charge {
             facts::describe_charge(&mut update, charge).map_err(malformed)?;
         }
-        let (refunds, disputes) = tokio::try_join!(
-            self.all::<Refund>(account, "refunds", &intent.id),
-            self.all::<Dispute>(account, "disputes", &intent.id),
-        )?;
-        for refund in &refunds {
-            update.refunds.push(facts::refund_fact(refund, None).map_err(malformed)?);
-        }
-        for dispute in &disputes {
-            update.disputes.push(facts::dispute_fact(dispute).map_err(malformed)?);
+        let (refunds, disputes) =
+            tokio::join!(self.all(account, "refunds", &intent.id), self.all(account, "disputes", &intent.id));
+        let refunds = readable::<Refund>(&mut update, "refund", listed("refunds", refunds)?);
+        take_refunds(&mut update, &refunds, charge);
+        for dispute in readable::<Dispute>(&mut update, "dispute", listed("disputes", disputes)?) {
+            take_dispute(&mut update, &dispute);
         }
         Ok(update)
     }
 
     /// All objects of a payment intent, oldest first.
-    async fn all<T: DeserializeOwned + Identified>(
+    async fn all(
         &self,
         account: &Account,
         what: &str,
         intent: &str,
-    ) -> Result<Vec<T>, ProviderError> {
-        let mut found: Vec<T> = Vec::new();
+    ) -> Result<Vec<Box<RawValue>>, ProviderError> {
+        let mut found: Vec<Box<RawValue>> = Vec::new();
         for _ in 0..PAGES_MAX {
-            let last = found.last().map(|object| object.id().to_owned());
+            let last = found.last().and_then(|object| id_of(object));
             let mut query = vec![("payment_intent", intent), ("limit", PAGE_LIMIT)];
             if let Some(last) = &last {
                 query.push(("starting_after", last));
             }
-            let (page, _): (Page<T>, _) = self.get(account, &["v1", what], &query).await?;
-            let more = page.has_more && !page.data.is_empty();
+            let (page, _): (Page, _) = self.get(account, &["v1", what], &query).await?;
+            // Without the id of the last one there is no way on.
+            let more = page.has_more && page.data.last().and_then(|object| id_of(object)).is_some();
             found.extend(page.data);
             if !more {
                 break;
@@ -92,4 +87,91 @@ impl Stripe {
         found.reverse();
         Ok(found)
     }
+}
+
+fn id_of(object: &RawValue) -> Option<String> {
+    serde_json::from_str::<Id>(object.get()).ok().map(|object| object.id)
+}
+
+/// A list that was read, or one that the key may not read: the session was read with the same key a moment ago.
+fn listed(
+    what: &'static str,
+    outcome: Result<Vec<Box<RawValue>>, ProviderError>,
+) -> Result<Result<Vec<Box<RawValue>>, Unread>, ProviderError> {
+    match outcome {
+        Err(ProviderError::Unauthorized(_)) => Ok(Err(Unread::Forbidden(what))),
+        outcome => outcome.map(Ok),
+    }
+}
+
+/// The objects that can be read; the others are noted.
+fn readable<T: serde::de::DeserializeOwned>(
+    update: &mut ProviderUpdate,
+    what: &'static str,
+    listed: Result<Vec<Box<RawValue>>, Unread>,
+) -> Vec<T> {
+    let objects = match listed {
+        Ok(objects) => objects,
+        Err(unread) => {
+            update.unread.push(unread);
+            return Vec::new();
+        }
+    };
+    let mut found = Vec::with_capacity(objects.len());
+    for object in objects {
+        match serde_json::from_str(object.get()) {
+            Ok(read) => found.push(read),
+            Err(error) => {
+                let id = id_of(&object).unwrap_or_default();
+                update.unread.push(Unread::Object { what, id, problem: unreadable(&error) });
+            }
+        }
+    }
+    found
+}
+
+fn take_refunds(update: &mut ProviderUpdate, refunds: &[Refund], charge: Option<&Charge>) {
+    let released = charge.and_then(|charge| release_of(refunds, charge));
+    for refund in refunds {
+        if Some(refund.id.as_str()) == released {
+            update.released.push(refund.id.clone());
+            continue;
+        }
+        // Its amount would be taken for one of the payment's currency.
+        let foreign =
+            update.currency.filter(|currency| !refund.currency.eq_ignore_ascii_case(currency.code()));
+        let fact = match foreign {
+            Some(currency) => Err(format!("it is in {}, the payment in {currency}", refund.currency)),
+            None => facts::refund_fact(refund, None),
+        };
+        match fact {
+            Ok(fact) => update.refunds.push(fact),
+            Err(problem) => {
+                update.unread.push(Unread::Object { what: "refund", id: refund.id.clone(), problem });
+            }
+        }
+    }
+}
+
+/// The refund that only let the rest of the authorization go. API versions before 2025-03-31.basil made one for what
+/// a capture left, whatever version asks for it later (Stripe's changelog, "Removes refunds from partial capture and
+/// payment cancellation"). It is the oldest, of exactly that amount, and moved no balance: there was none.
+fn release_of<'a>(refunds: &'a [Refund], charge: &Charge) -> Option<&'a str> {
+    let released = charge.released();
+    let oldest = refunds.iter().min_by_key(|refund| refund.created)?;
+    let is_it = released > 0
+        && oldest.amount == released
+        && oldest.metadata.refund_id().is_none()
+        && oldest.balance_transaction.is_none()
+        && oldest.status.as_deref() == Some("succeeded");
+    is_it.then_some(oldest.id.as_str())
+}
+
+fn take_dispute(update: &mut ProviderUpdate, dispute: &Dispute) {
+    let fact = facts::dispute_fact(dispute);
+    if fact.amount.is_none() {
+        let problem = "its amount cannot be expressed in a currency that is known here".to_owned();
+        update.unread.push(Unread::Object { what: "dispute", id: dispute.id.clone(), problem });
+    }
+    update.disputes.push(fact);
 }

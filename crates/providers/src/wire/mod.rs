@@ -20,8 +20,8 @@ use gateway_core::{
         transaction::{NextStep, ProviderUpdate, Source},
     },
     provider::{
-        Account, AccountInfo, Capabilities, IncomingEvent, Interpretation, PaymentHandle, PaymentProvider,
-        ProviderError, SendRefund, StartPayment, Started, WebhookRejection,
+        Account, AccountInfo, Capabilities, IncomingEvent, Interpretation, NotTaken, PaymentHandle,
+        PaymentProvider, ProviderError, SendRefund, StartPayment, Started, WebhookRejection,
     },
 };
 use http::HeaderMap;
@@ -42,18 +42,22 @@ impl PaymentProvider for Wire {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             manual_capture: false,
+            authorization_lasts: None,
             refunds: false,
             label: "Bank transfer",
             hint: "From your own bank, with a QR code",
+            lists_events: false,
+            page_lives: None,
+            webhook_version: None,
         }
     }
 
-    fn accepts(&self, amount: Money, capture: CaptureMethod) -> Result<(), &'static str> {
+    fn accepts(&self, amount: Money, capture: CaptureMethod) -> Result<(), NotTaken> {
         if capture == CaptureMethod::Manual {
-            return Err(NO_CAPTURE);
+            return Err(NotTaken::ManualCapture);
         }
         if amount.minor <= 0 {
-            return Err("nobody transfers nothing");
+            return Err(NotTaken::Nothing);
         }
         Ok(())
     }
@@ -65,7 +69,8 @@ impl PaymentProvider for Wire {
         let pay_by = payment.now + Duration::from_hours(24 * u64::from(bank.days));
         let refs = vec![reference.as_ref()];
         let instructions = TransferInstructions::new(bank, payment.amount, reference, pay_by);
-        Ok(Started { refs, next: NextStep::TransferInstructions(instructions), pending_until: Some(pay_by) })
+        let next = NextStep::TransferInstructions(instructions);
+        Ok(Started { refs, next, good_until: None, pending_until: Some(pay_by) })
     }
 
     /// What is known is what is stored.
@@ -101,7 +106,12 @@ impl PaymentProvider for Wire {
     async fn account_info(&self, account: &Account) -> Result<AccountInfo, ProviderError> {
         let bank = account.credentials.bank.as_ref();
         let bank = bank.ok_or_else(|| ProviderError::Unauthorized("there is no bank account".to_owned()))?;
-        Ok(AccountInfo { account: None, name: Some(bank.holder.clone()), livemode: None })
+        Ok(AccountInfo {
+            account: None,
+            name: Some(bank.holder.clone()),
+            livemode: None,
+            missing: Vec::new(),
+        })
     }
 
     /// Nobody sends any.

@@ -2,7 +2,7 @@
 
 use gateway_core::domain::{
     CheckoutId, Currency, Mode, ProviderId, TransactionId, bank::BankAccount, checkout::Customer,
-    provider_account::Credentials,
+    provider_account::Credentials, transaction::StartPlan,
 };
 
 use super::*;
@@ -39,6 +39,7 @@ fn payment(minor: i64, currency: Currency) -> StartPayment {
         return_url: url.clone(),
         cancel_url: url,
         expires_at: Timestamp::from_seconds(2_000),
+        plan: StartPlan::default(),
         now: Timestamp::from_seconds(1_000),
     }
 }

@@ -1,5 +1,7 @@
 //! What payers, banks and `GoCardless` itself do; tests stand in for them.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::GoCardlessSim;
@@ -245,6 +247,20 @@ impl GoCardlessSim {
             sim.step(payment, &["charged_back"], "charged_back", "chargeback_settled", why)?;
             sim.payment(payment)?.status_before = before;
             Ok(())
+        })
+    }
+
+    /// Somebody refunds so much (minor units) in the dashboard. Answers the refund's id.
+    pub fn dashboard_refund(&self, payment: &str, amount: i64) -> Result<String, SimError> {
+        let why = Why::new("gocardless", "refund_created", "The refund has been created.");
+        self.with(|sim| {
+            let found = sim.payment(payment)?;
+            if found.amount_refunded + amount > found.amount {
+                return Err(wrong(payment, found.status, "there must be so much left to refund"));
+            }
+            let id = sim.new_refund(payment, amount, None, BTreeMap::new());
+            sim.emit("refunds", "created", &json!({ "refund": id }), why);
+            Ok(id)
         })
     }
 

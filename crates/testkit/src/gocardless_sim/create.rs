@@ -1,5 +1,7 @@
 //! What requests to the API make and cancel.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::error::ApiError;
@@ -144,6 +146,7 @@ impl GoCardless {
                 return Err(fields.wrong(name, "must be a valid URI"));
             }
         }
+        check_customer(&fields.raw("prefilled_customer"))?;
         let flow = Flow {
             id: self.next_id("BRF"),
             created_ms: self.now_ms,
@@ -255,28 +258,38 @@ impl GoCardless {
             let message = "The total does not match the total amount refunded";
             return Err(ApiError::state("total_amount_confirmation_invalid", message));
         }
-        let (currency, mandate) = (payment.currency.clone(), payment.mandate.clone());
-        let id = self.next_id("RF");
-        let refund = Refund {
-            id: id.clone(),
-            created_ms: self.now_ms,
-            amount,
-            currency,
-            reference,
-            status: "created",
-            metadata,
-            payment: payment_id.clone(),
-            mandate,
-        };
-        self.refunds.insert(id.clone(), refund);
-        if let Some(payment) = self.payments.get_mut(&payment_id) {
-            payment.amount_refunded += amount;
-        }
+        let id = self.new_refund(&payment_id, amount, reference, metadata);
         self.effects.refunds_created += 1;
         self.effects.amount_refunded += amount;
         let why = Why::new("api", "refund_created", "The refund has been created.");
         self.emit("refunds", "created", &json!({ "refund": id }), why);
         Ok(id)
+    }
+
+    /// Makes a refund of a payment that is there.
+    pub(super) fn new_refund(
+        &mut self,
+        payment_id: &str,
+        amount: i64,
+        reference: Option<String>,
+        metadata: BTreeMap<String, String>,
+    ) -> String {
+        let id = self.next_id("RF");
+        let Some(payment) = self.payments.get_mut(payment_id) else { return id };
+        payment.amount_refunded += amount;
+        let refund = Refund {
+            id: id.clone(),
+            created_ms: self.now_ms,
+            amount,
+            currency: payment.currency.clone(),
+            reference,
+            status: "created",
+            metadata,
+            payment: payment_id.to_owned(),
+            mandate: payment.mandate.clone(),
+        };
+        self.refunds.insert(id.clone(), refund);
+        id
     }
 }
 
@@ -284,6 +297,25 @@ fn required_link(fields: &Fields<'_>, resource: &str, name: &'static str) -> Res
     let absent = || ApiError::usage(resource, &format!("\"links/{name}\" wasn't supplied."));
     let links = fields.object("links", &["billing_request", "creditor", "customer", "mandate", "payment"])?;
     links.ok_or_else(absent)?.text(name, 64)?.ok_or_else(absent)
+}
+
+/// What is filled in is checked like anything else, though nothing of it is needed.
+fn check_customer(customer: &Value) -> Result<(), ApiError> {
+    let Some(fields) = customer.as_object() else { return Ok(()) };
+    for (name, value) in fields {
+        let text = value.as_str().unwrap_or_default();
+        let domain = text.rsplit_once('@').map(|(_, domain)| domain).unwrap_or_default();
+        let problem = match name.as_str() {
+            _ if text.chars().count() > 255 => "is too long (maximum is 255 characters)",
+            "email" if !text.is_ascii() || !domain.contains('.') => "is invalid",
+            "country_code" if matches!(text, "XK" | "ZZ" | "EU") => "is invalid",
+            "postal_code" if text.contains('!') => "is invalid",
+            _ => continue,
+        };
+        let place = format!("prefilled_customer/{name}");
+        return Err(ApiError::field("billing_request_flows", &place, problem));
+    }
+    Ok(())
 }
 
 fn within_limit(fields: &Fields<'_>) -> Result<i64, ApiError> {

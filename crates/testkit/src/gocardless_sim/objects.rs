@@ -115,6 +115,11 @@ pub(super) struct Flow {
 }
 
 impl Flow {
+    /// Whether its address leads nowhere any more.
+    pub(super) fn is_over(&self, now_ms: i64) -> bool {
+        now_ms >= self.created_ms + 7 * DAY_MS
+    }
+
     pub(super) fn json(&self, base_url: &str) -> Value {
         json!({
             "id": self.id,

@@ -10,6 +10,9 @@ impl GoCardless {
         let Some(flow) = self.flows.get(*id).cloned() else {
             return Some(Page::Html(404, document("<p>There is no such flow.</p>")));
         };
+        if flow.is_over(self.now_ms) {
+            return Some(Page::Html(410, document("<p>This link has expired.</p>")));
+        }
         let billing_request = flow.billing_request.as_str();
         let there = |address: Option<&String>, otherwise: &str| match address {
             Some(address) => Page::Redirect(address.clone()),

@@ -31,6 +31,10 @@ impl Stripe {
         if let Err(error) = self.authenticate(request) {
             return refused(&error);
         }
+        let route = format!("{} {}", request.method, request.path);
+        if self.config.forbidden.iter().any(|forbidden| route.starts_with(forbidden)) {
+            return refused(&ApiError::forbidden());
+        }
         let params = match read_params(request) {
             Ok(params) => params,
             Err(error) => return refused(&error),

@@ -337,6 +337,15 @@ impl StripeSim {
         })
     }
 
+    /// Somebody captures part of an authorisation in the dashboard.
+    pub fn dashboard_capture(&self, intent: &str, amount: i64) -> Result<(), SimError> {
+        self.with(|stripe| match stripe.intents.get(intent).map(|found| found.status) {
+            None => Err(SimError::NotFound(intent.to_owned())),
+            Some("requires_capture") => Ok(stripe.capture(intent, amount)?),
+            Some(status) => Err(wrong(intent, status, "there must be something to capture")),
+        })
+    }
+
     /// The cardholder disputes so much (minor units); the money is withdrawn. Answers the dispute's id.
     pub fn open_dispute(&self, intent: &str, amount: i64) -> Result<String, SimError> {
         self.with(|stripe| stripe.open_dispute(intent, amount, None, false))

@@ -69,6 +69,11 @@ impl ApiError {
         Self::new(401, "invalid_request_error", message)
     }
 
+    /// 403: a restricted key without the permission.
+    pub(super) fn forbidden() -> Self {
+        Self::new(403, "invalid_request_error", "The provided key does not have the required permissions.")
+    }
+
     /// 400: the key was used for something else.
     pub(super) fn idempotency() -> Self {
         let message = "This idempotency key was first used with other parameters or for another endpoint.";

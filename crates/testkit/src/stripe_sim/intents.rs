@@ -144,7 +144,7 @@ impl Stripe {
         self.shown(id)
     }
 
-    fn capture(&mut self, id: &str, amount: i64) -> Result<(), ApiError> {
+    pub(super) fn capture(&mut self, id: &str, amount: i64) -> Result<(), ApiError> {
         let shows_release = self.config.release_shows_as_refund;
         let intent = self.intent(id)?;
         intent.status = "succeeded";
@@ -153,8 +153,12 @@ impl Stripe {
         let charge = self.charge(&charge_id)?;
         charge.captured = true;
         charge.amount_captured = amount;
+        let released = charge.amount - amount;
         if shows_release {
-            charge.amount_released = charge.amount - amount;
+            charge.amount_released = released;
+        }
+        if self.config.release_makes_refund && released > 0 {
+            self.release_as_refund(&charge_id, released);
         }
         self.emit("charge.captured", &charge_id);
         self.emit("payment_intent.succeeded", id);
@@ -201,8 +205,13 @@ impl Stripe {
         intent.cancellation_reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
         let charge_id = intent.latest_charge.clone().filter(|_| authorised && shows_release);
         if let Some(charge_id) = charge_id {
+            let mut released = 0;
             if let Ok(charge) = self.charge(&charge_id) {
                 charge.amount_released = charge.amount;
+                released = charge.amount;
+            }
+            if self.config.release_makes_refund {
+                self.release_as_refund(&charge_id, released);
             }
             let previous = json!({ "amount_refunded": 0, "refunded": false });
             self.emit_changed("charge.refunded", &charge_id, Some(previous));

@@ -49,6 +49,13 @@ pub struct StripeConfig {
     /// Show authorised money that is let go (a cancelled or partial capture) as `amount_refunded`, with
     /// `charge.refunded` when it is cancelled. Accounts differ in this; a gateway must bear both.
     pub release_shows_as_refund: bool,
+    /// With [`Self::release_shows_as_refund`]: a refund object is made as well, as API versions before
+    /// 2025-03-31.basil do.
+    pub release_makes_refund: bool,
+    /// New sessions are refused with these words.
+    pub refuse_sessions: Option<String>,
+    /// Routes (`GET /v1/disputes`) that the key may not use: 403.
+    pub forbidden: Vec<&'static str>,
 }
 
 impl Default for StripeConfig {
@@ -62,6 +69,9 @@ impl Default for StripeConfig {
             connected_account: None,
             refunds_start_pending: false,
             release_shows_as_refund: false,
+            release_makes_refund: false,
+            refuse_sessions: None,
+            forbidden: Vec::new(),
         }
     }
 }
@@ -174,7 +184,7 @@ impl StripeSim {
         self.with(|stripe| stripe.events.clone())
     }
 
-    /// From now on this object is shown changed, in the API as in events.
+    /// From now on this object is shown changed, in the API as in events; with `re_*` every object of that kind.
     pub fn tamper_object(&self, id: impl Into<String>, change: impl Fn(&mut Value) + Send + 'static) {
         let id = id.into();
         self.with(|stripe| stripe.changes.push((id, Box::new(change))));

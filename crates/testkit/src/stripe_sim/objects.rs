@@ -314,6 +314,8 @@ pub(super) struct Refund {
     pub(super) charge: String,
     pub(super) payment_intent: String,
     pub(super) metadata: BTreeMap<String, String>,
+    /// Whether it only let the rest of an authorisation go: the balance knows nothing of it.
+    pub(super) is_release: bool,
 }
 
 impl Refund {
@@ -322,7 +324,8 @@ impl Refund {
             "id": self.id,
             "object": "refund",
             "amount": self.amount,
-            "balance_transaction": null,
+            "balance_transaction": (!self.is_release && self.status == "succeeded")
+                .then(|| format!("txn_{}", &self.id[3..])),
             "charge": self.charge,
             "created": self.created,
             "currency": self.currency,

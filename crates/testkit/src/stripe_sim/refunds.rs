@@ -48,6 +48,27 @@ impl Stripe {
         }
     }
 
+    /// What older API versions make of the part of an authorisation that is let go.
+    pub(super) fn release_as_refund(&mut self, charge_id: &str, amount: i64) {
+        let (created, id) = (self.now_s(), self.next_id("re_"));
+        let Ok(charge) = self.charge(charge_id) else { return };
+        let refund = Refund {
+            id: id.clone(),
+            created,
+            amount,
+            currency: charge.currency.clone(),
+            status: "succeeded",
+            reason: None,
+            failure_reason: None,
+            charge: charge_id.to_owned(),
+            payment_intent: charge.payment_intent.clone(),
+            metadata: BTreeMap::new(),
+            is_release: true,
+        };
+        self.refunds.insert(id.clone(), refund);
+        self.emit("refund.created", &id);
+    }
+
     /// Makes a refund (`amount` left out: all that is left), with its events.
     pub(super) fn refund_charge(
         &mut self,
@@ -92,6 +113,7 @@ impl Stripe {
             charge: charge_id.to_owned(),
             payment_intent: intent,
             metadata,
+            is_release: false,
         };
         self.refunds.insert(id.clone(), refund);
         self.shift_refunded(charge_id, amount);

@@ -91,7 +91,11 @@ impl Stripe {
             "dp" => self.disputes.get(id)?.json(frame),
             _ => return None,
         };
-        for (_, change) in self.changes.iter().filter(|(changed, _)| changed == id) {
+        let is_meant = |changed: &str| match changed.strip_suffix('*') {
+            Some(prefix) => id.starts_with(prefix),
+            None => changed == id,
+        };
+        for (_, change) in self.changes.iter().filter(|(changed, _)| is_meant(changed)) {
             change(&mut object);
         }
         Some(object)

@@ -61,6 +61,7 @@ const NAMES: &[(&str, &str)] = &[
     ("/providers/{id}/edit", "updateProvider"),
     ("/providers/{id}/toggle", "toggleProvider"),
     ("/providers/{id}/test", "testProvider"),
+    ("/providers/{id}/catch-up", "catchUpProvider"),
     ("/providers/{id}/delete", "deleteProvider"),
     ("/clients/new", "createClient"),
     ("/clients/{id}/edit", "updateClient"),

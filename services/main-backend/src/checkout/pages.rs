@@ -254,6 +254,8 @@ pub struct PayPage {
     pub order: Order,
     /// Ways to pay; a single one is not asked about.
     pub methods: Vec<MethodOption>,
+    /// Why there are none, where there are none.
+    pub no_methods: String,
     /// Whether nothing is left to pay: then there is no method, and one button.
     pub free: bool,
     /// Where a discount code is entered.

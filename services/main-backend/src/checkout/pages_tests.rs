@@ -94,6 +94,7 @@ impl PayPage {
             shell: shell(lang),
             order: order(lang),
             methods: methods(lang),
+            no_methods: String::new(),
             free: false,
             code: None,
             address: None,
@@ -128,6 +129,7 @@ impl PayPage {
         }
         let mut none = page.clone();
         none.methods.clear();
+        none.no_methods = none.shell.with_shop(text.no_methods);
         let code = CodeEntry { form_action: "/checkout/abc/discount".to_owned(), ..CodeEntry::default() };
         let form = FormText::of(lang);
         let mut asked = page.clone();

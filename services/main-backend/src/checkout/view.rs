@@ -7,7 +7,7 @@ use axum::Extension;
 use axum::response::{IntoResponse, Response};
 use gateway_core::app::AppError;
 use gateway_core::app::orders::gate::{self, Asks};
-use gateway_core::app::start_payment::{customer_of, offered_providers};
+use gateway_core::app::start_payment::{amount_out_of_range, customer_of, offered_providers};
 use gateway_core::domain::checkout::{
     Checkout, CheckoutStatus,
     address::{AddressField, AddressProblem},
@@ -17,6 +17,7 @@ use gateway_core::domain::money::Currency;
 use gateway_core::domain::site::{AddressEntry as AddressWanted, DiscountEntry, Site};
 use gateway_core::domain::transaction::Transaction;
 use gateway_core::domain::{ProviderId, Timestamp};
+use gateway_core::provider::NotTaken;
 use gateway_core::store::Entity;
 use http::{HeaderMap, header};
 use url::Url;
@@ -286,6 +287,11 @@ impl View {
         Ok(PayPage {
             shell: self.shell(),
             order: self.order().await?,
+            no_methods: if methods.is_empty() && !free {
+                self.why_no_methods().await?
+            } else {
+                String::new()
+            },
             methods,
             free,
             code: self.code_entry().await?,
@@ -315,6 +321,18 @@ impl View {
             pay_url: format!("{}?second=1", self.path()),
             shop_url: self.cancel_link().await?,
         }))
+    }
+
+    /// Why there is nothing to choose from, in plain words.
+    async fn why_no_methods(&self) -> Result<String, ApiError> {
+        let text = self.text();
+        let (words, bound) = match amount_out_of_range(&self.gateway.app, &self.checkout).await? {
+            Some(NotTaken::TooSmall(least)) => (text.amount_too_small, least),
+            Some(NotTaken::TooLarge(most)) => (text.amount_too_large, most),
+            _ => return Ok(self.shell.with_shop(text.no_methods)),
+        };
+        let values = [("amount", self.amount(bound.minor)), ("shop", self.shell.shop_name().to_owned())];
+        Ok(fill(words, &values.each_ref().map(|(name, value)| (*name, value.as_str()))))
     }
 
     async fn order(&self) -> Result<Order, ApiError> {

@@ -4,10 +4,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use gateway_core::app::AppError;
 use gateway_core::app::intake::{WebhookAccount, receive_webhook};
+use gateway_core::app::{AppError, health};
 use gateway_core::domain::ProviderId;
 use gateway_core::domain::provider_account::ProviderKind;
+use gateway_core::domain::provider_health::RefusalReason;
 use http::{HeaderMap, StatusCode};
 use web_kit::json::body_error;
 use web_kit::{ApiError, Path};
@@ -31,11 +32,38 @@ pub(super) async fn receive(
     let body = body.map_err(|rejection| body_error(&rejection))?;
     let receipt = receive_webhook(&gateway.app, kind, account, &headers, &body).await.map_err(send_again)?;
     let status = StatusCode::from_u16(receipt.status).map_err(ApiError::internal)?;
-    if !status.is_success() {
-        gateway.refusals.note(kind);
+    if let Some((reason, provider)) = receipt.refused {
+        gateway.refusals.note(kind, reason);
+        if let Some((id, count)) = provider.and_then(|id| gateway.refusals.note_of(id, reason)) {
+            let app = gateway.app.clone();
+            drop(
+                gateway.background.spawn(async move { health::note_refusals(&app, id, reason, count).await }),
+            );
+        }
+        return Err(refused(status, reason));
     }
     gateway.background.apply(&gateway.app, receipt.fresh);
     Ok(status.into_response())
+}
+
+/// Says what is wrong, as far as whoever set the webhook up can put it right, and nothing of what is stored.
+fn refused(status: StatusCode, reason: RefusalReason) -> ApiError {
+    let (code, text) = match reason {
+        RefusalReason::UnknownProvider => (
+            "WEBHOOK_PROVIDER_UNKNOWN",
+            "This address belongs to no provider of that type: copy it from the provider's page in the panel.",
+        ),
+        RefusalReason::Signature => (
+            "WEBHOOK_SIGNATURE_INVALID",
+            "The signature fits no webhook secret that is stored for this provider, or it is more than five \
+             minutes old. Store the secret of this very endpoint.",
+        ),
+        RefusalReason::Body => (
+            "WEBHOOK_BODY_UNREADABLE",
+            "The signature is right, but the body is no event that this gateway reads.",
+        ),
+    };
+    ApiError::new(status, code, text)
 }
 
 fn account_of(text: &str) -> Result<WebhookAccount, ApiError> {

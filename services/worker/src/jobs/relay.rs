@@ -56,7 +56,8 @@ enum Told {
 /// Relays until `stop`.
 pub async fn run(relay: Relay, app: App, stop: CancellationToken) {
     let missed = Arc::new(Notify::new());
-    let (hands, working): (Vec<_>, Vec<_>) = (0..HANDS).map(|_| hand(relay.clone(), stop.clone())).unzip();
+    let (hands, working): (Vec<_>, Vec<_>) =
+        (0..HANDS).map(|_| hand(relay.clone(), app.clone(), stop.clone())).unzip();
     let listening = listen(&app, &hands, &missed, &stop);
     let polling = poll(&relay, &missed, &stop);
     tokio::join!(listening, polling);
@@ -65,7 +66,7 @@ pub async fn run(relay: Relay, app: App, stop: CancellationToken) {
 }
 
 /// Relays what it is told of; when stopping it ends what it has in hand, and the rest is left to the next poll.
-fn hand(relay: Relay, stop: CancellationToken) -> (mpsc::Sender<Told>, JoinHandle<()>) {
+fn hand(relay: Relay, app: App, stop: CancellationToken) -> (mpsc::Sender<Told>, JoinHandle<()>) {
     let (queue, mut told) = mpsc::channel(QUEUE_MAX);
     let working = tokio::spawn(async move {
         while let Some(document) = told.recv().await {
@@ -75,7 +76,13 @@ fn hand(relay: Relay, stop: CancellationToken) -> (mpsc::Sender<Told>, JoinHandl
             // A failure has been logged, and the document put off.
             let _ = match document {
                 Told::Checkout(checkout) => relay.relay(&*checkout).await,
-                Told::Transaction(transaction) => relay.relay(&*transaction).await,
+                Told::Transaction(mut transaction) => {
+                    // The stream hands out what is stored. What cannot be opened now is left to the poll.
+                    if app.store.open_texts(&mut *transaction).await.is_err() {
+                        continue;
+                    }
+                    relay.relay(&*transaction).await
+                }
                 Told::Invoice(invoice) => relay.relay(&*invoice).await,
             };
         }

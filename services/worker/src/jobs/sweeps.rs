@@ -3,12 +3,12 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use gateway_core::{
     app::{
-        App, AppError, apply, audit, checkouts, discount_claims,
+        App, AppError, apply, audit, catch_up, checkouts, discount_claims,
         invoices::{
             PaperRenderer,
             mail::{self, Mailer},
@@ -48,6 +48,37 @@ impl Job for Reconciler {
     const EVERY: Duration = Duration::from_secs(1);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         Ok(Pass::of(apply::reconcile_due(app).await?, HAND))
+    }
+}
+
+/// Reads providers' own lists of events for what no webhook brought.
+#[derive(Default)]
+pub struct CatchUp {
+    adopted_at: Mutex<Option<Instant>>,
+}
+
+/// How often it is looked for accounts that an older version made.
+const ADOPT_EVERY: Duration = Duration::from_mins(10);
+
+impl CatchUp {
+    fn is_to_adopt(&self) -> bool {
+        let mut adopted_at = self.adopted_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = adopted_at.is_none_or(|at| at.elapsed() >= ADOPT_EVERY);
+        if is_due {
+            *adopted_at = Some(Instant::now());
+        }
+        is_due
+    }
+}
+
+impl Job for CatchUp {
+    const NAME: &'static str = "catch_up";
+    const EVERY: Duration = Duration::from_secs(10);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        if self.is_to_adopt() {
+            catch_up::adopt(app).await?;
+        }
+        Ok(Pass::of(catch_up::sweep(app).await?, catch_up::ACCOUNTS_AT_ONCE))
     }
 }
 

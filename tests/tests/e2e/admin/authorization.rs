@@ -11,6 +11,7 @@ use gateway_core::{
         delivery::Delivery,
         invoice::{Invoice, PaperKind},
         provider_event::{EventState, ProviderEvent},
+        provider_health::EventOrigin,
         role::Role,
         scope::Scope,
     },
@@ -195,6 +196,7 @@ async fn event(door: &Door, shop: &Shop) -> ProviderEventId {
     let store = door.app.store.for_org(shop.tenant);
     let raw = store.seal(ProviderEvent::COLLECTION, id, ProviderEvent::RAW_FIELD, b"{}").await.unwrap();
     let event = ProviderEvent {
+        origin: EventOrigin::Webhook,
         id,
         org: shop.tenant.organization,
         mode: shop.tenant.mode,

@@ -185,6 +185,8 @@ async fn by_hand(
         return Err(AppError::NotFound("site"));
     }
     let currency = new.currency.ok_or_else(|| AppError::field("currency", "is required"))?;
+    let currency =
+        currency.check_current().map_err(|error| AppError::field("currency", error.to_string()))?;
     let words = Words::of(&new.heading.language);
     let computed = compute(&new.lines, &settings.tax_rules(), words).map_err(|error| match error {
         TaxError::TooLarge | TaxError::NothingSold => AppError::field("lines", error.to_string()),

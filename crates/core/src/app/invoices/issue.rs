@@ -166,7 +166,7 @@ pub async fn credit(
             let Some(record) = &record else { return Ok((true, Credited::Done(Box::new(credit)))) };
             let reply = render(invoice, &credit);
             let mut record = record.clone();
-            record.reply = Some(reply.clone());
+            record.reply = Some(reply.clone().into());
             if let Some(last) = invoice.credits.last_mut() {
                 last.idem = Some(record);
             }

@@ -151,7 +151,7 @@ impl OrderView {
     fn flagged(&self) -> Vec<Difference> {
         let of = |transaction: &Transaction, review: &Review| Difference {
             reason: review.reason.clone(),
-            detail: review.detail.clone(),
+            detail: review.detail.as_str().to_owned(),
             mend: self.mend(transaction, &review.reason),
         };
         let each = self.transactions.iter().flat_map(|t| t.reviews().map(move |review| (t, review)));
@@ -197,7 +197,7 @@ impl OrderView {
             if let Some(review) = &document.needs_review {
                 found.push(Difference {
                     reason: review.reason.clone(),
-                    detail: review.detail.clone(),
+                    detail: review.detail.as_str().to_owned(),
                     mend: Mend::LookAtDocument(document.id),
                 });
             } else if let Some(blocked) = &document.blocked {

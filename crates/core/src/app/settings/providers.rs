@@ -9,6 +9,7 @@ use super::{
     check_name, edit, finish,
 };
 use crate::{
+    app::health,
     crypto::{OrganizationKeys, Sealed, random},
     domain::{
         Currency, ProviderId, Tenant,
@@ -121,6 +122,7 @@ pub async fn create(
         updated_at: now,
     };
     store.insert(&account).await?;
+    health::make(app, &account).await?;
     app.forget_settings(tenant).await;
     Ok(account)
 }
@@ -196,7 +198,9 @@ pub async fn delete(app: &App, tenant: Tenant, id: ProviderId) -> Result<(), App
         let message = "transactions were made with this provider: leave it disabled";
         return Err(AppError::conflict("PROVIDER_IN_USE", message));
     }
-    store.delete::<ProviderAccount>(id, doc! { "enabled": false }).await?;
+    if store.delete::<ProviderAccount>(id, doc! { "enabled": false }).await? {
+        health::forget(app, tenant, id).await?;
+    }
     app.forget_settings(tenant).await;
     Ok(())
 }
@@ -226,6 +230,9 @@ pub async fn test(app: &App, tenant: Tenant, id: ProviderId) -> Result<AccountIn
         Ok(())
     })
     .await?;
+    if let Ok(info) = &found {
+        health::replace_missing(app, &provider, &info.missing, now).await?;
+    }
     found
 }
 

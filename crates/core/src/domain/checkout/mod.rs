@@ -13,7 +13,7 @@ use super::{
     outbox::{Changed, EventType, Outbox},
     site::IpnVersion,
 };
-use crate::crypto::{Fingerprint, Sealed, SearchHash};
+use crate::crypto::{Fingerprint, PrivateText, Sealed, SearchHash};
 
 /// Shortest life of a checkout, in seconds.
 pub const LIFETIME_SECONDS_MIN: i64 = 30 * 60;
@@ -86,9 +86,9 @@ pub struct Idempotency {
     pub slot: [u8; 16],
     /// Keyed hash of method, path and raw body.
     pub fingerprint: Fingerprint,
-    /// The bytes that were, or will be, answered.
+    /// The bytes that were, or will be, answered. A payment's may repeat what its provider said.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub reply: Option<String>,
+    pub reply: Option<PrivateText>,
     /// When the record is swept.
     pub expires_at: Timestamp,
 }

@@ -446,7 +446,7 @@ impl Invoice {
         if self.needs_review.is_some() {
             return false;
         }
-        self.needs_review = Some(Review { reason: reason.to_owned(), detail: detail.into(), at: now });
+        self.needs_review = Some(Review { reason: reason.to_owned(), detail: detail.into().into(), at: now });
         self.updated_at = now;
         let changed = vec![Changed::text("needsReview", reason)];
         self.outbox.push(EventType::InvoiceNeedsReview, now, changed);

@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Currency, RefundId, Timestamp, TransactionId};
+use crate::{
+    crypto::PrivateText,
+    domain::{Currency, RefundId, Timestamp, TransactionId},
+};
 
 /// The payment itself, apart from refunds and disputes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -175,10 +178,22 @@ impl FromStr for ProviderRef {
 /// Why something did not work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The provider's code, such as `card_declined`.
+    /// The provider's code, such as `card_declined`. Never free text: it stands in logs.
     pub code: String,
-    /// The provider's words.
-    pub message: String,
+    /// The provider's words, which may repeat what the customer entered.
+    pub message: PrivateText,
+}
+
+impl Failure {
+    /// The longest code that is kept.
+    const CODE_CHARS_MAX: usize = 64;
+
+    /// A failure. What does not look like a code does not become one: providers' words belong in the message.
+    pub fn new(code: &str, message: impl Into<PrivateText>) -> Self {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let is_code = (1..=Self::CODE_CHARS_MAX).contains(&code.len()) && code.chars().all(fits);
+        Self { code: if is_code { code } else { "error" }.to_owned(), message: message.into() }
+    }
 }
 
 /// Who states something.
@@ -289,6 +304,36 @@ pub struct ProviderUpdate {
     pub refunded_total: Option<i64>,
     /// Disputes.
     pub disputes: Vec<DisputeFact>,
+    /// Refund objects that only let the rest of an authorization go: no money that was taken went back by them.
+    pub released: Vec<String>,
+    /// What could not be read. Nothing follows from it, least of all that there is nothing.
+    pub unread: Vec<Unread>,
+}
+
+/// A part of a snapshot that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// A list that the credentials may not read: `refunds`, `disputes`.
+    Forbidden(&'static str),
+    /// An object, and what is wrong with it in our own words.
+    Object {
+        /// `refund` or `dispute`.
+        what: &'static str,
+        /// Its id at the provider, where that could be read.
+        id: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+impl Unread {
+    /// Whether it is about refunds (`refund`) or disputes (`dispute`).
+    pub fn is_of(&self, what: &str) -> bool {
+        match self {
+            Self::Forbidden(list) => list.strip_suffix('s') == Some(what),
+            Self::Object { what: kind, .. } => *kind == what,
+        }
+    }
 }
 
 impl ProviderUpdate {
@@ -306,6 +351,8 @@ impl ProviderUpdate {
             refunds: Vec::new(),
             refunded_total: None,
             disputes: Vec::new(),
+            released: Vec::new(),
+            unread: Vec::new(),
         }
     }
 }

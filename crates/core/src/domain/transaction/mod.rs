@@ -8,12 +8,17 @@ mod facts;
 mod held;
 mod lifecycle;
 mod operation;
+mod overdue;
 mod reduce;
 #[cfg(test)]
 pub(crate) mod reduce_tests;
 mod refund;
 mod review;
 mod schedule;
+mod snapshot;
+#[cfg(test)]
+mod snapshot_tests;
+mod texts;
 mod transfer;
 #[cfg(test)]
 mod transfer_tests;
@@ -22,13 +27,15 @@ use serde::{Deserialize, Serialize};
 
 pub use facts::{
     DisputeFact, DisputeState, Failure, PaymentFact, PaymentState, ProviderRef, ProviderUpdate, RefundFact,
-    RefundState, Source,
+    RefundState, Source, Unread,
 };
 pub use lifecycle::TransactionStatus;
 pub use operation::{Operation, OperationError, OperationKind};
+pub use overdue::{Overdue, REFUND_SENT_AGAIN_FOR};
 pub use reduce::{Applied, UpdateMismatch};
 pub use refund::{REFUNDS_MAX, Refund, RefundError, RefundRequest};
 pub use review::Review;
+pub use texts::PROVIDER_REJECTED;
 pub use transfer::{CONFIRMATIONS_MAX, Confirmation, ConfirmationError};
 
 use super::{
@@ -36,7 +43,7 @@ use super::{
     Timestamp, TransactionId, bank::TransferInstructions, checkout::CaptureMethod, outbox::Outbox,
     provider_account::ProviderKind,
 };
-use crate::crypto::Sealed;
+use crate::crypto::{PrivateText, Sealed};
 
 /// How many status changes are kept for people to read.
 pub const HISTORY_MAX: usize = 100;
@@ -154,6 +161,28 @@ pub enum NextStep {
     Done,
 }
 
+/// How a payment is started: what went wrong before changes it. Stored before it is used, so that a repetition is one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct StartPlan {
+    /// Whether what is known of the customer is left out: the provider refused it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_customer: bool,
+    /// How often the idempotency key was given up.
+    pub round: u32,
+}
+
+impl StartPlan {
+    /// What either of two has learned.
+    #[must_use]
+    pub fn merged(self, other: Self) -> Self {
+        Self {
+            without_customer: self.without_customer || other.without_customer,
+            round: self.round.max(other.round),
+        }
+    }
+}
+
 /// A transaction as it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -248,6 +277,12 @@ pub struct Transaction {
     /// [`NextStep`] as JSON, sealed: a hosted page's address lets its holder pay.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next: Option<Sealed>,
+    /// Until when [`Self::next`] works, where the provider says.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_until: Option<Timestamp>,
+    /// How it is started, where a first try went wrong.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub start_plan: Option<StartPlan>,
     /// Why the provider would not start it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<Failure>,
@@ -324,6 +359,8 @@ impl Transaction {
             operations: Vec::new(),
             refs: Vec::new(),
             next: None,
+            next_until: None,
+            start_plan: None,
             failure: None,
             needs_review: None,
             more_reviews: Vec::new(),

@@ -136,20 +136,21 @@ impl Transaction {
         self.operations.iter().find(|o| o.id == id)
     }
 
-    /// Records what became of an operation.
+    /// Records what became of an operation. Answers whether that is news.
     pub fn finish_operation(
         &mut self,
         id: RefundId,
         state: RefundState,
         failure: Option<Failure>,
         now: Timestamp,
-    ) {
-        if let Some(operation) = self.operations.iter_mut().find(|o| o.id == id && o.is_running()) {
-            operation.state = state;
-            operation.failure = failure;
-            operation.updated_at = now;
-            self.updated_at = now;
-        }
+    ) -> bool {
+        let running = self.operations.iter_mut().find(|o| o.id == id && o.is_running());
+        let Some(operation) = running.filter(|operation| operation.state != state) else { return false };
+        operation.state = state;
+        operation.failure = failure;
+        operation.updated_at = now;
+        self.updated_at = now;
+        true
     }
 }
 

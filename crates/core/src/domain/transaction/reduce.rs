@@ -128,6 +128,11 @@ impl Transaction {
     /// Brings amounts and status in line with the facts, and announces each change of status.
     pub(super) fn settle(&mut self, source: &str, now: Timestamp) {
         self.refunded = self.certain_refunds();
+        self.take_statuses(source, now);
+        self.unflag_overdue(now);
+    }
+
+    fn take_statuses(&mut self, source: &str, now: Timestamp) {
         let wanted = self.computed_status();
         let from = self.status;
         if from.ended_unpaid() && wanted.ended_unpaid() {

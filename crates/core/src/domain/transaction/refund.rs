@@ -46,6 +46,13 @@ pub struct Refund {
     pub updated_at: Timestamp,
 }
 
+impl Refund {
+    /// Whether nobody knows that the provider has it: it may be sent again, or called off.
+    pub const fn is_in_doubt(&self) -> bool {
+        matches!(self.state, RefundState::NotSent | RefundState::Unknown) && self.reference.is_none()
+    }
+}
+
 /// A refund that is asked for.
 #[derive(Debug, Clone)]
 pub struct RefundRequest {
@@ -143,20 +150,21 @@ impl Transaction {
         self.refunds.iter().find(|r| r.id == id)
     }
 
-    /// Records that nobody knows whether the provider has a refund.
-    pub fn mark_refund_unknown(&mut self, id: RefundId, now: Timestamp) {
-        let Some(refund) = self.refunds.iter_mut().find(|r| r.id == id) else { return };
+    /// Records that nobody knows whether the provider has a refund. Answers whether that is news.
+    pub fn mark_refund_unknown(&mut self, id: RefundId, now: Timestamp) -> bool {
+        let Some(refund) = self.refunds.iter_mut().find(|r| r.id == id) else { return false };
         if refund.state != RefundState::NotSent {
-            return;
+            return false;
         }
         refund.state = RefundState::Unknown;
         refund.updated_at = now;
         self.updated_at = now;
         let changed = vec![Changed::text("refundId", id), Changed::text("refundStatus", "unknown")];
         self.outbox.push(EventType::RefundUnknown, now, changed);
+        true
     }
 
-    /// Records that the provider refused a refund before taking it.
+    /// Records that a refund was not made: the provider refused it before taking it, or a person calls it off.
     pub fn reject_refund(&mut self, id: RefundId, failure: Failure, now: Timestamp) {
         let Some(refund) = self.refunds.iter_mut().find(|r| r.id == id) else { return };
         if !matches!(refund.state, RefundState::NotSent | RefundState::Unknown) {

@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::Transaction;
-use crate::domain::{
-    Timestamp,
-    outbox::{Changed, EventType},
+use crate::{
+    crypto::PrivateText,
+    domain::{
+        Timestamp,
+        outbox::{Changed, EventType},
+    },
 };
 
 /// Something that a person must look at.
@@ -13,8 +16,8 @@ use crate::domain::{
 pub struct Review {
     /// A stable word: `amount_mismatch`, `late_success`, `second_payment`, `outcome_unknown` …
     pub reason: String,
-    /// What was seen.
-    pub detail: String,
+    /// What was seen; it may repeat what a provider said.
+    pub detail: PrivateText,
     /// When.
     pub at: Timestamp,
 }
@@ -25,8 +28,8 @@ const LESSER: &[&str] = &["late_success", "shop_may_not_follow"];
 impl Transaction {
     /// Flags it for a person. A reason that it is flagged for already changes nothing; of several the one that was
     /// there first is shown first, unless it tells less.
-    pub fn flag(&mut self, reason: &str, detail: impl Into<String>, now: Timestamp) {
-        if self.reviews().any(|review| review.reason == reason) {
+    pub fn flag(&mut self, reason: &str, detail: impl Into<PrivateText>, now: Timestamp) {
+        if self.is_flagged(reason) {
             return;
         }
         let fresh = Review { reason: reason.to_owned(), detail: detail.into(), at: now };
@@ -63,6 +66,11 @@ impl Transaction {
     pub fn resolve_review(&mut self, now: Timestamp) {
         self.show_next_review();
         self.updated_at = now;
+    }
+
+    /// Whether a person is asked to look at it for a reason.
+    pub fn is_flagged(&self, reason: &str) -> bool {
+        self.reviews().any(|review| review.reason == reason)
     }
 
     /// Every reason, the one that is shown first.

@@ -22,6 +22,7 @@ const WHOLE: &[(&str, &str, &str)] = &[
     ("renewRecoveryCodes", "made new recovery codes", "make new recovery codes"),
     ("getSiteWebhookSecret", "read the webhook secret of a site", "read the webhook secret of a site"),
     ("sendTestIpn", "sent a test notification", "send a test notification"),
+    ("catchUpProvider", "read a provider's list of events", "read a provider's list of events"),
     ("putInvoiceSettings", "changed the invoice settings", "change the invoice settings"),
     ("recoverDeliveries", "sent again what had not arrived", "send again what had not arrived"),
     ("exportTransactions", "exported transactions", "export transactions"),

@@ -9,7 +9,7 @@ use gateway_core::{
         dashboard::{self, ATTENTION_MAX, Attention, Compared, Dashboard, Period},
         first_steps,
     },
-    domain::{Currency, scope::Scope},
+    domain::{Currency, KnownCurrency, scope::Scope},
 };
 use web_kit::ApiError;
 
@@ -77,7 +77,10 @@ struct Part {
 
 pub(super) async fn show(ctx: Ctx) -> Result<Response, ApiError> {
     let mut filters = Filters::of(Some(ctx.query()));
-    let asked = (filters.word("days", Period::ALL, Period::as_str), filters.parsed::<Currency>("currency"));
+    let asked = (
+        filters.word("days", Period::ALL, Period::as_str),
+        filters.parsed("currency").map(|KnownCurrency(currency)| currency),
+    );
     // A word that cannot be read: the page stays as it is without it, and says so.
     let (asked, problem) = match filters.finish(asked) {
         Ok(asked) => (asked, None),

@@ -172,7 +172,10 @@ async fn page(ctx: &Ctx, id: InvoiceId, form: FormData, alert: Option<String>) -
         number,
         status: status_pill(invoice.status),
         total: ctx.money(invoice.total, invoice.currency),
-        review: invoice.needs_review.as_ref().map(|r| (words(&r.reason), r.detail.clone(), moment(r.at))),
+        review: invoice
+            .needs_review
+            .as_ref()
+            .map(|r| (words(&r.reason), r.detail.as_str().to_owned(), moment(r.at))),
         waiting: invoice.is_waiting().then(|| {
             let why = "The worker gives it its number in a moment.".to_owned();
             invoice.blocked.clone().unwrap_or(why)

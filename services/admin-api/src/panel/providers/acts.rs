@@ -1,7 +1,10 @@
 //! What may be done with a provider. Each is a form on its page.
 
 use axum::response::Response;
-use gateway_core::app::settings::providers::{self, ProviderSettings};
+use gateway_core::app::{
+    catch_up::{self, CaughtUp},
+    settings::providers::{self, ProviderSettings},
+};
 use web_kit::{ApiError, Path};
 
 use super::{One, PATH, show};
@@ -11,6 +14,17 @@ use crate::panel::{form::FormData, shell::Ctx};
 pub(super) async fn test(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {
     match providers::test(ctx.app(), ctx.tenant(), one.id).await {
         Ok(_) => Ok(ctx.see(&format!("{PATH}/{}", one.id), "accepted")),
+        Err(error) => show::again(&ctx, one.id, form, error).await,
+    }
+}
+
+/// Reads the provider's own list of events now.
+pub(super) async fn catch_up(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {
+    let path = format!("{PATH}/{}", one.id);
+    match catch_up::catch_up(ctx.app(), ctx.tenant(), one.id).await {
+        Ok(CaughtUp { complete: false, .. }) => Ok(ctx.see(&path, "catching-up")),
+        Ok(CaughtUp { found: 0, .. }) => Ok(ctx.see(&path, "nothing-missed")),
+        Ok(_) => Ok(ctx.see(&path, "caught-up")),
         Err(error) => show::again(&ctx, one.id, form, error).await,
     }
 }

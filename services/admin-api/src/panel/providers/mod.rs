@@ -34,6 +34,7 @@ pub(super) fn screens(screens: Screens) -> Screens {
         .get(Scope::ProviderWrite, "/providers/{id}/edit", edit::edit)
         .post(Scope::ProviderWrite, "/providers/{id}/edit", edit::update)
         .post(Scope::ProviderWrite, "/providers/{id}/test", acts::test)
+        .post(Scope::ProviderWrite, "/providers/{id}/catch-up", acts::catch_up)
         .post(Scope::ProviderWrite, "/providers/{id}/toggle", acts::toggle)
         .post(Scope::ProviderWrite, "/providers/{id}/delete", acts::delete)
 }

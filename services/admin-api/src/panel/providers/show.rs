@@ -3,11 +3,12 @@
 use askama::Template;
 use axum::response::Response;
 use gateway_core::{
-    app::settings::providers,
+    app::{health, settings::providers},
     domain::{
         Currency, ProviderId,
         bank::BankAccount,
         provider_account::{ProviderAccount, ProviderKind},
+        provider_health::{Feed, Refusal, RefusalReason},
         scope::Scope,
     },
 };
@@ -48,7 +49,30 @@ struct ShowPage {
     test_problem: Option<String>,
     test_is_good: bool,
     last_event: Option<Html>,
+    /// The API version that the webhook should have.
+    webhook_version: Option<&'static str>,
+    /// What the credentials may not read.
+    missing: Vec<String>,
+    /// The provider's own list of events; `None` where it has none.
+    feed: Option<FeedView>,
+    /// Webhooks keep being refused.
+    is_refusing: bool,
+    refusals: Vec<RefusalRow>,
     created: Html,
+}
+
+/// What was read of the provider's own list of events.
+struct FeedView {
+    read_at: Option<Html>,
+    found: i64,
+    problem: Option<String>,
+}
+
+/// Webhooks that were refused.
+struct RefusalRow {
+    at: Html,
+    reason: &'static str,
+    count: i64,
 }
 
 pub(super) async fn show(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
@@ -71,6 +95,8 @@ async fn page(ctx: &Ctx, id: ProviderId, alert: Option<String>) -> Result<ShowPa
     let account: ProviderAccount = providers::get(ctx.app(), ctx.tenant(), id).await?;
     let shape = providers::shape(ctx.app(), &account).await?;
     let test = account.last_test.as_ref();
+    let health = health::get(ctx.app(), &account).await?;
+    let can = ctx.app().adapter(account.kind)?.capabilities();
     Ok(ShowPage {
         shell: ctx.shell(PATH, account.name.clone()),
         alert,
@@ -91,10 +117,28 @@ async fn page(ctx: &Ctx, id: ProviderId, alert: Option<String>) -> Result<ShowPa
         test_problem: test.and_then(|test| test.problem.clone()),
         test_is_good: test.is_some_and(|test| test.problem.is_none()),
         last_event: account.last_event_at.map(moment),
+        webhook_version: can.webhook_version,
+        missing: health.missing.iter().map(|missing| missing.what.clone()).collect(),
+        feed: can.lists_events.then(|| feed(&health.feed)),
+        is_refusing: health.is_refusing(),
+        refusals: health.refusals.iter().rev().map(refusal).collect(),
         created: moment(account.created_at),
         name: account.name,
         account: account.account,
     })
+}
+
+fn feed(feed: &Feed) -> FeedView {
+    FeedView { read_at: feed.read_at.map(moment), found: feed.found, problem: feed.problem.clone() }
+}
+
+fn refusal(refusal: &Refusal) -> RefusalRow {
+    let reason = match refusal.reason {
+        RefusalReason::UnknownProvider => "The address named another type of provider",
+        RefusalReason::Signature => "The signature fits no stored secret, or was too old",
+        RefusalReason::Body => "The body could not be read",
+    };
+    RefusalRow { at: moment(refusal.at), reason, count: refusal.count }
 }
 
 /// Where a provider wants the address, in one sentence.
@@ -104,7 +148,8 @@ const fn where_to(kind: ProviderKind) -> &'static str {
         ProviderKind::Sandbox => "Nothing to paste: the sandbox is built in and knows this address.",
         ProviderKind::Stripe => {
             "In Stripe's dashboard under Developers, Webhooks, add an endpoint with this address and the events of \
-             checkout.session, payment_intent, charge and refund; then enter its signing secret (whsec_…) here."
+             checkout.session, payment_intent, charge (its disputes, too) and refund; then enter its signing secret \
+             (whsec_…) here."
         }
         ProviderKind::GoCardless => {
             "In GoCardless's dashboard under Developers, create a webhook endpoint with this address; then enter \

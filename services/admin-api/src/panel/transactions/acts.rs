@@ -7,12 +7,14 @@ use gateway_core::{
         confirm_manual::{self as manual, NewConfirmation},
         create_checkout::IdempotencyKey,
         deliveries, edit,
-        operate::{self, NewOperation},
+        operate::{self, NewOperation, Operated},
         orders::gate::SecondPayment,
-        refund::{self as refunds, NewRefund},
+        refund::{self as refunds, NewRefund, Refunded},
     },
     crypto::RequestDigest,
-    domain::{ConfirmationId, Currency, DeliveryId, TransactionId, transaction::Transaction},
+    domain::{
+        ConfirmationId, Currency, DeliveryId, RefundId, TransactionId, transaction::{PROVIDER_REJECTED, Transaction},
+    },
 };
 use serde::Deserialize;
 use web_kit::{ApiError, Path};
@@ -35,8 +37,12 @@ pub(super) async fn refund(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -
     if !form.is_good() {
         return show::again(&ctx, one.id, form, None).await;
     }
-    let done = refunds::refund(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &|_, id| id.to_string());
-    after(&ctx, one.id, form, done.await.map(drop), "refunded").await
+    let done = refunds::refund(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &refusal).await;
+    let done = done.map(|done| match done {
+        Refunded::Done(transaction, id) => refusal(&transaction, id),
+        Refunded::Replay(text) => text,
+    });
+    after(&ctx, one.id, form, refused(done), "refunded").await
 }
 
 pub(super) async fn capture(
@@ -52,15 +58,35 @@ pub(super) async fn capture(
     if !form.is_good() {
         return show::again(&ctx, one.id, form, None).await;
     }
-    let done = operate::operate(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &|_, id| id.to_string());
-    after(&ctx, one.id, form, done.await.map(drop), "captured").await
+    let done = operate::operate(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &refusal).await;
+    after(&ctx, one.id, form, refused(done.map(operated)), "captured").await
 }
 
 pub(super) async fn cancel(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
     let (_, key) = prepare(&ctx, one.id, &mut form).await?;
     let new = NewOperation::Cancel;
-    let done = operate::operate(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &|_, id| id.to_string());
-    after(&ctx, one.id, form, done.await.map(drop), "cancelled").await
+    let done = operate::operate(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &refusal).await;
+    after(&ctx, one.id, form, refused(done.map(operated)), "cancelled").await
+}
+
+/// What a form is told, now and when it is sent again: nothing, or the provider's words.
+fn refusal(transaction: &Transaction, id: RefundId) -> String {
+    transaction.refusal_of(id).map_or_else(String::new, show::said)
+}
+
+fn operated(done: Operated) -> String {
+    match done {
+        Operated::Done(transaction, id) => refusal(&transaction, id),
+        Operated::Replay(text) => text,
+    }
+}
+
+/// A refusal of the provider is shown as what it is.
+fn refused(done: Result<String, AppError>) -> Result<(), AppError> {
+    match done?.as_str() {
+        "" => Ok(()),
+        said => Err(AppError::conflict(PROVIDER_REJECTED, format!("The provider refused it: {said}"))),
+    }
 }
 
 /// Asks the provider now, instead of waiting for the reconciler.

@@ -7,7 +7,7 @@ use axum::response::Response;
 use gateway_core::{
     app::list::{self, TransactionFilter},
     domain::{
-        ProviderId, SiteId,
+        KnownCurrency, ProviderId, SiteId,
         provider_account::ProviderAccount,
         scope::Scope,
         site::Site,
@@ -103,7 +103,7 @@ pub(in crate::panel) fn filter(query: &str) -> Result<TransactionFilter, ApiErro
     let mut filters = Filters::of(Some(query));
     let mut filter = TransactionFilter {
         statuses: filters.words("status", TransactionStatus::ALL, TransactionStatus::as_str),
-        currency: filters.parsed("currency"),
+        currency: filters.parsed("currency").map(|KnownCurrency(currency)| currency),
         site: filters.parsed("siteId"),
         provider: filters.parsed("providerId"),
         client_id: filters.text("clientId"),

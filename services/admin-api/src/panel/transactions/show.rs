@@ -173,7 +173,10 @@ async fn page(
         key: gateway_core::crypto::random::public_id(""),
         status: status_pill(one.status),
         amount: ctx.money(one.amount, one.currency),
-        review: one.needs_review.as_ref().map(|r| (words(&r.reason), r.detail.clone(), moment(r.at))),
+        review: one
+            .needs_review
+            .as_ref()
+            .map(|r| (words(&r.reason), r.detail.as_str().to_owned(), moment(r.at))),
         failure: one.failure.as_ref().map(said),
         facts: facts(ctx, &names, &one),
         metadata: pairs(&one),
@@ -211,8 +214,8 @@ fn title(one: &Transaction) -> String {
     if one.external_reference.is_empty() { one.id.to_string() } else { one.external_reference.clone() }
 }
 
-fn said(failure: &Failure) -> String {
-    if failure.message.is_empty() { words(&failure.code) } else { failure.message.clone() }
+pub(super) fn said(failure: &Failure) -> String {
+    if failure.message.is_empty() { words(&failure.code) } else { failure.message.as_str().to_owned() }
 }
 
 fn pairs(one: &Transaction) -> Vec<(String, String)> {

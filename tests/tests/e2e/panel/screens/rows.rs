@@ -220,7 +220,7 @@ async fn looked_at(cluster: &Cluster, seed: &Bootstrapped) -> Vec<(&'static str,
     let mut lost = store.find_one::<Transaction>(lost).await.unwrap().unwrap();
     lost.needs_review = Some(Review {
         reason: "amount_mismatch".to_owned(),
-        detail: "The provider took €9.00 and not €10.00.".to_owned(),
+        detail: "The provider took €9.00 and not €10.00.".into(),
         at: cluster.app.now() - Duration::from_hours(3),
     });
     store.save(&mut lost).await.unwrap();

@@ -1,7 +1,10 @@
 //! `GET /v1/dashboard`.
 
 use axum::extract::{RawQuery, State};
-use gateway_core::app::dashboard::{self, Period};
+use gateway_core::{
+    app::dashboard::{self, Period},
+    domain::KnownCurrency,
+};
 use web_kit::{ApiError, Json};
 
 use super::DashboardBody;
@@ -30,7 +33,10 @@ pub async fn get_dashboard(
     RawQuery(raw): RawQuery,
 ) -> Result<Json<DashboardBody>, ApiError> {
     let mut filters = Filters::of(raw.as_deref());
-    let asked = (filters.word("days", Period::ALL, Period::as_str), filters.parsed("currency"));
+    let asked = (
+        filters.word("days", Period::ALL, Period::as_str),
+        filters.parsed("currency").map(|KnownCurrency(currency)| currency),
+    );
     let (period, currency) = filters.finish(asked)?;
     let period = period.unwrap_or_default();
     let found = dashboard::dashboard(&state.app, caller.tenant(), period, currency).await?;

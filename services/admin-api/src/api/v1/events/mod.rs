@@ -32,6 +32,8 @@ pub struct EventBody {
     pub event_id: String,
     /// The provider's name for what happened.
     pub name: String,
+    /// `webhook`, or `list`: read from the provider's own list of events.
+    pub origin: &'static str,
     /// received, applied, ignored or parked.
     pub state: &'static str,
     /// Why it is parked, ignored or not yet applied.
@@ -52,6 +54,7 @@ impl From<&ProviderEvent> for EventBody {
             provider_type: event.provider_kind.as_str(),
             event_id: event.event_id.clone(),
             name: event.name.clone(),
+            origin: event.origin.as_str(),
             state: state(event.state),
             reason: event.reason.clone(),
             attempts: event.attempts,

@@ -1,5 +1,6 @@
 //! Providers: a merchant's own accounts at payment providers.
 
+mod catch_up;
 mod create;
 mod delete;
 mod get;
@@ -9,8 +10,12 @@ mod toggle;
 mod update;
 
 use gateway_core::{
-    app::{App, AppError, settings::providers},
-    domain::{bank::BankAccount, provider_account::ProviderAccount},
+    app::{App, AppError, health, settings::providers},
+    domain::{
+        bank::BankAccount,
+        provider_account::ProviderAccount,
+        provider_health::{Feed, Refusal},
+    },
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -24,6 +29,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(get::get_provider, update::update_provider, delete::delete_provider))
         .routes(routes!(toggle::toggle_provider))
         .routes(routes!(test::test_provider))
+        .routes(routes!(catch_up::catch_up_provider))
 }
 
 /// A provider. Its credentials are never shown.
@@ -55,6 +61,14 @@ pub struct ProviderBody {
     pub last_event_at: Option<String>,
     /// What the last test of the credentials came to.
     pub last_test: Option<LastTestBody>,
+    /// The API version that the webhook at the provider should be set to, where there are several.
+    pub webhook_version: Option<&'static str>,
+    /// What the credentials may not read, as the last test or a payment has shown.
+    pub missing_permissions: Vec<String>,
+    /// What was read of the provider's own list of events; null where it has none.
+    pub catch_up: Option<CatchUpBody>,
+    /// The last webhooks that were refused, newest first: at most 20, those of a few seconds as one.
+    pub refused_webhooks: Vec<RefusedWebhookBody>,
     /// When it was made.
     pub created_at: String,
     /// When it last changed.
@@ -68,6 +82,29 @@ pub struct LastTestBody {
     pub at: String,
     /// Why the credentials do not work; null when they do.
     pub problem: Option<String>,
+}
+
+/// How far the provider's own list of events has been read.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CatchUpBody {
+    /// When it was last read to its end.
+    pub read_at: Option<String>,
+    /// Events that were found by it and that no webhook had brought, in all.
+    pub found: i64,
+    /// Why it could not be read the last time.
+    pub problem: Option<String>,
+}
+
+/// Webhooks that were refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RefusedWebhookBody {
+    /// When the last of them came.
+    pub at: String,
+    /// `signature`: no stored secret fits. `body`: signed, but not readable.
+    pub reason: &'static str,
+    /// How many.
+    pub count: i64,
 }
 
 /// Which credentials there are.
@@ -111,9 +148,27 @@ impl From<BankAccount> for BankAccountBody {
     }
 }
 
+impl From<&Feed> for CatchUpBody {
+    fn from(feed: &Feed) -> Self {
+        Self {
+            read_at: feed.read_at.map(|at| at.to_string()),
+            found: feed.found,
+            problem: feed.problem.clone(),
+        }
+    }
+}
+
+impl From<&Refusal> for RefusedWebhookBody {
+    fn from(refusal: &Refusal) -> Self {
+        Self { at: refusal.at.to_string(), reason: refusal.reason.as_str(), count: refusal.count }
+    }
+}
+
 /// A provider as the API shows it.
 async fn body(app: &App, account: &ProviderAccount) -> Result<ProviderBody, AppError> {
     let shape = providers::shape(app, account).await?;
+    let health = health::get(app, account).await?;
+    let can = app.adapter(account.kind)?.capabilities();
     Ok(ProviderBody {
         id: account.id.to_string(),
         mode: account.mode.as_str(),
@@ -133,6 +188,10 @@ async fn body(app: &App, account: &ProviderAccount) -> Result<ProviderBody, AppE
             .last_test
             .as_ref()
             .map(|test| LastTestBody { at: test.at.to_string(), problem: test.problem.clone() }),
+        webhook_version: can.webhook_version,
+        missing_permissions: health.missing.iter().map(|missing| missing.what.clone()).collect(),
+        catch_up: can.lists_events.then(|| CatchUpBody::from(&health.feed)),
+        refused_webhooks: health.refusals.iter().rev().map(RefusedWebhookBody::from).collect(),
         created_at: account.created_at.to_string(),
         updated_at: account.updated_at.to_string(),
     })

@@ -4,6 +4,7 @@ use axum::extract::State;
 use gateway_core::{
     app::{AppError, settings::providers},
     domain::ProviderId,
+    provider::AccountInfo,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,11 +26,15 @@ pub struct ProviderTestBody {
     pub name: Option<String>,
     /// Why they do not work.
     pub problem: Option<String>,
+    /// What they may not read though this gateway needs it, as the provider names it. Payments work without; what is
+    /// named here is not seen.
+    pub missing: Vec<String>,
 }
 
 /// Ask the provider whether the credentials work.
 ///
-/// Remembers whose account they open: webhooks about another account are then parked for a person.
+/// Remembers whose account they open: webhooks about another account are then parked for a person. Also asks for
+/// everything that is needed, and names what the credentials may not read.
 #[utoipa::path(
     post, path = "/providers/{id}/test", tag = "providers", operation_id = "testProvider",
     params(("id" = String, Path, description = "The provider.")),
@@ -43,12 +48,12 @@ pub async fn test_provider(
 ) -> Result<Json<ProviderTestBody>, ApiError> {
     match providers::test(&state.app, caller.tenant(), id).await {
         Ok(info) => {
-            let body = ProviderTestBody { ok: true, account: info.account, name: info.name, problem: None };
-            Ok(Json(body))
+            let AccountInfo { account, name, missing, .. } = info;
+            Ok(Json(ProviderTestBody { ok: true, account, name, problem: None, missing }))
         }
         Err(error @ (AppError::Provider { .. } | AppError::Conflict { .. })) => {
             let problem = Some(error.to_string());
-            Ok(Json(ProviderTestBody { ok: false, account: None, name: None, problem }))
+            Ok(Json(ProviderTestBody { ok: false, account: None, name: None, problem, missing: Vec::new() }))
         }
         Err(error) => Err(error.into()),
     }

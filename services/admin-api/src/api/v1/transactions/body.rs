@@ -7,12 +7,14 @@ use gateway_core::domain::{
     ConfirmationId, Currency, RefundId,
     checkout::CaptureMethod,
     transaction::{
-        Attempt, Confirmation, Dispute, Failure, Operation, PaymentState, ProviderRef, Refund, Review,
+        Attempt, Confirmation, Dispute, Failure, Operation, PROVIDER_REJECTED, PaymentState, ProviderRef, Refund, Review,
         StatusChange, Transaction,
     },
 };
-use serde::Serialize;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use web_kit::ApiError;
 
 /// A transaction.
 #[derive(Debug, Serialize, ToSchema)]
@@ -293,7 +295,7 @@ fn references(all: &[ProviderRef]) -> BTreeMap<String, String> {
 
 impl From<&Failure> for FailureBody {
     fn from(failure: &Failure) -> Self {
-        Self { code: failure.code.clone(), message: failure.message.clone() }
+        Self { code: failure.code.clone(), message: failure.message.as_str().to_owned() }
     }
 }
 
@@ -366,7 +368,8 @@ impl From<&Confirmation> for ConfirmationBody {
 
 impl From<&Review> for ReviewBody {
     fn from(review: &Review) -> Self {
-        Self { reason: review.reason.clone(), detail: review.detail.clone(), at: review.at.to_string() }
+        let detail = review.detail.as_str().to_owned();
+        Self { reason: review.reason.clone(), detail, at: review.at.to_string() }
     }
 }
 
@@ -396,8 +399,33 @@ pub const fn capture_method(method: CaptureMethod) -> &'static str {
     }
 }
 
+/// The reply where the provider refused what was asked for: its words are for whoever asked. The transaction has been
+/// looked at since, so reading it tells how things stand.
+fn refused(transaction: &Transaction, id: RefundId) -> Option<String> {
+    let failure = transaction.refusal_of(id)?;
+    let said = failure.message.as_str().trim_end_matches('.');
+    let text = match said {
+        "" => format!("the provider refused it ({})", failure.code),
+        said => format!("the provider refused it: {said} ({})", failure.code),
+    };
+    Some(to_text(&ApiError::conflict(PROVIDER_REJECTED, text, None).body()))
+}
+
+/// The status of a stored or rendered reply: a refusal is an error, also when it is repeated.
+pub fn status_of(reply: &str) -> StatusCode {
+    #[derive(Deserialize)]
+    struct Head {
+        code: Option<String>,
+    }
+    let code = serde_json::from_str::<Head>(reply).ok().and_then(|head| head.code);
+    if code.as_deref() == Some(PROVIDER_REJECTED) { StatusCode::CONFLICT } else { StatusCode::OK }
+}
+
 /// The reply to a refund.
 pub fn refunded(transaction: &Transaction, id: RefundId) -> String {
+    if let Some(refused) = refused(transaction, id) {
+        return refused;
+    }
     to_text(&RefundedBody {
         transaction: transaction.into(),
         refund: transaction.refund(id).map(RefundBody::from),
@@ -406,6 +434,9 @@ pub fn refunded(transaction: &Transaction, id: RefundId) -> String {
 
 /// The reply to a capture or cancel.
 pub fn operated(transaction: &Transaction, id: RefundId) -> String {
+    if let Some(refused) = refused(transaction, id) {
+        return refused;
+    }
     to_text(&OperatedBody {
         transaction: transaction.into(),
         operation: transaction.operation(id).map(OperationBody::from),

@@ -3,7 +3,7 @@
 use axum::extract::{RawQuery, State};
 use gateway_core::{
     app::list::{self, TransactionFilter},
-    domain::transaction::TransactionStatus,
+    domain::{KnownCurrency, transaction::TransactionStatus},
 };
 use web_kit::{ApiError, Json, Page, PageQuery};
 
@@ -52,7 +52,7 @@ fn filter(raw: Option<&str>) -> Result<TransactionFilter, ApiError> {
     let mut filters = Filters::of(raw);
     let filter = TransactionFilter {
         statuses: filters.words("status", TransactionStatus::ALL, TransactionStatus::as_str),
-        currency: filters.parsed("currency"),
+        currency: filters.parsed("currency").map(|KnownCurrency(currency)| currency),
         site: filters.parsed("siteId"),
         provider: filters.parsed("providerId"),
         client_id: filters.text("clientId"),

@@ -32,5 +32,5 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 
 /// A stored or rendered reply, as the exact bytes that a repetition gets again.
 fn reply(text: String) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+    (body::status_of(&text), [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }

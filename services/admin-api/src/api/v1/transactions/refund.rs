@@ -38,9 +38,9 @@ pub struct RefundTransaction {
 
 /// Refund a transaction, in full or in part.
 ///
-/// The refund is stored before the provider is called. Its `status` says how far it came: a refund that the
-/// provider refused is answered with 200 and `failed`, one whose fate is not known yet with `unknown`; both are
-/// followed up. Two refunds never exceed what was taken: 422 `REFUND_EXCEEDS_BALANCE`.
+/// The refund is stored before the provider is called. Its `status` says how far it came; one whose fate is not known
+/// yet is `unknown` and followed up. Where the provider refuses it, the payment is looked at again at once, and the
+/// answer is 409 `PROVIDER_REJECTED` with the provider's words. Two refunds never exceed what was taken: 422 `REFUND_EXCEEDS_BALANCE`.
 #[utoipa::path(
     post, path = "/transactions/{id}/refund", tag = "transactions", operation_id = "refundTransaction",
     params(
