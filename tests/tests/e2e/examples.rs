@@ -167,6 +167,8 @@ impl<'a> Shop<'a> {
 fn run(command: &[&str], variables: &[(&'static str, String)], input: &[u8]) -> Output {
     let mut child = Command::new(command[0])
         .args(&command[1..])
+        // What a script calls may be in the cache folder.
+        .env("PATH", tools::path())
         .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
