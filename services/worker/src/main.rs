@@ -5,11 +5,7 @@ mod commands;
 
 use std::process::ExitCode;
 
-use worker::{
-    config::WorkerConfig,
-    pool::{self, Pool, Program},
-    runner,
-};
+use worker::{config::WorkerConfig, pool, runner};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -37,6 +33,7 @@ async fn start() -> Result<(), Box<dyn std::error::Error>> {
     let metrics = web_kit::health::install_prometheus()?;
     let config = WorkerConfig::from_env()?;
     let stop = web_kit::shutdown::stop_on_signal()?;
-    let pool = Pool::start(Program::own(&config.font_paths)?, config.render_limits()).await?;
+    let program = pool::Program::own(&config.font_paths)?;
+    let pool = pool::Pool::start(program, config.render_limits()).await?;
     runner::run(config, pool, metrics, stop).await
 }
