@@ -9,7 +9,10 @@ use url::Url;
 
 use crate::{
     crypto::VersionedKeys,
-    domain::OrganizationId,
+    domain::{
+        OrganizationId,
+        provider_account::{ProviderKind, webhook_secret_problem},
+    },
     store::{StoreConfig, keys::KeyConfig},
     telemetry,
 };
@@ -258,6 +261,15 @@ impl PublicUrls {
 impl SingleTenant {
     fn read(reader: &mut Reader) -> Option<Self> {
         let organization = reader.optional::<OrganizationId>("SINGLE_TENANT")?;
+        for (name, kind) in [
+            ("STRIPE_WEBHOOK_SECRET", ProviderKind::Stripe),
+            ("GOCARDLESS_WEBHOOK_SECRET", ProviderKind::GoCardless),
+        ] {
+            let problem = reader.text(name).and_then(|secret| webhook_secret_problem(kind, &secret));
+            if let Some(problem) = problem {
+                reader.problem(format!("{name}: {problem}"));
+            }
+        }
         Some(Self {
             organization,
             stripe_webhook_secret: reader.text("STRIPE_WEBHOOK_SECRET"),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::process::Spec;
+use crate::tools;
 
 /// The first version that knows everything in `deploy/Caddyfile` but the storage.
 const CURRENT: (u32, u32) = (2, 11);
@@ -57,7 +58,7 @@ pub fn locate(root: &Path) -> Option<Caddy> {
         }
         Err(reason) => reason,
     };
-    let program = PathBuf::from("caddy");
+    let program = tools::locate("caddy")?;
     let version = version_of(&program)?;
     let edition = if number_of(&version)? >= CURRENT { Edition::Stock } else { Edition::Old };
     Some(Caddy { program, version, edition, instead: Some(reason) })
@@ -87,7 +88,7 @@ fn build(root: &Path) -> Result<PathBuf, String> {
     let lock = File::create(folder.join("lock")).expect("target can be written");
     lock.lock().expect("a file of our own can be locked");
     let program = folder.join("caddy");
-    let building = Command::new("go")
+    let building = tools::command("go")
         .args(["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o"])
         .args([program.as_path(), Path::new(".")])
         .current_dir(root.join("deploy/caddy"))

@@ -16,5 +16,6 @@ pub mod seed;
 pub mod sim;
 pub mod smtp_sink;
 pub mod stripe_sim;
+pub mod tools;
 
 pub use mongod::shared_mongod;

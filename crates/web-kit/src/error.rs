@@ -26,10 +26,26 @@ pub struct FieldProblem {
     pub problem: String,
 }
 
+/// Most problems that one answer tells.
+const DETAILS_MAX: usize = 100;
+/// Longest name of a field, and longest text of what is wrong with it, in bytes: both may hold what was sent.
+const FIELD_BYTES_MAX: usize = 200;
+const PROBLEM_BYTES_MAX: usize = 1000;
+
 impl FieldProblem {
     /// A problem of one field.
     pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { field: field.into(), problem: problem.into() }
+    }
+
+    fn shorten(&mut self) {
+        for (text, bytes_max) in [(&mut self.field, FIELD_BYTES_MAX), (&mut self.problem, PROBLEM_BYTES_MAX)]
+        {
+            if text.len() > bytes_max {
+                text.truncate(text.floor_char_boundary(bytes_max));
+                text.push('…');
+            }
+        }
     }
 }
 
@@ -86,9 +102,11 @@ impl ApiError {
         }
     }
 
-    /// 400 `VALIDATION_FAILED` naming the fields. The text repeats the problems, since some clients show
-    /// nothing else.
-    pub fn bad_request(details: Vec<FieldProblem>) -> Self {
+    /// 400 `VALIDATION_FAILED` naming the fields, the first hundred of them. The text repeats the problems, since
+    /// some clients show nothing else.
+    pub fn bad_request(mut details: Vec<FieldProblem>) -> Self {
+        details.truncate(DETAILS_MAX);
+        details.iter_mut().for_each(FieldProblem::shorten);
         let message = match details.as_slice() {
             [] => "The request is not valid.".to_owned(),
             [one] => format!("{}: {}", one.field, one.problem),
@@ -328,6 +346,24 @@ mod tests {
                 "details": [{"field": "items[0].quantity", "problem": "must be at least 1"}],
             })
         );
+    }
+
+    /// What was sent comes back in names and texts: an answer is no larger for a body that is wrong throughout.
+    #[test]
+    fn an_answer_tells_so_many_problems_and_none_at_length() {
+        let long = "ä".repeat(100_000);
+        let problems = (0..5_000).map(|_| FieldProblem::new(&long, &long)).collect();
+        let error = ApiError::bad_request(problems);
+        assert_eq!(error.details.len(), DETAILS_MAX);
+        assert!(
+            error
+                .details
+                .iter()
+                .all(|one| one.field.len() <= FIELD_BYTES_MAX + 3 && one.field.ends_with("ä…"))
+        );
+        assert!(error.message.len() < 2_000);
+        let short = ApiError::bad_field("name", "is required");
+        assert_eq!(short.details, [FieldProblem::new("name", "is required")]);
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ mod settings;
 mod soak;
 mod stack;
 mod test;
+mod tools;
 mod up;
 mod workspace;
 
@@ -37,6 +38,8 @@ enum Command {
     Demo(demo::Args),
     /// Run every test of the workspace, with a MongoDB of their own
     Test(test::Args),
+    /// Say which programs the tests need beside Rust, and install those that are missing
+    Tools,
     /// Take a picture of every screen, on a desk and on a phone, and check them all
     Screens,
     /// Measure speed, size and memory, beside the bare database
@@ -54,6 +57,7 @@ async fn main() -> ExitCode {
         Command::Seed(args) => seed::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Tools => tools::run().await,
         Command::Screens => screens::run().await,
         Command::Bench(args) => bench::run(args).await,
         Command::Soak(args) => soak::run(args).await,

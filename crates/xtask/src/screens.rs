@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use testkit::mongod::TEST_URI_VARIABLE;
+use testkit::tools::{self, Tool};
 
 use crate::Outcome;
 use crate::stack::say;
@@ -26,10 +27,13 @@ pub async fn run() -> Outcome {
 }
 
 fn take(uri: &str) -> Outcome<bool> {
+    for tool in [Tool::Node, Tool::Chromium] {
+        tools::provide(tool)
+            .map_err(|why| format!("without {} there are no pictures: {why}", tool.name()))?;
+    }
     build_services()?;
     say("Looking at every screen");
     let mut command = cargo();
     command.args(["test", "-p", "e2e", "--test", "e2e", "--", TESTS]);
-    // Without a browser there are no pictures: that is a failure here.
-    Ok(command.env("CI", "true").env(TEST_URI_VARIABLE, uri).status()?.success())
+    Ok(command.env("PATH", tools::path()).env(TEST_URI_VARIABLE, uri).status()?.success())
 }

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
     path::PathBuf,
 };
 
@@ -11,7 +12,7 @@ use gateway_core::{
     timing::scaled,
 };
 
-use crate::mail::SmtpMailer;
+use crate::{mail::SmtpMailer, pool::Limits};
 
 /// The worker's settings.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct WorkerConfig {
     pub sender: SenderConfig,
     /// `FONT_PATHS`: folders of fonts for documents beside the bundled ones, separated by colons.
     pub font_paths: Vec<PathBuf>,
+    /// `WORKER_RENDER_PROCESSES`: processes that draw documents and pictures at once; as many as there are cores.
+    pub render_processes: NonZeroUsize,
     /// `SMTP_URL` and `SMTP_FROM`: the mail server that documents are sent through; none without them.
     pub smtp: Option<(String, String)>,
 }
@@ -47,6 +50,7 @@ impl WorkerConfig {
             reader.problem("WORKER_DELIVERY_SLOTS: at least 4, so that four organizations can share");
         }
         let font_paths = font_paths(&mut reader);
+        let render_processes = render_processes(&mut reader);
         let smtp = match (reader.text("SMTP_URL"), reader.text("SMTP_FROM")) {
             (Some(url), Some(from)) => {
                 for problem in SmtpMailer::problems(&url, &from) {
@@ -64,9 +68,34 @@ impl WorkerConfig {
             }
             (None, None) => None,
         };
-        let config =
-            common.map(|common| Self { common, listen: address, health_listen, sender, font_paths, smtp });
+        let config = common.map(|common| Self {
+            common,
+            listen: address,
+            health_listen,
+            sender,
+            font_paths,
+            render_processes,
+            smtp,
+        });
         reader.finish(config)
+    }
+
+    /// How much is drawn at once, and for how long.
+    pub fn render_limits(&self) -> Limits {
+        let limits = Limits::of(self.render_processes.get());
+        Limits { idle: scaled(limits.idle), ..limits }
+    }
+}
+
+fn render_processes(reader: &mut Reader) -> NonZeroUsize {
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    match reader.optional::<usize>("WORKER_RENDER_PROCESSES").map(NonZeroUsize::new) {
+        Some(Some(processes)) => processes,
+        Some(None) => {
+            reader.problem("WORKER_RENDER_PROCESSES: at least 1");
+            NonZeroUsize::MIN
+        }
+        None => cores(),
     }
 }
 

@@ -2,34 +2,38 @@
 //! tenant and the path, good for a minute.
 //!
 //! `GET /documents/{invoiceId}/preview` answers the PDF of a draft as it would be issued now, rendered for this
-//! request alone. `?organization=…&mode=…` names the tenant. The files of issued documents lie sealed in the
+//! request alone. `POST /documents/logo` tries whether the logo in the body can be printed: 204, or 422 with what
+//! stands against it. `?organization=…&mode=…` names the tenant. The files of issued documents lie sealed in the
 //! database, where each service reads them itself.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::{OriginalUri, State},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use gateway_core::{
     app::{
-        App, AppError,
-        invoices::{self, PaperRenderer, render::FileKind},
+        App,
+        invoices::{self, PaperRenderer, RenderError, render::FileKind},
     },
-    domain::{InvoiceId, Mode, OrganizationId, Tenant},
+    domain::{InvoiceId, Mode, OrganizationId, Tenant, invoice::paper::Logo},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Deserialize;
-use web_kit::{ApiError, Path, Query, request_id};
+use web_kit::{ApiError, Json, Path, Query, request_id};
+
+/// How soon to ask again where there was no turn.
+const SOON: Duration = Duration::from_secs(2);
 
 /// What the handlers work with.
 #[derive(Debug, Clone)]
 pub struct DocumentsState {
     /// The use cases.
     pub app: App,
-    /// Renders previews.
+    /// Renders previews, and tries logos.
     pub renderer: Arc<dyn PaperRenderer>,
 }
 
@@ -37,6 +41,7 @@ pub struct DocumentsState {
 pub fn router(state: DocumentsState) -> Router {
     Router::new()
         .route("/documents/{id}/preview", get(preview))
+        .route("/documents/logo", post(try_logo))
         .layer(axum::middleware::from_fn(request_id::internal_layer))
         .with_state(state)
 }
@@ -73,7 +78,27 @@ async fn preview(
     let tenant = whose.tenant(&state.app, uri.path(), &headers)?;
     let invoice = invoices::get(&state.app, tenant, id).await?;
     let paper = invoices::preview(&state.app, &invoice).await?;
-    let files = state.renderer.render(&paper).await.map_err(|error| AppError::internal(error.to_string()))?;
+    let files = state.renderer.preview(tenant.organization, &paper).await.map_err(refused)?;
     let kind = HeaderValue::from_static(FileKind::Pdf.content_type());
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, kind)], files.pdf).into_response())
+}
+
+async fn try_logo(
+    State(state): State<DocumentsState>,
+    Query(whose): Query<Whose>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    Json(logo): Json<Logo>,
+) -> Result<StatusCode, ApiError> {
+    let tenant = whose.tenant(&state.app, uri.path(), &headers)?;
+    state.renderer.try_logo(tenant.organization, &logo).await.map_err(refused)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// 422 with the reason for what cannot be rendered; 503 where nothing was tried.
+fn refused(error: RenderError) -> ApiError {
+    match error {
+        RenderError::Failed(reason) => ApiError::unprocessable("NOT_RENDERED", reason),
+        RenderError::Busy(_) => ApiError::unavailable(SOON).with_internal(error),
+    }
 }

@@ -6,5 +6,6 @@ pub mod health;
 pub mod jobs;
 pub mod mail;
 pub mod picture;
+pub mod pool;
 pub mod registry;
 pub mod runner;

@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 
-use gateway_core::domain::image::Jpeg;
+use gateway_core::domain::{image::Jpeg, picture::PictureHead};
 use image::{
     DynamicImage, GenericImageView, ImageDecoder, ImageReader, Limits, Rgb, RgbImage,
     codecs::jpeg::JpegEncoder, imageops::FilterType, metadata::Orientation,
@@ -11,8 +11,8 @@ use image::{
 
 /// Longest side of what is decoded, in pixels.
 const SIDE_MAX: u32 = 8192;
-/// Most memory that decoding may take, in bytes.
-const MEMORY_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// Most memory that decoding may take, in bytes: some 50 megapixels of a baseline JPEG.
+const MEMORY_BYTES_MAX: u64 = 160 * 1024 * 1024;
 /// Longest side of what is shown, in pixels: it is shown at 48, on dense screens.
 const SHOWN_SIDE_MAX: u32 = 144;
 /// Largest picture, in bytes: five of them and the page stay below 60 kB.
@@ -26,7 +26,10 @@ pub enum PictureError {
     /// Not png, jpeg or webp, broken, or larger than the limits.
     #[error("not a png, jpeg or webp picture of at most {SIDE_MAX} × {SIDE_MAX} pixels: {0}")]
     Unreadable(#[from] image::ImageError),
-    /// It would take too much memory.
+    /// Not png, jpeg or webp, or without pixels.
+    #[error("not a png, jpeg or webp picture")]
+    NoPicture,
+    /// It would take too much memory, as its head tells before anything is decoded.
     #[error("the picture has too many pixels")]
     TooManyPixels,
     /// Noise, on purpose.
@@ -36,6 +39,10 @@ pub enum PictureError {
 
 /// Makes a small JPEG of a file. Slow: not for an async task.
 pub fn shrink(file: &[u8]) -> Result<Jpeg, PictureError> {
+    let head = PictureHead::read(file).ok_or(PictureError::NoPicture)?;
+    if head.memory_bytes > MEMORY_BYTES_MAX {
+        return Err(PictureError::TooManyPixels);
+    }
     let mut reader =
         ImageReader::new(Cursor::new(file)).with_guessed_format().map_err(image::ImageError::from)?;
     let mut limits = Limits::default();
@@ -115,6 +122,19 @@ mod tests {
         let shown = image::load_from_memory(&jpeg.0).unwrap().to_rgb8();
         assert_eq!(shown.dimensions(), (20, 10));
         assert!(shown.pixels().all(|pixel| pixel.0.iter().all(|color| *color > 250)));
+    }
+
+    /// A decoder keeps two bytes for each sample of a progressive JPEG, whatever limit it was given.
+    #[test]
+    fn a_progressive_jpeg_is_refused_by_what_it_would_take() {
+        let frame = |marker: u8, side: u16| {
+            let [high, low] = side.to_be_bytes();
+            let mut file = vec![0xff, 0xd8, 0xff, marker, 0, 20, 8, high, low, high, low, 4];
+            file.extend([1, 2, 3, 4].map(|id| [id, 0x11, 0]).concat());
+            file
+        };
+        assert!(matches!(shrink(&frame(0xc2, 6_000)), Err(PictureError::TooManyPixels)));
+        assert!(!matches!(shrink(&frame(0xc2, 3_000)), Err(PictureError::TooManyPixels)));
     }
 
     #[test]

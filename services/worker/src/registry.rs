@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use gateway_core::{
-    app::invoices::{PaperRenderer, mail::Mailer},
+    app::invoices::{mail::Mailer, render::Renderings},
     jobs::lanes::HeldLanes,
     outbound::GuardedClient,
 };
 
-use crate::{jobs, runner::Runner};
+use crate::{jobs, pool::Pool, runner::Runner};
 
 /// Starts what runs on a timer; `client` is the way out to merchants' addresses. Without a mailer
 /// mails wait.
@@ -16,7 +16,8 @@ pub fn start(
     runner: &Runner,
     client: GuardedClient,
     held: Arc<HeldLanes>,
-    renderer: Arc<dyn PaperRenderer>,
+    pool: Pool,
+    renderings: Renderings,
     mailer: Option<Arc<dyn Mailer>>,
 ) {
     runner.job(jobs::Migrations);
@@ -30,11 +31,11 @@ pub fn start(
     runner.job(jobs::ForgottenLanes);
     runner.job(jobs::ClaimSweep);
     runner.job(jobs::Erasures);
-    runner.job(jobs::ImageFetch::new(client));
+    runner.job(jobs::ImageFetch::new(client, pool));
     runner.job(jobs::Numbering);
     runner.job(jobs::AuditSweep);
     runner.job(jobs::AuditHeads::default());
-    runner.job(jobs::Rendering { renderer, stop: runner.stop() });
+    runner.job(jobs::Rendering(renderings));
     if let Some(mailer) = mailer {
         runner.job(jobs::Mailing { mailer: Arc::clone(&mailer), stop: runner.stop() });
         runner.job(jobs::Coding(Arc::clone(&mailer)));

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use gateway_core::{
     app::{
         App,
-        invoices::{PaperRenderer, mail::Mailer},
+        invoices::{mail::Mailer, render::Renderings},
     },
     jobs::{Job, Pass, deliver::Sender, lanes::HeldLanes, relay::Relay},
     outbound::{GuardedClient, GuardedClientConfig},
@@ -25,6 +25,7 @@ use crate::{
     documents::{self, DocumentsState},
     jobs,
     mail::SmtpMailer,
+    pool::Pool,
     registry,
 };
 
@@ -81,10 +82,10 @@ impl Runner {
     }
 }
 
-/// Runs the worker until `stop`. `renderer` makes the files of issued documents.
+/// Runs the worker until `stop`. `pool` draws documents and pictures.
 pub async fn run(
     config: WorkerConfig,
-    renderer: Arc<dyn PaperRenderer>,
+    pool: Pool,
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn std::error::Error>> {
@@ -101,7 +102,9 @@ pub async fn run(
     let sender = Sender::new(app.clone(), client.clone(), Arc::clone(&held), config.sender);
     let relay = Relay::new(app.clone(), Arc::clone(&held));
     let runner = Runner { app: app.clone(), stop: stop.clone(), tasks: TaskTracker::new() };
-    registry::start(&runner, client, held, renderer.clone(), mailer(&config)?);
+    let renderer = Arc::new(pool.clone());
+    let renderings = Renderings::new(app.clone(), renderer.clone(), runner.tasks.clone(), stop.clone());
+    registry::start(&runner, client, held, pool, renderings, mailer(&config)?);
     runner.tasks.spawn(jobs::relay::run(relay, app.clone(), stop.clone()));
     runner.tasks.spawn(sender.run(stop.clone()));
     runner.tasks.spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));

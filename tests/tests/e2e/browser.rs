@@ -1,6 +1,6 @@
 //! The checkout in a real browser: on a phone, by keyboard alone, and without JavaScript.
 //!
-//! Needs `chromedriver` and Chromium on PATH. Without them the tests say so and pass, unless `CI` is set.
+//! Needs `chromedriver` and Chromium. Without them the tests are skipped.
 //! Pictures of the pages are left in `target/screens`.
 
 use std::panic::AssertUnwindSafe;
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use testkit::{
     process::{Child, Spec, free_port, workspace_binary},
     stripe_sim::StripeSim,
+    tools::{self, Tool},
 };
 
 use crate::{
@@ -66,15 +67,14 @@ pub async fn browse_for<Body: Future<Output = ()>>(
     device: Device,
     body: impl FnOnce(Client) -> Body,
 ) {
-    let is_installed = std::process::Command::new("chromedriver").arg("--version").output().is_ok();
-    if !is_installed {
-        assert!(std::env::var_os("CI").is_none(), "chromedriver must be installed here");
-        eprintln!("skipped: chromedriver is not installed");
+    // What looks at pages comes from npm.
+    if !tools::need(Tool::Chromium) || !tools::need(Tool::Node) {
         return;
     }
     let port = free_port();
     let logs = workspace_binary("main-backend").with_file_name("e2e-logs");
-    let spec = Spec::new("chromedriver", "chromedriver", logs.join(format!("chromedriver-{port}.log")));
+    let program = tools::locate("chromedriver").unwrap();
+    let spec = Spec::new("chromedriver", program, logs.join(format!("chromedriver-{port}.log")));
     let mut driver = Child::spawn(&spec.arg(format!("--port={port}"))).unwrap();
     driver.wait_listening(([127, 0, 0, 1], port).into(), PATIENCE).await.unwrap();
     let mut builder = ClientBuilder::new(HttpConnector::new());
@@ -93,6 +93,7 @@ pub async fn browse_for<Body: Future<Output = ()>>(
 
 fn capabilities(device: Device) -> Value {
     let mut options = json!({
+        "binary": tools::locate("chromium"),
         "args": [
             "--headless=new",
             // 0 is dark, 1 is light.

@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    io::Write,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -17,6 +16,7 @@ use testkit::{
     caddy::{self, Edition},
     mongod,
     process::{Child, ScratchFolder, Spec, free_port, workspace_binary},
+    tools::{self, Tool},
 };
 
 /// What stands in `.env` beside the secrets that are generated.
@@ -34,10 +34,6 @@ const LASTING: [&str; 5] = ["mongo", "admin-api", "main-backend", "worker", "cad
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Runs `admin-api keys generate` with these variables alone, as the container would have them.
@@ -59,16 +55,16 @@ fn env_file() -> String {
     text + &generate(&BTreeMap::new())
 }
 
-/// The file as Compose understands it with this `.env`; `None`, with a word, where Go is missing.
+/// The file as Compose understands it with this `.env`; `None` where Go is missing: the test is skipped.
 fn read(folder: &Path, env_file: &str) -> Option<Value> {
     std::fs::copy(root().join("docker-compose.yml"), folder.join("docker-compose.yml")).unwrap();
     std::fs::write(folder.join(".env"), env_file).unwrap();
-    let mut go = Command::new("go");
-    go.args(["run", "-buildvcs=false", "."]).arg(folder).current_dir(root().join("tests/compose"));
-    let Ok(Output { status, stdout, stderr }) = go.output() else {
-        say("The compose file was not tested: Go is not installed, which reads it as Compose does.");
+    if !tools::need(Tool::Go) {
         return None;
-    };
+    }
+    let mut go = tools::command("go");
+    go.args(["run", "-buildvcs=false", "."]).arg(folder).current_dir(root().join("tests/compose"));
+    let Output { status, stdout, stderr } = go.output().unwrap();
     assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
     Some(serde_json::from_slice(&stdout).unwrap())
 }
@@ -327,7 +323,7 @@ async fn the_first_start_ends_with_a_checkout_through_caddy() {
     let Some(project) = read(folder.path(), &env_file()) else { return };
     let caddy = tokio::task::spawn_blocking(|| caddy::locate(&root())).await.unwrap();
     let Some(caddy) = caddy.filter(|caddy| caddy.edition == Edition::Mongodb) else {
-        say("The containers were not started: Go could not build Caddy.");
+        tools::skip("Go could not build Caddy");
         return;
     };
     let mut machine = Machine::new(project, folder);

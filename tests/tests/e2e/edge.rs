@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    io::Write,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
@@ -26,6 +25,7 @@ use testkit::{
     caddy::{self, Caddy, Edition},
     process::{Child, ScratchFolder, Spec, free_port, workspace_binary},
     shared_mongod,
+    tools::{self, Tool},
 };
 
 use crate::{
@@ -47,31 +47,24 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Not `eprintln!`, which a passing test swallows.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// The Caddy of this machine. Says once what is left out because it is not the pinned one.
+/// The Caddy of this machine. Where it is not the pinned one, the test is one of a part, and counts as skipped.
 async fn find_caddy() -> Option<Caddy> {
     static FOUND: tokio::sync::OnceCell<Option<Caddy>> = tokio::sync::OnceCell::const_new();
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let look = || async {
-        let found = tokio::task::spawn_blocking(|| caddy::locate(&root())).await.unwrap();
-        match &found {
-            None => say("The tests of the edge did not run: there is neither Go nor Caddy."),
-            Some(Caddy { version, instead: Some(reason), edition, .. }) => {
-                let without =
-                    if *edition == Edition::Old { ", trusted proxies and 413 for large bodies" } else { "" };
-                say(&format!(
-                    "The edge was tested with the installed Caddy {version}, without storage in MongoDB{without}: {reason}."
-                ));
-            }
-            Some(_) => {}
+    let look = || async { tokio::task::spawn_blocking(|| caddy::locate(&root())).await.unwrap() };
+    let found = FOUND.get_or_init(look).await.clone();
+    match &found {
+        None => tools::skip(Tool::Caddy.name()),
+        Some(Caddy { version, instead: Some(reason), edition, .. }) => {
+            let without =
+                if *edition == Edition::Old { ", trusted proxies and 413 for large bodies" } else { "" };
+            tools::skip(&format!(
+                "in part: with the installed Caddy {version}, without storage in MongoDB{without}: {reason}"
+            ));
         }
-        found
-    };
-    FOUND.get_or_init(look).await.clone()
+        Some(_) => {}
+    }
+    found
 }
 
 /// A Caddy in front of some upstreams.
@@ -494,17 +487,16 @@ async fn a_verified_domain_gets_its_certificate_and_shows_its_own_site_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_storage_module_passes_its_own_tests() {
     let uri = shared_mongod().await;
+    if !tools::need(Tool::Go) {
+        return;
+    }
     let run = tokio::task::spawn_blocking(move || {
-        let mut go = std::process::Command::new("go");
+        let mut go = tools::command("go");
         go.args(["test", "-count=1", "./..."]).current_dir(root().join("deploy/caddy"));
         go.env("TOLLGATE_TEST_MONGODB_URI", uri).output()
     });
-    let Ok(output) = run.await.unwrap() else {
-        say("The tests of Caddy's storage module did not run: Go is not installed.");
-        return;
-    };
-    if find_caddy().await.is_some_and(|caddy| caddy.edition != Edition::Mongodb) {
-        say("The tests of Caddy's storage module did not run: Go could not build it.");
+    let output = run.await.unwrap().unwrap();
+    if find_caddy().await.is_none_or(|caddy| caddy.edition != Edition::Mongodb) {
         return;
     }
     let text = String::from_utf8_lossy(&output.stdout);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use gateway_core::{
+    app::settings::providers::{self, NewCredentials, ProviderSettings},
     crypto::signature,
     domain::{
         Clock, SystemClock,
@@ -11,6 +12,7 @@ use gateway_core::{
         provider_event::{EventState, ProviderEvent},
         provider_health::{ProviderHealth, RefusalReason},
     },
+    store::Entity,
 };
 use mongodb::bson::doc;
 use serde_json::{Value, json};
@@ -97,6 +99,32 @@ async fn what_is_forged_stale_or_nobodys_writes_nothing() {
     let forged = signature::sandbox::sign("whsec_wrong", now(), b"{}");
     assert_eq!(front.deliver(&sandbox, &[("sandbox-signature", forged)], b"{}".to_vec()).await.status, 400);
     assert!(front.events().await.is_empty());
+}
+
+/// Secrets that were stored before there was a shortest length.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_secret_that_is_guessed_is_not_believed() {
+    let front = Front::start().await;
+    let (app, tenant) = (&front.app, front.seed.tenant);
+    let (store, id) = (app.store.for_org(tenant), front.seed.gocardless.as_ref().unwrap().id);
+    let credentials =
+        json!({ "apiKey": "sandbox_x", "webhookSecrets": ["a", GOCARDLESS_SECRET] }).to_string();
+    let (collection, field) = (ProviderAccount::COLLECTION, ProviderAccount::CREDENTIALS_FIELD);
+    let sealed = store.seal(collection, id, field, credentials.as_bytes()).await.unwrap();
+    let mut account = providers::get(app, tenant, id).await.unwrap();
+    account.credentials = sealed;
+    store.save(&mut account).await.unwrap();
+    tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
+    assert_eq!(front.deliver_gocardless("a", gocardless_batch(0..1)).await, 498);
+    assert!(front.events().await.is_empty());
+    assert_eq!(front.deliver_gocardless(GOCARDLESS_SECRET, gocardless_batch(0..1)).await, 204);
+    let shape = providers::shape(app, &account).await.unwrap();
+    assert_eq!((shape.webhook_secrets, shape.weak_webhook_secrets), (1, 1));
+    // Another credential is changed: those that are stored stay as they are.
+    let key = NewCredentials { api_key: Some("sandbox_y".to_owned()), ..NewCredentials::default() };
+    let change = ProviderSettings { credentials: key, ..ProviderSettings::default() };
+    let changed = providers::update(app, tenant, id, change).await.unwrap();
+    assert_eq!(providers::shape(app, &changed).await.unwrap().weak_webhook_secrets, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ mod group_commit;
 mod hooks;
 mod in_process;
 mod invoices;
+mod isolate;
 mod kill;
 mod orders;
 mod panel;

@@ -50,7 +50,7 @@ async fn seed(cluster: &Cluster) -> Bootstrapped {
     let app = &cluster.app;
     let credentials = NewCredentials {
         api_key: Some("sk_test_simulated".to_owned()),
-        webhook_secrets: Some(vec!["whsec_example".to_owned()]),
+        webhook_secrets: Some(vec!["whsec_example_secret".to_owned()]),
     };
     let plan = Plan {
         organization: in_process::database_name("schema"),

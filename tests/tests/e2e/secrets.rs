@@ -77,6 +77,8 @@ impl World {
         let mut seeds = vec![seed("stripe key"), seed("gocardless token"), seed("provider webhook secret")];
         let key = format!("sk_test_{}", seeds[0].text);
         seeds[0].text.clone_from(&key);
+        // As Stripe's begin.
+        seeds[2].text.insert_str(0, "whsec_");
         cluster.stripe.configure(|config| config.api_key = key);
         let with = |key: &Seed, secret: &Seed| Wanted {
             wanted: true,

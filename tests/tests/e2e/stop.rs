@@ -61,7 +61,7 @@ impl Scene {
         let cluster = Cluster::start(&mongod.uri(), what).await;
         let credentials = NewCredentials {
             api_key: Some("sk_test_simulated".to_owned()),
-            webhook_secrets: Some(vec!["whsec_example".to_owned()]),
+            webhook_secrets: Some(vec!["whsec_example_secret".to_owned()]),
         };
         let plan = Plan {
             organization: in_process::database_name(what),

@@ -4,10 +4,8 @@
 //! same, and answers with what the simulator said.
 
 use std::{
-    io::Write,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
-    process::Command,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -31,6 +29,7 @@ use testkit::{
     process::{Child, Spec, free_port},
     sim::JournalEntry,
     stripe_sim::{StripeConfig, StripeSim},
+    tools::{self, Tool},
 };
 use tokio::sync::OnceCell;
 
@@ -39,42 +38,23 @@ use crate::providers_sim::{account, handle, item, send_refund, start_payment};
 /// It reads a document of several megabytes first, on a machine that may be busy.
 const START_LIMIT: Duration = Duration::from_mins(1);
 
-/// A running stripe-mock's base URL, one for all tests; `None`, and a word about it, where there is none.
+/// A running stripe-mock's base URL, one for all tests; `None` where there is none, and the test is skipped.
 pub async fn stripe_mock() -> Option<String> {
-    static RUNNING: OnceCell<Option<(Child, String)>> = OnceCell::const_new();
+    static RUNNING: OnceCell<(Child, String)> = OnceCell::const_new();
+    if !tools::need(Tool::StripeMock) {
+        return None;
+    }
     let running = RUNNING.get_or_init(|| async {
-        let Some(binary) = find_binary() else {
-            // Not `eprintln!`, which a passing test swallows.
-            let _ = writeln!(
-                std::io::stderr(),
-                "The comparison with stripe-mock did not run: it is not installed \
-                 (`go install github.com/stripe/stripe-mock@latest`)."
-            );
-            return None;
-        };
+        let binary = tools::locate("stripe-mock").unwrap();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
         let log = format!("stripe-mock-{}.log", std::process::id());
         let spec = Spec::new("stripe-mock", binary, Path::new(env!("CARGO_TARGET_TMPDIR")).join(log))
             .args(["-http-addr".to_owned(), address.to_string()]);
         let mut child = Child::spawn(&spec).unwrap();
         child.wait_listening(address, START_LIMIT).await.unwrap();
-        Some((child, format!("http://{address}")))
+        (child, format!("http://{address}"))
     });
-    running.await.as_ref().map(|(_, url)| url.clone())
-}
-
-/// On PATH, else where `go install` puts it.
-fn find_binary() -> Option<PathBuf> {
-    let go_path = Command::new("go").args(["env", "GOPATH"]).output().ok();
-    let go_path = go_path.and_then(|output| String::from_utf8(output.stdout).ok());
-    let go_path = go_path.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let go_bin =
-        go_path.map_or_else(|| std::env::home_dir().map(|home| home.join("go")), |text| Some(text.into()));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(go_bin.map(|folder| folder.join("bin")))
-        .map(|folder| folder.join("stripe-mock"))
-        .find(|candidate| candidate.is_file())
+    Some(running.await.1.clone())
 }
 
 /// What stripe-mock said to a request.

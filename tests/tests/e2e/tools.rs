@@ -48,7 +48,7 @@ pub fn install(
 
 /// What `package-lock.json` names.
 pub fn npm(folder: &Path) -> Result<(), String> {
-    let mut npm = Command::new("npm");
+    let mut npm = testkit::tools::command("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
     run(npm, NO_NODE)
 }

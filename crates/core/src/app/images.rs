@@ -8,7 +8,7 @@ use mongodb::bson::{self, Bson, doc};
 use super::{App, AppError};
 use crate::{
     domain::{
-        ImageId, Tenant,
+        ImageId, OrganizationId, Tenant,
         image::{ATTEMPTS_MAX, Jpeg, ProductImage},
     },
     timing::scaled,
@@ -16,7 +16,7 @@ use crate::{
 
 /// How long one worker may take over a picture before another tries.
 const LEASE: Duration = Duration::from_mins(2);
-/// Before the second try; each wait is twelve times as long as the one before: 10 s, 2 min, 24 min.
+/// Before the second try; each wait is twelve times as long as the one before: 10 s, 2 min.
 const BACKOFF: Duration = Duration::from_secs(10);
 
 /// The id of the picture at an address: the same for the same address of a tenant, and not to be guessed.
@@ -79,10 +79,27 @@ pub async fn lookup(app: &App, id: ImageId) -> Result<Option<Jpeg>, AppError> {
     Ok(app.store.lookup_image(id).await?.and_then(|image| image.jpeg))
 }
 
-/// A picture to be fetched; its caller has two minutes until another may have it.
-pub async fn take_due(app: &App) -> Result<Option<ProductImage>, AppError> {
+/// A picture to be fetched, of none of these organizations; its caller has two minutes until another may have it.
+/// Each taking counts as a try, however it ends.
+pub async fn take_due(app: &App, except: &[OrganizationId]) -> Result<Option<ProductImage>, AppError> {
     let now = app.now();
-    Ok(app.store.take_due_image(now, now + scaled(LEASE)).await?)
+    Ok(app.store.take_due_image(now, now + scaled(LEASE), except).await?)
+}
+
+/// Gives up pictures whose last try never ended: whoever had them did not live to say why. Answers how many.
+pub async fn give_up_lost(app: &App) -> Result<u64, AppError> {
+    let problem = format!("it was begun {ATTEMPTS_MAX} times, and each time the worker was gone");
+    Ok(app.store.give_up_images(app.now(), &problem).await?)
+}
+
+/// Gives a picture back that was not tried: it is taken again in a moment.
+pub async fn give_back(app: &App, image: &ProductImage) -> Result<(), AppError> {
+    let update = doc! {
+        "$set": { "due": app.now() + scaled(BACKOFF), "updatedAt": app.now() }, "$inc": { "attempts": -1_i64 },
+    };
+    let store = app.store.for_org(image.tenant());
+    store.update::<ProductImage>(image.id, doc! { "attempts": image.attempts }, update).await?;
+    Ok(())
 }
 
 /// Stores a picture that was fetched.

@@ -54,7 +54,7 @@ use crate::{
         invoice::InvoiceSettings,
         organization::Organization,
         person::Person,
-        provider_account::{Credentials, ProviderAccount, ProviderKind},
+        provider_account::{Credentials, ProviderAccount, ProviderKind, is_strong_secret},
         site::Site,
     },
     outbound::TargetPolicy,
@@ -285,6 +285,8 @@ impl App {
             .await?;
         let mut credentials: Credentials = serde_json::from_str(&text)
             .map_err(|_| StoreError::Malformed("credentials of a provider".to_owned()))?;
+        // The provider's page tells of those that are left out.
+        credentials.webhook_secrets.retain(|secret| is_strong_secret(secret));
         self.fall_back_to_environment(account, &mut credentials);
         let account =
             Account { id: account.id, mode: account.mode, account: account.account.clone(), credentials };

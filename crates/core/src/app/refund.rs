@@ -301,7 +301,7 @@ async fn send_again(
     let store = app.store.for_org(tenant);
     let transaction = store.get::<Transaction>(id).await?.ok_or(AppError::NotFound("transaction"))?;
     match resume(app, &transaction, |refund| refund.id == refund_id).await {
-        Err(AppError::Provider(error)) => {
+        Err(error @ AppError::Provider { .. }) => {
             tracing::info!(transaction = %id, %error, "not sent again: the provider cannot be asked");
             Ok(transaction)
         }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{ImageId, Mode, OrganizationId, Tenant, Timestamp};
 
-/// How often fetching is tried before the picture is given up.
-pub const ATTEMPTS_MAX: i64 = 4;
+/// How often fetching is begun before the picture is given up.
+pub const ATTEMPTS_MAX: i64 = 3;
 
 /// A picture, or the wish for one.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -64,6 +64,7 @@ pub mod organization;
 pub mod outbox;
 pub mod password;
 pub mod person;
+pub mod picture;
 pub mod product;
 pub mod provider_account;
 pub mod provider_event;

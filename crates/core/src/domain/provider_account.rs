@@ -113,6 +113,28 @@ impl ProviderAccount {
     }
 }
 
+/// Shortest webhook secret, in bytes. A shorter one is guessed, and whoever guesses it says "paid".
+pub const WEBHOOK_SECRET_BYTES_MIN: usize = 16;
+
+/// Whether events that are signed with a webhook secret are believed. One that was stored before there was a
+/// shortest length may not be.
+pub const fn is_strong_secret(secret: &str) -> bool {
+    secret.len() >= WEBHOOK_SECRET_BYTES_MIN
+}
+
+/// What is wrong with a webhook secret that somebody gives for a provider of this kind.
+pub fn webhook_secret_problem(kind: ProviderKind, secret: &str) -> Option<String> {
+    if kind == ProviderKind::Stripe && !secret.starts_with("whsec_") {
+        return Some("must be the signing secret of the endpoint, which starts with whsec_".to_owned());
+    }
+    if !is_strong_secret(secret) {
+        return Some(format!(
+            "must be at least {WEBHOOK_SECRET_BYTES_MIN} characters: shorter ones are guessed"
+        ));
+    }
+    None
+}
+
 /// What opens an account. Lives only in memory; sealed whole at rest.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

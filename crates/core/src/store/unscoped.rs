@@ -26,7 +26,7 @@ use crate::{
         client::Client,
         custom_domain::CustomDomain,
         discount::DiscountClaim,
-        image::ProductImage,
+        image::{ATTEMPTS_MAX, ProductImage},
         invitation::Invitation,
         invoice::{DocumentMail, Invoice},
         link::{Challenge, Link, RefreshToken, SignInCode},
@@ -280,11 +280,17 @@ impl Store {
         Ok(())
     }
 
-    /// Issued documents whose files are not made yet, as a majority has them: a file of what a fail-over takes
-    /// back would show a number that another gets.
-    pub async fn due_renderings(&self, now: Timestamp, limit: i64) -> Result<Vec<Invoice>, StoreError> {
+    /// Issued documents whose files are not made yet, those of some organizations left out, as a majority has
+    /// them: a file of what a fail-over takes back would show a number that another gets.
+    pub async fn due_renderings(
+        &self,
+        now: Timestamp,
+        limit: i64,
+        except: &[OrganizationId],
+    ) -> Result<Vec<Invoice>, StoreError> {
         let collection = self.collection::<Invoice>();
-        let found = collection.find(doc! { "rendering.due": { "$lte": now } });
+        let except: Vec<Bson> = except.iter().map(|id| oid(*id).into()).collect();
+        let found = collection.find(doc! { "rendering.due": { "$lte": now }, "org": { "$nin": except } });
         let found = found.read_concern(super::majority());
         Ok(found.sort(doc! { "rendering.due": 1 }).limit(limit).await?.try_collect().await?)
     }
@@ -313,17 +319,28 @@ impl Store {
         Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
-    /// Takes a picture that is to be fetched, and puts it off to `again` for everybody else.
+    /// Takes a picture that is to be fetched, those of some organizations left out, and puts it off to `again` for
+    /// everybody else.
     pub async fn take_due_image(
         &self,
         now: Timestamp,
         again: Timestamp,
+        except: &[OrganizationId],
     ) -> Result<Option<ProductImage>, StoreError> {
-        let filter = doc! { "due": { "$lte": now } };
+        let except: Vec<Bson> = except.iter().map(|id| oid(*id).into()).collect();
+        let tries = doc! { "$lt": ATTEMPTS_MAX };
+        let filter = doc! { "due": { "$lte": now }, "attempts": tries, "org": { "$nin": except } };
         let update = doc! { "$set": { "due": again, "updatedAt": now }, "$inc": { "attempts": 1_i64 } };
         let collection = self.collection::<ProductImage>();
         let taken = collection.find_one_and_update(filter, update).sort(doc! { "due": 1 });
         Ok(taken.return_document(ReturnDocument::After).await?)
+    }
+
+    /// Gives up pictures that were begun for the last time and never ended; answers how many.
+    pub async fn give_up_images(&self, now: Timestamp, problem: &str) -> Result<u64, StoreError> {
+        let filter = doc! { "due": { "$lte": now }, "attempts": { "$gte": ATTEMPTS_MAX } };
+        let update = doc! { "$set": { "problem": problem, "updatedAt": now }, "$unset": { "due": "" } };
+        Ok(self.collection::<ProductImage>().update_many(filter, update).await?.modified_count)
     }
 
     /// A picture by the id in its address, which nobody guesses.

@@ -1,6 +1,6 @@
 //! The sandbox as a payment provider.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -1,7 +1,9 @@
-//! PDF invoices: the worker's renderer beside WeasyPrint and a headless Chromium that is kept running, in turns.
+//! PDF invoices: the worker's renderer in the process and through the worker's pool of processes, beside WeasyPrint
+//! and a headless Chromium that is kept running, in turns.
 //!
-//! All three print the same invoice. Ours makes PDF/A-3 with the XML inside; the others print plain PDF from the
-//! HTML beside this file. The typesetter is an example binary of `documents`, so that xtask need not compile it.
+//! All print the same invoice. Ours makes PDF/A-3 with the XML inside; the others print plain PDF from the HTML beside
+//! this file. The typesetter and the pool are example binaries of `documents` and `worker`, so that xtask need not
+//! compile them.
 
 mod chromium;
 
@@ -29,6 +31,13 @@ const SCRIPT: &str = include_str!("invoices/weasyprint.py");
 /// Microseconds for one invoice.
 const P50_MOST: u64 = 8_000;
 
+/// Processes of the pool, and organizations that have documents made: more, so that none waits for the other's read
+/// and write.
+const POOL: (u32, u32) = (2, 4);
+
+/// Hundredths of an invoice per second of a pool of two processes on two cores.
+const POOL_RATE_LEAST: u64 = 27_000;
+
 /// Somebody who prints invoices for a while and says how long each took.
 trait Printer {
     fn round(&mut self, length: Duration) -> Outcome<Latencies>;
@@ -53,6 +62,13 @@ impl Worker {
     fn begin(&mut self, length: Duration) -> Outcome<()> {
         writeln!(self.rounds, "{}", length.as_millis())?;
         Ok(self.rounds.flush()?)
+    }
+
+    /// A round of a pool, with documents of so many organizations.
+    fn pooled(&mut self, length: Duration, organizations: u32) -> Outcome<Latencies> {
+        writeln!(self.rounds, "{} {organizations}", length.as_millis())?;
+        self.rounds.flush()?;
+        self.end()
     }
 
     fn end(&mut self) -> Outcome<Latencies> {
@@ -141,7 +157,8 @@ pub async fn run(quick: bool) -> Outcome<Section> {
 }
 
 fn measure(quick: bool) -> Outcome<Section> {
-    let renderer = build()?;
+    let [renderer, pool, worker] = build()?;
+    let mut pool = Worker::start(Command::new(&pool).arg(&worker).arg(POOL.0.to_string()))?;
     let mut ours =
         [Worker::start(&mut Command::new(&renderer))?, Worker::start(&mut Command::new(&renderer))?];
     let mut others: Vec<(Score, Box<dyn Printer>)> = Vec::new();
@@ -162,11 +179,18 @@ fn measure(quick: bool) -> Outcome<Section> {
     for (_, printer) in &mut others {
         printer.round(warm_up)?;
     }
+    pool.pooled(warm_up, POOL.1)?;
     let mut one = Score::new("Tollgate, one process");
     let mut two = Score::new("Tollgate, two processes");
+    let mut pool_one = Score::new("Tollgate's pool, one at a time");
+    let mut pool_all = Score::new("Tollgate's pool of two, flat out");
     for _ in 0..rounds {
         let begin = Instant::now();
         one.add(ours[0].round(length)?, begin.elapsed());
+        let begin = Instant::now();
+        pool_one.add(pool.pooled(length, 1)?, begin.elapsed());
+        let begin = Instant::now();
+        pool_all.add(pool.pooled(length, POOL.1)?, begin.elapsed());
         for (score, printer) in &mut others {
             let begin = Instant::now();
             score.add(printer.round(length)?, begin.elapsed());
@@ -182,15 +206,24 @@ fn measure(quick: bool) -> Outcome<Section> {
         two.add(both, begin.elapsed());
     }
     let others: Vec<Score> = others.into_iter().map(|(score, _)| score).collect();
-    Ok(section(&one, &two, &others))
+    Ok(section([&one, &two, &pool_one, &pool_all], &others))
 }
 
-fn section(one: &Score, two: &Score, others: &[Score]) -> Section {
-    for score in [one, two].into_iter().chain(others) {
+fn section(ours: [&Score; 4], others: &[Score]) -> Section {
+    let [one, two, pool_one, pool_all] = ours;
+    for score in ours.into_iter().chain(others) {
         score.print();
     }
     let mut aims = vec![
         Aim::at_most("a PDF invoice, warm p50", one.p50(), P50_MOST, ms),
+        Aim::at_most("a PDF invoice through the pool, warm p50", pool_one.p50(), P50_MOST, ms),
+        Aim::at_least("the pool of two, rate per second", pool_all.rate(), POOL_RATE_LEAST, hundredths),
+        Aim::at_least(
+            "the pool of two beside one renderer in the process, rate",
+            pool_all.rate() * 100 / one.rate().max(1),
+            180,
+            hundredths,
+        ),
         Aim::at_least(
             "two renderers beside one, rate",
             two.rate() * 100 / one.rate().max(1),
@@ -203,19 +236,21 @@ fn section(one: &Score, two: &Score, others: &[Score]) -> Section {
         let times = score.p50() * 100 / one.p50().max(1);
         aims.push(Aim::at_least(format!("{}, times our p50", score.name), times, least, hundredths));
     }
-    let scores = [one, two].into_iter().chain(others);
+    let scores = ours.into_iter().chain(others);
     let figures =
         scores.map(|score| (score.name.to_owned(), score.json())).collect::<serde_json::Map<_, _>>();
     Section { name: "invoices", figures: figures.into(), aims }
 }
 
-/// The renderer's binary, optimized.
-fn build() -> Outcome<PathBuf> {
-    let arguments = ["build", "--release", "--package", "documents", "--example", "render-bench"];
+/// The binaries of the renderer, of the pool and of the worker, optimized.
+fn build() -> Outcome<[PathBuf; 3]> {
+    let arguments =
+        ["build", "--release", "--bin", "worker", "--example", "render-bench", "--example", "pool-bench"];
     if !workspace::cargo().args(arguments).status()?.success() {
         return Err("the renderer did not build (see above)".into());
     }
-    Ok(workspace::binaries(true).join("examples/render-bench"))
+    let built = workspace::binaries(true);
+    Ok(["examples/render-bench", "examples/pool-bench", "worker"].map(|name| built.join(name)))
 }
 
 /// WeasyPrint with its libraries, installed once.
@@ -252,10 +287,12 @@ mod tests {
         };
         let (one, two, other) =
             (score("one", 8_000, 250), score("two", 8_000, 480), score("WeasyPrint", 96_000, 20));
+        let (pool_one, pool_all) = (score("pool", 7_900, 250), score("flat out", 14_000, 560));
         assert_eq!((one.rate(), one.p50()), (12_500, 8_000));
-        let aims: Vec<Value> = section(&one, &two, &[other]).aims.iter().map(Aim::json).collect();
+        let ours = [&one, &two, &pool_one, &pool_all];
+        let aims: Vec<Value> = section(ours, &[other]).aims.iter().map(Aim::json).collect();
         let measured: Vec<&Value> = aims.iter().map(|aim| &aim["measured"]).collect();
-        assert_eq!(measured, ["8.00 ms", "1.92", "12.00"]);
+        assert_eq!(measured, ["8.00 ms", "7.90 ms", "280.00", "2.24", "1.92", "12.00"]);
         assert!(aims.iter().all(|aim| aim["met"] == true), "{aims:?}");
     }
 }

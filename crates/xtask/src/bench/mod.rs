@@ -3,6 +3,7 @@
 //! Release binaries, a mongod of its own on this machine's disk, every index, and the rate limits switched on
 //! but set so high that they do not cap the load. Figures are printed and written to `target/bench/*.json`.
 
+mod bodies;
 mod create;
 mod http;
 mod intake;
@@ -72,6 +73,7 @@ enum Part {
     Page,
     Panel,
     Memory,
+    Bodies,
     Invoices,
 }
 
@@ -161,6 +163,9 @@ async fn measure(bench: &mut Bench, args: &Args) -> Outcome<()> {
     }
     if wanted(Part::Panel) {
         sections.push(panel::run(bench, args.transactions).await?);
+    }
+    if wanted(Part::Bodies) {
+        sections.push(bodies::run(bench).await?);
     }
     if wanted(Part::Create) {
         sections.push(create::run(bench).await?);

@@ -82,6 +82,48 @@ where
     deserializer.deserialize_any(Reads(PhantomData))
 }
 
+/// A list of at most `MAX` entries. One more ends the reading, so that no list grows to what a body can hold of it.
+pub fn at_most<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Reads<T, const MAX: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Reads<T, MAX> {
+        type Value = Vec<T>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut entries = Vec::new();
+            while entries.len() < MAX {
+                let Some(entry) = list.next_element()? else { return Ok(entries) };
+                entries.push(entry);
+            }
+            match list.next_element::<IgnoredAny>()? {
+                None => Ok(entries),
+                Some(_) => Err(A::Error::custom(format_args!("must have at most {MAX} entries"))),
+            }
+        }
+    }
+    deserializer.deserialize_seq(Reads::<T, MAX>(PhantomData))
+}
+
+/// The same for a list that may be left out or `null`.
+pub fn some_at_most<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Entries<T, const MAX: usize>(Vec<T>);
+    impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Entries<T, MAX> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            at_most::<MAX, T, D>(deserializer).map(Self)
+        }
+    }
+    Ok(Option::<Entries<T, MAX>>::deserialize(deserializer)?.map(|entries| entries.0))
+}
+
 /// For a `PATCH`: absent is `None`, `null` is `Some(None)`.
 #[expect(clippy::option_option, reason = "absent, null and a value are three different wishes")]
 pub fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>

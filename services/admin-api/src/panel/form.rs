@@ -19,6 +19,9 @@ use web_kit::{ApiError, FieldProblem};
 /// Largest form, in bytes: templates and notes of people, and a logo.
 const FORM_BYTES_MAX: usize = 256 * 1024;
 
+/// Most fields of a form: the longest, an invoice's, has some 1,400. Each is looked for among all.
+const FIELDS_MAX: usize = 2_000;
+
 /// The name of the field that holds the session's token.
 pub(crate) const CSRF_FIELD: &str = "csrf";
 
@@ -58,10 +61,13 @@ impl FormData {
         }
         let bytes = to_bytes(body, FORM_BYTES_MAX).await;
         let bytes = bytes.map_err(|_| ApiError::bad_field("form", "is too large"))?;
-        let pairs = match has_files {
+        let pairs: Vec<(String, String)> = match has_files {
             Some(boundary) => parts(bytes, boundary).await?,
-            None => url::form_urlencoded::parse(&bytes).into_owned().collect(),
+            None => url::form_urlencoded::parse(&bytes).into_owned().take(FIELDS_MAX + 1).collect(),
         };
+        if pairs.len() > FIELDS_MAX {
+            return Err(ApiError::bad_field("form", format!("must have at most {FIELDS_MAX} fields")));
+        }
         // What browsers send between the lines of a text area becomes what everybody else writes.
         let pairs = pairs.into_iter().map(|(name, value)| (name, value.replace("\r\n", "\n"))).collect();
         Ok(Self { pairs, problems: Vec::new() })
@@ -263,7 +269,7 @@ async fn parts(bytes: Bytes, boundary: String) -> Result<Vec<(String, String)>, 
     let whole = futures::stream::once(async { Ok::<_, std::convert::Infallible>(bytes) });
     let mut form = multer::Multipart::new(whole, boundary);
     let mut pairs = Vec::new();
-    while let Some(part) = form.next_field().await.map_err(unreadable)? {
+    while let (true, Some(part)) = (pairs.len() <= FIELDS_MAX, form.next_field().await.map_err(unreadable)?) {
         let name = part.name().unwrap_or_default().to_owned();
         let is_file = part.file_name().is_some();
         let content = part.bytes().await.map_err(unreadable)?;
@@ -359,6 +365,20 @@ mod tests {
         assert_eq!(form.text("none"), None);
         let cut = FormData::read(&headers, Body::from("--XX\r\nContent-Disp")).await;
         assert!(cut.is_err(), "half a form is none");
+    }
+
+    #[tokio::test]
+    async fn a_form_has_so_many_fields_and_no_more() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap());
+        let read = async |count: usize| FormData::read(&headers, Body::from("a&".repeat(count))).await;
+        assert_eq!(read(FIELDS_MAX).await.unwrap().pairs.len(), FIELDS_MAX);
+        let refused = read(FIELDS_MAX + 1).await.unwrap_err();
+        assert_eq!(refused.details[0].problem, "must have at most 2000 fields");
+        headers.insert(header::CONTENT_TYPE, "multipart/form-data; boundary=X".parse().unwrap());
+        let part = "--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n";
+        let body = part.repeat(FIELDS_MAX + 1) + "--X--\r\n";
+        assert!(FormData::read(&headers, Body::from(body)).await.is_err());
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Metadata as lines `key=value` of a text area.
 
-use gateway_core::domain::{Metadata, metadata::Pair};
+use gateway_core::domain::{
+    Metadata,
+    metadata::{KEYS_MAX, Pair},
+};
 
 use super::form::FormData;
 
@@ -13,6 +16,10 @@ pub(super) fn of_lines(form: &mut FormData) -> Metadata {
             break;
         };
         let (k, v) = (key.trim().to_owned(), value.trim().to_owned());
+        if pairs.len() == KEYS_MAX {
+            form.problem("metadata", format!("must have at most {KEYS_MAX} keys"));
+            break;
+        }
         if pairs.iter().any(|pair| pair.k == k) {
             form.problem("metadata", format!("must name each key once: “{k}” is there twice"));
             break;
@@ -47,6 +54,16 @@ mod tests {
         for wrong in ["plan", "a=1\na=2"] {
             assert!(read(wrong).1.error("metadata").is_some(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn reading_ends_at_the_first_key_too_many() {
+        let lines =
+            |count: usize| (0..count).map(|index| format!("k{index}=")).collect::<Vec<_>>().join("\n");
+        assert!(read(&lines(50)).1.is_good());
+        let (pairs, form) = read(&format!("{}\nno pair", lines(51)));
+        assert_eq!((pairs.0.len(), form.problems().len()), (50, 1), "what follows is not looked at");
+        assert_eq!(form.error("metadata"), Some("must have at most 50 keys"));
     }
 
     #[test]

@@ -10,27 +10,27 @@ use gateway_core::{
     outbound::{GuardedClient, Outcome},
 };
 use http::header::{ACCEPT, HeaderValue};
-use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use crate::picture;
+use crate::pool::{Failure, Pool};
 
 /// Largest file that is read, in bytes.
 const FILE_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// Pictures fetched at once: a server that never answers holds up few others.
 const HAND: usize = 8;
+/// How many of them are of one organization, so that its slow servers do not hold up everybody's.
+const OF_ONE_MAX: usize = 2;
 
 /// Fetches pictures that are due.
 pub struct ImageFetch {
     client: GuardedClient,
-    /// Decoding is work for a whole core, and takes memory: one at a time.
-    decoding: Semaphore,
+    pool: Pool,
 }
 
 impl ImageFetch {
-    /// Fetches through this client.
-    pub fn new(client: GuardedClient) -> Self {
-        Self { client, decoding: Semaphore::new(1) }
+    /// Fetches through this client, and has pictures made small by this pool.
+    pub fn new(client: GuardedClient, pool: Pool) -> Self {
+        Self { client, pool }
     }
 }
 
@@ -38,9 +38,14 @@ impl Job for ImageFetch {
     const NAME: &'static str = "image_fetch";
     const EVERY: Duration = Duration::from_secs(1);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
-        let mut due = Vec::with_capacity(HAND);
+        let lost = images::give_up_lost(app).await?;
+        metrics::counter!("product_images_failed_total").increment(lost);
+        let (mut due, mut enough) = (Vec::<ProductImage>::with_capacity(HAND), Vec::new());
         while due.len() < HAND {
-            let Some(image) = images::take_due(app).await? else { break };
+            let Some(image) = images::take_due(app, &enough).await? else { break };
+            if due.iter().filter(|other| other.org == image.org).count() + 1 >= OF_ONE_MAX {
+                enough.push(image.org);
+            }
             due.push(image);
         }
         let span = |image: &ProductImage| tracing::info_span!("image", image = %image.id);
@@ -48,31 +53,47 @@ impl Job for ImageFetch {
             .await
             .into_iter()
             .collect::<Result<(), _>>()?;
-        Ok(Pass::of(due.len(), HAND))
+        // Those left out for the moment may be all that is left.
+        Ok(if enough.is_empty() { Pass::of(due.len(), HAND) } else { Pass::More })
     }
 }
 
-/// Why there is no picture, and whether another try may help.
-struct Problem {
-    text: String,
-    may_help: bool,
+/// Why there is no picture.
+enum Problem {
+    /// It will not be otherwise.
+    ForGood(String),
+    /// Another try may help.
+    Later(String),
+    /// It was not tried.
+    NoTurn,
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Busy(_) => Self::NoTurn,
+            Failure::Refused(problem) => Self::ForGood(problem),
+            Failure::Lost(problem) => Self::Later(problem),
+        }
+    }
 }
 
 impl ImageFetch {
     async fn take_in(&self, app: &App, image: &ProductImage) -> Result<(), AppError> {
-        match self.fetch(image).await {
-            Ok(jpeg) => images::keep(app, image, &jpeg).await,
-            Err(Problem { text, may_help }) => {
-                tracing::info!(image = %image.id, attempts = image.attempts, problem = %text, "no picture");
-                metrics::counter!("product_images_failed_total").increment(1);
-                images::put_off(app, image, &text, may_help).await
-            }
-        }
+        let (problem, may_help) = match self.fetch(image).await {
+            Ok(jpeg) => return images::keep(app, image, &jpeg).await,
+            Err(Problem::NoTurn) => return images::give_back(app, image).await,
+            Err(Problem::ForGood(problem)) => (problem, false),
+            Err(Problem::Later(problem)) => (problem, true),
+        };
+        tracing::info!(image = %image.id, attempts = image.attempts, problem, "no picture");
+        metrics::counter!("product_images_failed_total").increment(1);
+        images::put_off(app, image, &problem, may_help).await
     }
 
     async fn fetch(&self, image: &ProductImage) -> Result<Jpeg, Problem> {
-        let for_good = |text: String| Problem { text, may_help: false };
-        let later = |text: String| Problem { text, may_help: true };
+        let for_good = |text: String| Problem::ForGood(text);
+        let later = |text: String| Problem::Later(text);
         let url = image.url.parse().map_err(|error| for_good(format!("the address: {error}")))?;
         let accept = HeaderValue::from_static("image/webp,image/png,image/jpeg");
         let answer = self.client.get(url, vec![(ACCEPT, accept)], FILE_BYTES_MAX).await;
@@ -86,9 +107,6 @@ impl ImageFetch {
             Outcome::Refused(refusal) => return Err(for_good(refusal.to_string())),
             Outcome::Failed { detail, .. } => return Err(later(detail)),
         };
-        let _turn = self.decoding.acquire().await.map_err(|error| later(error.to_string()))?;
-        let shrunk = tokio::task::spawn_blocking(move || picture::shrink(&file)).await;
-        let shrunk = shrunk.map_err(|error| for_good(format!("decoding: {error}")))?;
-        shrunk.map_err(|error| for_good(error.to_string()))
+        Ok(self.pool.shrink(image.org, file.to_vec()).await?)
     }
 }

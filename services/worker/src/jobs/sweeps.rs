@@ -10,9 +10,9 @@ use gateway_core::{
     app::{
         App, AppError, apply, audit, catch_up, checkouts, discount_claims,
         invoices::{
-            PaperRenderer,
             mail::{self, Mailer},
-            number, render,
+            number,
+            render::Renderings,
         },
         migrations, orders,
         people::{codes, invitations},
@@ -257,18 +257,14 @@ impl Job for AuditHeads {
     }
 }
 
-/// Makes the files of issued documents.
-pub struct Rendering {
-    /// The typesetter.
-    pub renderer: Arc<dyn PaperRenderer>,
-    /// Ends a pass after the document that is being made.
-    pub stop: CancellationToken,
-}
+/// Makes the files of issued documents: begins with what is due, and does not wait for it.
+pub struct Rendering(pub Renderings);
 
 impl Job for Rendering {
     const NAME: &'static str = "rendering";
     const EVERY: Duration = Duration::from_millis(500);
-    async fn run(&self, app: &App) -> Result<Pass, AppError> {
-        Ok(Pass::of(render::render_due(app, &self.renderer, &self.stop).await?, render::HAND_FULL))
+    async fn run(&self, _: &App) -> Result<Pass, AppError> {
+        self.0.begin_due().await?;
+        Ok(Pass::Done)
     }
 }

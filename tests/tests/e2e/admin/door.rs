@@ -181,7 +181,7 @@ impl Door {
     pub async fn shop_of(&self, organization: &str, mode: Mode) -> Shop {
         let credentials = |key: &str| NewCredentials {
             api_key: Some(key.to_owned()),
-            webhook_secrets: Some(vec!["whsec_example".to_owned()]),
+            webhook_secrets: Some(vec!["whsec_example_secret".to_owned()]),
         };
         let stripe = if mode.is_live() { "sk_live_example" } else { "sk_test_example" };
         let plan = Plan {

@@ -55,18 +55,45 @@ async fn a_site_is_made_changed_and_given_a_new_secret_at_a_chosen_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_secret_that_is_guessed_is_refused() {
+    let door = Door::open().await;
+    let shop = door.shop().await;
+    for (kind, key, secret, problem) in [
+        ("gocardless", "sandbox_x", "a", "at least 16 characters"),
+        ("gocardless", "sandbox_x", "fifteen.letters", "at least 16 characters"),
+        ("stripe", "sk_test_x", "whsec_short", "at least 16 characters"),
+        ("stripe", "sk_test_x", "sixteen.letters.and.more", "starts with whsec_"),
+        ("sandbox", "", "a", "at least 16 characters"),
+    ] {
+        let new = json!({ "type": kind, "credentials": { "apiKey": key, "webhookSecrets": [secret] } });
+        let refused = door.post(&shop.key, "/v1/providers", &new).await;
+        assert_eq!(refused.refused(400), "VALIDATION_FAILED");
+        let detail = &refused.json["details"][0];
+        assert_eq!(detail["field"], "credentials.webhookSecrets", "{kind} {secret}: {detail}");
+        assert!(detail["problem"].as_str().unwrap().contains(problem), "{kind} {secret}: {detail}");
+        assert!(!refused.text.contains(secret) || secret.len() < 3, "{}", refused.text);
+    }
+    let new = json!({ "type": "gocardless", "credentials": { "apiKey": "sandbox_x", "webhookSecrets": ["sixteen.letters."] } });
+    let made = door.post(&shop.key, "/v1/providers", &new).await.ok(201);
+    let path = format!("/v1/providers/{}", made["id"].as_str().unwrap());
+    let weaker = json!({ "credentials": { "webhookSecrets": ["sixteen.letters.", "b"] } });
+    assert_eq!(door.patch(&shop.key, &path, &weaker).await.refused(400), "VALIDATION_FAILED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_never_shows_its_credentials() {
     let door = Door::open().await;
     let shop = door.shop().await;
     let new = json!({ "type": "stripe", "name": "Stripe", "credentials": {
-        "apiKey": "sk_test_s3cret", "webhookSecrets": ["whsec_s3cret"] } });
+        "apiKey": "sk_test_s3cret", "webhookSecrets": ["whsec_s3cret_of_stripe"] } });
     let made = door.post(&shop.key, "/v1/providers", &new).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let id = made.json["id"].as_str().unwrap();
     let path = format!("/v1/providers/{id}");
     assert!(made.json["webhookUrl"].as_str().unwrap().ends_with(&format!("/hooks/stripe/{id}")));
     assert_eq!(made.json["credentials"], json!({ "hasApiKey": true, "webhookSecrets": 1 }));
-    let rolled = json!({ "credentials": { "webhookSecrets": ["whsec_s3cret", "whsec_s3cret2"] } });
+    let rolled =
+        json!({ "credentials": { "webhookSecrets": ["whsec_s3cret_of_stripe", "whsec_s3cret2_of_stripe"] } });
     let rolled = door.patch(&shop.key, &path, &rolled).await;
     assert_eq!(rolled.json["credentials"], json!({ "hasApiKey": true, "webhookSecrets": 2 }));
     for text in [made.text, rolled.text, door.get(&shop.key, "/v1/providers").await.text] {

@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -12,6 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use axum::http::StatusCode;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gateway_core::{
     app::{
         App,
@@ -19,13 +20,16 @@ use gateway_core::{
             PaperRenderer, RenderError, Rendered,
             mail::{self, Mailer},
             number,
-            render::{self, File, FileKind, file},
+            render::{self, File, FileKind, Renderings, file},
         },
         settings::invoicing,
     },
     domain::{
-        Clock, Mode, Tenant,
-        invoice::{Invoice, InvoiceStatus, MailOutcome, MailState, Paper, RenderStatus},
+        Clock, Mode, OrganizationId, Tenant,
+        invoice::{
+            Invoice, InvoiceStatus, MailOutcome, MailState, Paper, RenderStatus,
+            paper::{Logo, LogoFormat},
+        },
     },
     provider::ProviderRegistry,
 };
@@ -33,7 +37,7 @@ use testkit::{
     shared_mongod,
     smtp_sink::{Fate, SmtpSink},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use worker::{
     documents::{DocumentsState, router},
     mail::SmtpMailer,
@@ -42,24 +46,69 @@ use worker::{
 use super::world::{documents, queued, settings};
 use crate::{in_process, tell::world::TestClock};
 
-/// Fails so many times, then writes the paper's JSON.
-#[derive(Debug, Default)]
+/// What becomes of the next paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Printer {
+    Works,
+    IsOutOfInk,
+    /// Only a paper without a logo comes out.
+    DislikesLogos,
+    HasNoTime,
+    /// Nobody lives to hear what became of it.
+    Hangs,
+}
+
+/// Writes papers' JSON.
+#[derive(Debug)]
 struct Json {
-    failures: AtomicUsize,
+    printer: Mutex<Printer>,
     rendered: AtomicUsize,
+    asked: AtomicUsize,
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        let (rendered, asked) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { printer: Mutex::new(Printer::Works), rendered, asked }
+    }
+}
+
+impl Json {
+    fn set(&self, printer: Printer) {
+        *self.printer.lock().unwrap() = printer;
+    }
 }
 
 #[async_trait]
 impl PaperRenderer for Json {
-    async fn render(&self, paper: &Paper) -> Result<Rendered, RenderError> {
-        let fails = self.failures.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
-        if fails.is_ok() {
-            return Err(RenderError("the printer is out of ink".to_owned()));
+    async fn render(&self, _: OrganizationId, paper: &Paper) -> Result<Rendered, RenderError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let printer = *self.printer.lock().unwrap();
+        match printer {
+            Printer::Works => {}
+            Printer::DislikesLogos if paper.look.logo.is_none() => {}
+            Printer::DislikesLogos => return Err(RenderError::Failed("it took longer than 10 s".to_owned())),
+            Printer::IsOutOfInk => return Err(RenderError::Failed("the printer is out of ink".to_owned())),
+            Printer::HasNoTime => return Err(RenderError::Busy("no turn".to_owned())),
+            Printer::Hangs => std::future::pending().await,
         }
         self.rendered.fetch_add(1, Ordering::SeqCst);
         let pdf = serde_json::to_vec(paper).unwrap();
         let xml = paper.number.as_ref().map(|number| format!("<Invoice>{number}</Invoice>"));
         Ok(Rendered { pdf, xml, ..Rendered::default() })
+    }
+
+    async fn preview(&self, organization: OrganizationId, paper: &Paper) -> Result<Rendered, RenderError> {
+        self.render(organization, paper).await
+    }
+
+    async fn try_logo(&self, _: OrganizationId, logo: &Logo) -> Result<(), RenderError> {
+        let printer = *self.printer.lock().unwrap();
+        match printer {
+            Printer::DislikesLogos => Err(RenderError::Failed(format!("{:?} is ugly", logo.format))),
+            Printer::HasNoTime => Err(RenderError::Busy("no turn".to_owned())),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -110,9 +159,22 @@ impl Office {
         gateway_core::app::invoices::get(&self.app, self.tenant, invoice.id).await.unwrap()
     }
 
+    /// Renders what is due, as a worker does that has just been started.
+    async fn render(&self) {
+        let tasks = TaskTracker::new();
+        self.begin(&tasks).await;
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn begin(&self, tasks: &TaskTracker) {
+        let (app, renderer) = (self.app.clone(), Arc::clone(&self.renderer));
+        Renderings::new(app, renderer, tasks.clone(), self.stop.clone()).begin_due().await.unwrap();
+    }
+
     /// Renders and mails what is due, as the worker does.
     async fn work(&self) {
-        render::render_due(&self.app, &self.renderer, &self.stop).await.unwrap();
+        self.render().await;
         mail::send_due(&self.app, &self.mailer, &self.stop).await.unwrap();
     }
 }
@@ -123,8 +185,7 @@ async fn files_are_made_once_and_served_as_they_were() {
     let invoice = office.issued().await;
     let get = async |kind| file(&office.app, office.tenant, invoice.id, kind).await.unwrap();
     assert_eq!(get(FileKind::Pdf).await, File::NotYet);
-    let passes = (0..4).map(|_| render::render_due(&office.app, &office.renderer, &office.stop));
-    futures::future::join_all(passes).await.into_iter().for_each(|pass| assert!(pass.unwrap() <= 1));
+    futures::future::join_all((0..4).map(|_| office.render())).await;
     assert_eq!(office.json.rendered.load(Ordering::SeqCst), 1, "one worker renders, the others let it");
     let File::Ready(pdf) = get(FileKind::Pdf).await else { panic!("no PDF") };
     let paper: Paper = serde_json::from_slice(&pdf).unwrap();
@@ -142,11 +203,11 @@ async fn files_are_made_once_and_served_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rendering_is_tried_again_and_given_up_after_eight_times() {
+async fn rendering_is_tried_again_and_given_up_after_three_times() {
     let office = Office::open(false).await;
     let invoice = office.issued().await;
-    office.json.failures.store(100, Ordering::SeqCst);
-    for attempt in 1..=8 {
+    office.json.set(Printer::IsOutOfInk);
+    for attempt in 1..=3 {
         office.work().await;
         let rendering = office.again(&invoice).await.rendering.unwrap();
         assert_eq!(rendering.attempts, attempt);
@@ -158,10 +219,114 @@ async fn rendering_is_tried_again_and_given_up_after_eight_times() {
     assert_eq!(parked.needs_review.as_ref().unwrap().reason, "not_rendered");
     let found = file(&office.app, office.tenant, invoice.id, FileKind::Pdf).await.unwrap();
     assert_eq!(found, File::Parked("the printer is out of ink".to_owned()));
-    office.json.failures.store(0, Ordering::SeqCst);
+    office.json.set(Printer::Works);
     render::render_again(&office.app, office.tenant, invoice.id).await.unwrap();
     office.work().await;
     assert_eq!(office.again(&invoice).await.rendering.unwrap().status, RenderStatus::Done);
+}
+
+/// Whoever kills the worker does not live to write down that it failed: taking it is what counts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_no_worker_survives_is_given_up_after_three_times() {
+    let office = Office::open(false).await;
+    let invoice = office.issued().await;
+    office.json.set(Printer::Hangs);
+    for begun in 1..=5 {
+        // Each is another worker; none comes back.
+        office.begin(&TaskTracker::new()).await;
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while office.json.asked.load(Ordering::SeqCst) < begun.min(3)
+            || (begun > 3 && office.again(&invoice).await.needs_review.is_none())
+        {
+            assert!(tokio::time::Instant::now() < deadline, "{begun}: {:?}", office.again(&invoice).await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        office.clock.advance(Duration::from_mins(3));
+    }
+    assert_eq!(office.json.asked.load(Ordering::SeqCst), 3);
+    let parked = office.again(&invoice).await;
+    let rendering = parked.rendering.as_ref().unwrap();
+    assert_eq!((rendering.status, rendering.due), (RenderStatus::Parked, None));
+    assert!(rendering.reason.as_ref().unwrap().contains("begun 3 times"), "{:?}", rendering.reason);
+    assert_eq!(parked.needs_review.as_ref().unwrap().reason, "not_rendered");
+    office.json.set(Printer::Works);
+    render::render_again(&office.app, office.tenant, invoice.id).await.unwrap();
+    office.render().await;
+    assert_eq!(office.again(&invoice).await.rendering.unwrap().status, RenderStatus::Done);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renderer_without_time_costs_no_try() {
+    let office = Office::open(false).await;
+    let invoice = office.issued().await;
+    office.json.set(Printer::HasNoTime);
+    for _ in 0..5 {
+        office.render().await;
+        let rendering = office.again(&invoice).await.rendering.unwrap();
+        assert_eq!((rendering.status, rendering.attempts), (RenderStatus::Waiting, 0));
+        office.clock.advance(Duration::from_secs(11));
+    }
+    assert_eq!(office.json.asked.load(Ordering::SeqCst), 5);
+    office.json.set(Printer::Works);
+    office.render().await;
+    assert_eq!(office.again(&invoice).await.rendering.unwrap().status, RenderStatus::Done);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_try_leaves_out_the_logo() {
+    let office = Office::open(false).await;
+    let mut wanted = settings("DE");
+    let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><path d='M0 0h9v9z'/></svg>";
+    wanted.look.logo = Some(Logo { format: LogoFormat::Svg, data: STANDARD.encode(svg) });
+    invoicing::put(&office.app, office.tenant, wanted).await.unwrap();
+    let invoice = office.issued().await;
+    office.json.set(Printer::DislikesLogos);
+    for attempt in 1..=2 {
+        office.render().await;
+        let rendering = office.again(&invoice).await.rendering.unwrap();
+        assert_eq!((rendering.status, rendering.attempts), (RenderStatus::Waiting, attempt));
+        office.clock.advance(Duration::from_mins(2));
+    }
+    office.render().await;
+    let done = office.again(&invoice).await;
+    assert_eq!(done.rendering.as_ref().unwrap().status, RenderStatus::Done);
+    let flag = done.needs_review.as_ref().unwrap();
+    assert_eq!(flag.reason, "rendered_with_notes");
+    assert_eq!(flag.detail, "printed without the logo: it took longer than 10 s");
+}
+
+/// What one organization has waiting, or never ends, delays nobody else; and it has one document made at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_organization_waits_for_its_own_documents_alone() {
+    let office = Office::open(false).await;
+    let (other, _) = in_process::tenant(&office.app, Mode::Test).await;
+    invoicing::put(&office.app, other, settings("DE")).await.unwrap();
+    for _ in 0..40 {
+        office.issued().await;
+        office.clock.advance(Duration::from_secs(1));
+    }
+    office.json.set(Printer::Hangs);
+    let tasks = TaskTracker::new();
+    let (app, renderer) = (office.app.clone(), Arc::clone(&office.renderer));
+    let renderings = Renderings::new(app, renderer, tasks.clone(), office.stop.clone());
+    renderings.begin_due().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    renderings.begin_due().await.unwrap();
+    assert_eq!((tasks.len(), office.json.asked.load(Ordering::SeqCst)), (1, 1), "one at a time");
+    office.json.set(Printer::Works);
+    let draft = queued(&office.app, other).await;
+    number::number_series(&office.app, other, draft.series_id).await.unwrap();
+    renderings.begin_due().await.unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let status = async || {
+        let invoice = gateway_core::app::invoices::get(&office.app, other, draft.id).await.unwrap();
+        invoice.rendering.map(|rendering| rendering.status)
+    };
+    while status().await != Some(RenderStatus::Done) {
+        assert!(tokio::time::Instant::now() < deadline, "it waits behind another's forty");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(office.json.rendered.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,7 +341,7 @@ async fn issued_document_is_mailed_once_with_its_files() {
     // The mail waits for the files.
     mail::send_due(&office.app, &office.mailer, &office.stop).await.unwrap();
     assert!(office.sink.mails().is_empty());
-    render::render_due(&office.app, &office.renderer, &office.stop).await.unwrap();
+    office.render().await;
     office.clock.advance(Duration::from_secs(5));
     let passes = (0..4).map(|_| mail::send_due(&office.app, &office.mailer, &office.stop));
     futures::future::join_all(passes).await.into_iter().for_each(|pass| assert!(pass.unwrap() <= 1));
@@ -198,7 +363,7 @@ async fn issued_document_is_mailed_once_with_its_files() {
 async fn mail_that_was_cut_off_goes_out_again_under_the_same_name() {
     let office = Office::open(false).await;
     let invoice = office.issued().await;
-    render::render_due(&office.app, &office.renderer, &office.stop).await.unwrap();
+    office.render().await;
     let to = Some("buyer@example.com".to_owned());
     let mail = mail::send(&office.app, office.tenant, invoice.id, to, None).await.unwrap();
     office.sink.next(&[Fate::Later, Fate::TakeAndCut, Fate::Take]);
@@ -263,6 +428,26 @@ async fn documents_are_for_those_with_a_fresh_token_for_this_path_alone() {
     {
         assert_eq!(get(of, mode, token).await.status().as_u16(), 401, "{} {mode}", of.id);
     }
+    let logo = Logo { format: LogoFormat::Svg, data: "PHN2Zy8+".to_owned() };
+    let try_logo = async |path: &str| {
+        let url = format!("http://{address}/documents/logo?organization={organization}&mode={mode}");
+        let token = tokens.issue((&organization, mode), path, office.app.now().seconds());
+        let asked = crate::cluster::client().post(url).bearer_auth(token).json(&logo).send().await.unwrap();
+        (asked.status().as_u16(), asked.text().await.unwrap())
+    };
+    assert_eq!(try_logo("/documents/logo").await, (204, String::new()));
+    assert_eq!(try_logo(&path(&draft)).await.0, 401, "a token for another path");
+    office.json.set(Printer::DislikesLogos);
+    let (status, said) = try_logo("/documents/logo").await;
+    assert!(status == 422 && said.contains("Svg is ugly"), "{status} {said}");
+    office.json.set(Printer::HasNoTime);
+    assert_eq!(try_logo("/documents/logo").await.0, 503);
+    assert_eq!(get(&draft, mode, &token).await.status().as_u16(), 503);
+    office.json.set(Printer::IsOutOfInk);
+    let refused = get(&draft, mode, &token).await;
+    assert_eq!(refused.status().as_u16(), 422);
+    assert!(refused.text().await.unwrap().contains("the printer is out of ink"));
+    office.json.set(Printer::Works);
     office.clock.advance(Duration::from_mins(2));
     assert_eq!(get(&draft, mode, &token).await.status().as_u16(), 401, "it has run out");
     let found = documents(&office.app, office.tenant, mongodb::bson::doc! {}).await;

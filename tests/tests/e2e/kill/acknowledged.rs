@@ -40,7 +40,7 @@ async fn a_webhook_that_was_answered_is_there_after_a_kill_100_of_100() {
     let (tenant, _) = in_process::tenant(&cluster.app, Mode::Test).await;
     let credentials = NewCredentials {
         api_key: Some("sk_test_simulated".to_owned()),
-        webhook_secrets: Some(vec!["whsec_example".to_owned()]),
+        webhook_secrets: Some(vec!["whsec_example_secret".to_owned()]),
     };
     let settings = ProviderSettings { credentials, ..ProviderSettings::default() };
     let provider = providers::create(&cluster.app, tenant, ProviderKind::Stripe, settings).await.unwrap();
@@ -83,7 +83,7 @@ async fn send_event(cluster: &Cluster, url: &str, id: String) -> Option<String> 
         "api_version": "2026-10-28.endive", "data": { "object": { "id": "cus_1", "object": "customer" } },
     });
     let body = body.to_string();
-    let signature = signature_header("whsec_example", now_s, body.as_bytes());
+    let signature = signature_header("whsec_example_secret", now_s, body.as_bytes());
     let request = cluster.http.post(url).header("stripe-signature", signature).body(body);
     let answer = request.timeout(Duration::from_secs(10)).send().await.ok()?;
     answer.status().is_success().then_some(id)

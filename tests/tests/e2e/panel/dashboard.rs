@@ -234,10 +234,7 @@ fn read_by_python(csv: &[u8]) -> Option<Vec<Value>> {
                   json.dump(list(csv.DictReader(t,strict=True)),sys.stdout)";
     let python =
         Command::new("python3").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let Ok(mut python) = python else {
-        assert!(std::env::var_os("CI").is_none(), "python3 must be installed here");
-        return None;
-    };
+    let mut python = python.unwrap();
     let mut input = python.stdin.take().unwrap();
     let csv = csv.to_vec();
     let writer = std::thread::spawn(move || input.write_all(&csv).unwrap());

@@ -33,6 +33,8 @@ use crate::{
 
 /// Longest name of a line, in characters.
 const NAME_CHARS_MAX: usize = 500;
+/// Most paragraphs of free text.
+pub const NOTES_MAX: usize = 10;
 
 /// An invoice as it is asked for.
 #[derive(Debug, Clone, Default)]
@@ -223,8 +225,8 @@ fn check(new: &NewInvoice) -> Result<(), AppError> {
             problems.push(Problem::new(field, "must be at most 64 characters, without control characters"));
         }
     }
-    if heading.notes.len() > 10 {
-        problems.push(Problem::new("notes", "must be at most 10 paragraphs"));
+    if heading.notes.len() > NOTES_MAX {
+        problems.push(Problem::new("notes", format!("must be at most {NOTES_MAX} paragraphs")));
     }
     for (index, note) in heading.notes.iter().enumerate() {
         check_text(&format!("notes[{index}]"), Some(note), &mut problems);

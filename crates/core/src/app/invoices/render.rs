@@ -1,18 +1,24 @@
 //! The files of issued documents: made once, kept sealed, never made again in another shape.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use mongodb::bson::doc;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::field::Empty;
 
 use super::open_paper;
 use crate::{
     app::{App, AppError},
     domain::{
-        InvoiceId, Tenant,
-        invoice::{Invoice, Paper, RENDER_ATTEMPTS_MAX, RenderStatus, Rendering, StoredFiles},
+        InvoiceId, OrganizationId, Tenant, Timestamp,
+        invoice::{Invoice, Paper, RENDER_ATTEMPTS_MAX, RenderStatus, Rendering, StoredFiles, paper::Logo},
     },
     fault::{self, Recovery},
     store::{Entity, StoreError},
@@ -22,10 +28,16 @@ use crate::{
 
 /// Largest PDF and XML of one document together, in bytes: a document of the database holds 16 MiB.
 pub const FILES_BYTES_MAX: usize = 15 * 1024 * 1024;
-/// Documents taken on in one pass.
-pub const HAND_FULL: usize = 20;
-/// How long one worker has to render a document before another may.
+/// Organizations whose documents are made at once: more than are drawn at once, since each is read and stored
+/// besides.
+const ORGANIZATIONS_AT_ONCE: usize = 16;
+/// Documents of one organization that are made before others have their turn.
+const TURN: usize = 4;
+/// How long one worker has to render a document before another may: longer than a renderer may take, with the
+/// wait before it.
 const LEASE: Duration = Duration::from_mins(2);
+/// Before a document is tried again whose renderer had no time.
+const BUSY_PAUSE: Duration = Duration::from_secs(10);
 
 /// A rendered document.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,15 +55,27 @@ pub struct Rendered {
 }
 
 /// Why a document was not rendered.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct RenderError(pub String);
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// There was no turn, or nothing to render with: nothing is known of the document.
+    #[error("the renderer has no time: {0}")]
+    Busy(String),
+    /// It was tried, and did not work; the text says why.
+    #[error("{0}")]
+    Failed(String),
+}
 
-/// Turns papers into files. Implemented by the documents crate, which only the worker depends on.
+/// Turns papers into files. Implemented by the worker, with the documents crate behind it.
 #[async_trait]
 pub trait PaperRenderer: Send + Sync + std::fmt::Debug {
-    /// Renders a paper. The same paper gives the same files.
-    async fn render(&self, paper: &Paper) -> Result<Rendered, RenderError>;
+    /// Renders a paper of an organization; no more than one of it at once. The same paper gives the same files.
+    async fn render(&self, organization: OrganizationId, paper: &Paper) -> Result<Rendered, RenderError>;
+
+    /// The same for somebody who waits for it: says sooner that there is no turn.
+    async fn preview(&self, organization: OrganizationId, paper: &Paper) -> Result<Rendered, RenderError>;
+
+    /// Tries whether a logo can be printed, for somebody who waits to hear it.
+    async fn try_logo(&self, organization: OrganizationId, logo: &Logo) -> Result<(), RenderError>;
 }
 
 /// A file of a document.
@@ -94,29 +118,99 @@ pub enum File {
     None,
 }
 
-/// Renders what is due, up to the document in hand when `stop` comes; answers how many were due.
-pub async fn render_due(
-    app: &App,
-    renderer: &Arc<dyn PaperRenderer>,
-    stop: &CancellationToken,
-) -> Result<usize, AppError> {
-    if !Recovery::Rendering.is_on() {
-        return Ok(0);
+/// Makes the files of issued documents: one after another of an organization, several organizations beside each
+/// other, so that what one of them has waiting delays nobody else. Cloning shares it.
+#[derive(Clone)]
+pub struct Renderings(Arc<Shared>);
+
+struct Shared {
+    app: App,
+    renderer: Arc<dyn PaperRenderer>,
+    /// Whose documents are being made here.
+    busy: Mutex<HashSet<OrganizationId>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Renderings {
+    /// Nothing is begun once `stop` has come; `tasks` are what has been begun.
+    pub fn new(
+        app: App,
+        renderer: Arc<dyn PaperRenderer>,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        for status in [RenderStatus::Waiting, RenderStatus::Done, RenderStatus::Parked] {
+            metrics::counter!("invoices_rendered_total", "status" => status.as_str()).absolute(0);
+        }
+        Self(Arc::new(Shared { app, renderer, busy: Mutex::default(), tasks, stop }))
     }
-    let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
-    let due = app.store.due_renderings(app.now(), limit).await?;
-    let may_be_taken = |invoice: &&Invoice| !was_cut_off(invoice) || Recovery::PaperLease.is_on();
-    for invoice in due.iter().filter(may_be_taken).take_while(|_| !stop.is_cancelled()) {
-        let rendering = async {
-            if let Err(error) = render_one(app, renderer, invoice).await {
-                tracing::warn!(invoice = %invoice.id, ?error, "a document's files were not made");
+
+    /// Begins with what is due, and goes on by itself for as long as there is more.
+    pub async fn begin_due(&self) -> Result<(), AppError> {
+        let shared = &self.0;
+        while Recovery::Rendering.is_on() && !shared.stop.is_cancelled() {
+            let busy: Vec<OrganizationId> = self.busy().iter().copied().collect();
+            if busy.len() >= ORGANIZATIONS_AT_ONCE {
+                break;
             }
-        };
-        let (id, organization) = (invoice.id, invoice.org);
-        let span = tracing::info_span!("render", invoice = %id, %organization, request_id = Empty);
-        telemetry::follow(invoice.trail.as_ref(), span, rendering).await;
+            let limit = i64::try_from(ORGANIZATIONS_AT_ONCE).unwrap_or(i64::MAX);
+            let due = shared.app.store.due_renderings(shared.app.now(), limit, &busy).await?;
+            let may_be_taken = |invoice: &Invoice| !was_cut_off(invoice) || Recovery::PaperLease.is_on();
+            let due: Vec<Invoice> = due.into_iter().filter(may_be_taken).collect();
+            if due.is_empty() {
+                break;
+            }
+            for organization in due.iter().map(|invoice| invoice.org).collect::<HashSet<_>>() {
+                if self.busy().insert(organization) {
+                    let of_it = due.iter().filter(|invoice| invoice.org == organization);
+                    let turn = self.clone().take_turn(organization, of_it.take(TURN).cloned().collect());
+                    shared.tasks.spawn(turn);
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(due.len())
+
+    fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<OrganizationId>> {
+        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes these documents, then looks for more: boxed, since that begins turns like this one.
+    fn take_turn(
+        self,
+        organization: OrganizationId,
+        due: Vec<Invoice>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            // Also where a panic ends this turn: the organization would wait for ever.
+            let ended = Ended(self.clone(), organization);
+            let Shared { app, renderer, stop, .. } = &*self.0;
+            for invoice in due.iter().take_while(|_| !stop.is_cancelled()) {
+                let rendering = async {
+                    if let Err(error) = render_one(app, renderer, invoice).await {
+                        tracing::warn!(invoice = %invoice.id, ?error, "a document's files were not made");
+                    }
+                };
+                let id = invoice.id;
+                let span = tracing::info_span!("render", invoice = %id, %organization, request_id = Empty);
+                telemetry::follow(invoice.trail.as_ref(), span, rendering).await;
+            }
+            drop(ended);
+            if let Err(error) = self.begin_due().await {
+                tracing::warn!(?error, "documents that are due were not found; the next look will");
+            }
+        })
+    }
+}
+
+/// Lets an organization have its next turn.
+struct Ended(Renderings, OrganizationId);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.busy().remove(&self.1);
+    }
 }
 
 /// Whether a worker had taken it and has not said how it went.
@@ -125,33 +219,113 @@ fn was_cut_off(invoice: &Invoice) -> bool {
 }
 
 async fn render_one(app: &App, renderer: &Arc<dyn PaperRenderer>, invoice: &Invoice) -> Result<(), AppError> {
-    if !take(app, invoice).await? {
-        return Ok(());
+    let Some(rendering) = &invoice.rendering else { return Ok(()) };
+    if rendering.attempts >= RENDER_ATTEMPTS_MAX {
+        // Whoever had it last did not live to say why.
+        let tries = rendering.attempts;
+        let reason = format!("it was begun {tries} times, and each time the worker or the database was gone");
+        return finish(app, invoice, Err(rendering.reason.clone().unwrap_or(reason))).await;
     }
+    let Some(taken) = take(app, invoice).await? else { return Ok(()) };
     fault::point("render.after_take");
-    let paper = open_paper(app, invoice).await?;
-    let files = match renderer.render(&paper).await {
-        Ok(made) => check_size(made),
-        Err(error) => Err(error.0),
+    let made = match make(app, renderer, invoice, taken.attempt).await {
+        Ok(made) => Ok(made),
+        Err(NotMade::Failed(reason)) => Err(reason),
+        Err(NotMade::Busy(reason)) => return give_back(app, invoice, &taken, &reason).await,
     };
-    if let Ok(files) = &files {
-        store_files(app, invoice, files).await?;
-        fault::point("render.after_files");
-    }
-    finish(app, invoice, files).await
+    finish(app, invoice, made).await
 }
 
-/// Takes a document for a while; false where another worker was faster.
-async fn take(app: &App, invoice: &Invoice) -> Result<bool, AppError> {
-    let Some(due) = invoice.rendering.as_ref().and_then(|rendering| rendering.due) else {
-        return Ok(false);
-    };
-    let store = app.store.for_org(invoice.tenant());
+/// Why a document that was taken has no files.
+enum NotMade {
+    Busy(String),
+    Failed(String),
+}
+
+impl From<RenderError> for NotMade {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::Busy(reason) => Self::Busy(reason),
+            RenderError::Failed(reason) => Self::Failed(reason),
+        }
+    }
+}
+
+impl From<AppError> for NotMade {
+    fn from(error: AppError) -> Self {
+        tracing::warn!(?error, "a document could not be read or its files not stored");
+        Self::Failed(error.to_string())
+    }
+}
+
+async fn make(
+    app: &App,
+    renderer: &Arc<dyn PaperRenderer>,
+    invoice: &Invoice,
+    attempt: i64,
+) -> Result<Rendered, NotMade> {
+    let paper = open_paper(app, invoice).await?;
+    let files = try_to_render(renderer, invoice.org, &paper, attempt).await?;
+    let files = check_size(files).map_err(NotMade::Failed)?;
+    store_files(app, invoice, &files).await?;
+    fault::point("render.after_files");
+    Ok(files)
+}
+
+/// Renders. A legal document does not wait for its logo for ever: where the last try fails, it is printed without.
+async fn try_to_render(
+    renderer: &Arc<dyn PaperRenderer>,
+    organization: OrganizationId,
+    paper: &Paper,
+    attempt: i64,
+) -> Result<Rendered, RenderError> {
+    let outcome = renderer.render(organization, paper).await;
+    let Err(RenderError::Failed(reason)) = &outcome else { return outcome };
+    if attempt < RENDER_ATTEMPTS_MAX || paper.look.logo.is_none() {
+        return outcome;
+    }
+    let mut bare = paper.clone();
+    bare.look.logo = None;
+    match renderer.render(organization, &bare).await {
+        Ok(mut made) => {
+            made.notes.push(format!("printed without the logo: {reason}"));
+            Ok(made)
+        }
+        Err(RenderError::Failed(_)) => outcome,
+        Err(busy @ RenderError::Busy(_)) => Err(busy),
+    }
+}
+
+/// A document that is nobody else's until `until`.
+struct Taken {
+    /// Which try this is, from 1.
+    attempt: i64,
+    until: Timestamp,
+}
+
+/// Takes a document for a while, which counts as a try however it ends; `None` where another worker was faster.
+async fn take(app: &App, invoice: &Invoice) -> Result<Option<Taken>, AppError> {
+    let Some(rendering) = &invoice.rendering else { return Ok(None) };
+    let (Some(due), until) = (rendering.due, app.now() + scaled(LEASE)) else { return Ok(None) };
     let update = doc! {
-        "$set": { "rendering.due": app.now() + scaled(LEASE) },
+        "$set": { "rendering.due": until },
         "$inc": { "rendering.attempts": 1_i64, "version": 1_i64 },
     };
-    Ok(store.update::<Invoice>(invoice.id, doc! { "rendering.due": due }, update).await?)
+    let store = app.store.for_org(invoice.tenant());
+    let is_ours = store.update::<Invoice>(invoice.id, doc! { "rendering.due": due }, update).await?;
+    Ok(is_ours.then_some(Taken { attempt: rendering.attempts + 1, until }))
+}
+
+/// Gives a document back that was not tried.
+async fn give_back(app: &App, invoice: &Invoice, taken: &Taken, reason: &str) -> Result<(), AppError> {
+    tracing::warn!(invoice = %invoice.id, reason, "a document waits for a renderer");
+    let update = doc! {
+        "$set": { "rendering.due": app.now() + scaled(BUSY_PAUSE) },
+        "$inc": { "rendering.attempts": -1_i64, "version": 1_i64 },
+    };
+    let store = app.store.for_org(invoice.tenant());
+    store.update::<Invoice>(invoice.id, doc! { "rendering.due": taken.until }, update).await?;
+    Ok(())
 }
 
 fn check_size(rendered: Rendered) -> Result<Rendered, String> {
@@ -188,7 +362,12 @@ async fn store_files(app: &App, invoice: &Invoice, rendered: &Rendered) -> Resul
 async fn finish(app: &App, invoice: &Invoice, made: Result<Rendered, String>) -> Result<(), AppError> {
     let now = app.now();
     let change = app.change::<Invoice, _, _>(invoice.tenant(), invoice.id, "invoice", |invoice| {
-        let attempts = invoice.rendering.as_ref().map_or(1, |rendering| rendering.attempts);
+        // Another worker may have ended it since this one's lease ran out.
+        let waits = |rendering: &&Rendering| rendering.status == RenderStatus::Waiting;
+        let Some(before) = invoice.rendering.as_ref().filter(waits) else {
+            return Ok((false, invoice.rendering.as_ref().map_or(RenderStatus::Waiting, |r| r.status)));
+        };
+        let attempts = before.attempts;
         let mut rendering = Rendering { attempts, ..Rendering::waiting(now) };
         match &made {
             Ok(made) => {
@@ -224,9 +403,9 @@ async fn finish(app: &App, invoice: &Invoice, made: Result<Rendered, String>) ->
     Ok(())
 }
 
-/// 2 s, 4 s … about four minutes.
+/// 5 s, then a minute.
 fn backoff(attempts: i64) -> Duration {
-    scaled(Duration::from_secs(1_u64 << attempts.clamp(1, 8)))
+    scaled(if attempts <= 1 { Duration::from_secs(5) } else { Duration::from_mins(1) })
 }
 
 /// A file of an issued document.

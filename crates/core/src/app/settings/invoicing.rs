@@ -1,6 +1,5 @@
 //! Invoice settings: the seller, the look of papers, and the series of numbers.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rust_decimal::Decimal;
 
 use super::{App, AppError, Problem, edit, finish};
@@ -9,8 +8,8 @@ use crate::{
     domain::{
         SeriesId, Tenant,
         invoice::{
-            InvoiceSettings, PaperKind, SellerProfile, Series, SeriesPeriod,
-            paper::{LogoFormat, PaperLook, Party},
+            InvoiceSettings, PaperKind, SellerProfile, Series, SeriesPeriod, logo,
+            paper::{PaperLook, Party},
             series::{PADDING_MAX, SERIES_MAX, prefix_problem, prefixes_collide},
             settings::Untaxed,
             words::LANGUAGES,
@@ -19,8 +18,6 @@ use crate::{
     store::Entity,
 };
 
-/// Largest logo, in bytes of the file.
-pub const LOGO_BYTES_MAX: usize = 100 * 1024;
 /// Longest text of a paper's look, in characters.
 const TEXT_CHARS_MAX: usize = 1000;
 /// Longest field of a party, in characters.
@@ -187,24 +184,8 @@ fn check_look(look: &PaperLook, problems: &mut Vec<Problem>) {
     check_text("look.intro", look.intro.as_deref(), problems);
     check_text("look.closing", look.closing.as_deref(), problems);
     check_text("look.footer", look.footer.as_deref(), problems);
-    let Some(logo) = &look.logo else { return };
-    match STANDARD.decode(&logo.data) {
-        Ok(bytes) if bytes.len() > LOGO_BYTES_MAX => {
-            problems.push(Problem::new("look.logo.data", "must be a file of at most 100 KiB"));
-        }
-        Ok(bytes) if !is_image(logo.format, &bytes) => {
-            problems.push(Problem::new("look.logo.data", "is not a file of the format that is named"));
-        }
-        Ok(_) => {}
-        Err(_) => problems.push(Problem::new("look.logo.data", "must be a file in base64")),
-    }
-}
-
-fn is_image(format: LogoFormat, bytes: &[u8]) -> bool {
-    match format {
-        LogoFormat::Png => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
-        LogoFormat::Jpeg => bytes.starts_with(b"\xff\xd8\xff"),
-        LogoFormat::Svg => std::str::from_utf8(bytes).is_ok_and(|text| text.contains("<svg")),
+    if let Some(Err(problem)) = look.logo.as_ref().map(logo::check) {
+        problems.push(Problem::new("look.logo.data", problem));
     }
 }
 

@@ -14,7 +14,10 @@ use crate::{
     domain::{
         Currency, ProviderId, Tenant,
         bank::BankAccount,
-        provider_account::{Credentials, CredentialsTest, ProviderAccount, ProviderKind},
+        provider_account::{
+            Credentials, CredentialsTest, ProviderAccount, ProviderKind, is_strong_secret,
+            webhook_secret_problem,
+        },
         transaction::Transaction,
     },
     provider::AccountInfo,
@@ -23,8 +26,10 @@ use crate::{
 
 /// At most this many providers in an organization and mode.
 const PROVIDERS_MAX: u64 = 100;
+/// Most currencies that a provider can be offered for: there are fewer.
+pub const CURRENCIES_MAX: usize = 200;
 /// Most webhook secrets that are accepted at once.
-const SECRETS_MAX: usize = 5;
+pub const SECRETS_MAX: usize = 5;
 /// Longest credential, in characters.
 const CREDENTIAL_CHARS_MAX: usize = 500;
 
@@ -65,6 +70,8 @@ pub struct CredentialsShape {
     pub has_api_key: bool,
     /// How many webhook secrets are accepted.
     pub webhook_secrets: usize,
+    /// How many more are stored that are too short to be believed.
+    pub weak_webhook_secrets: usize,
     /// Where transfers go, which customers are shown anyway.
     pub bank: Option<BankAccount>,
 }
@@ -96,6 +103,7 @@ pub async fn create(
         credentials.webhook_secrets.push(random::site_webhook_secret().expose().to_owned());
     }
     credentials.bank = bank::lay_over(kind, None, settings.bank, &mut problems);
+    check_secrets(kind, &settings.credentials, &mut problems);
     check_credentials(app, tenant, kind, &credentials, &mut problems);
     let currencies = match settings.currencies {
         Some(given) => check_currencies(&given, &mut problems),
@@ -150,6 +158,7 @@ pub async fn update(
             lay_over(&mut credentials, given);
             let stored = credentials.bank.take();
             credentials.bank = bank::lay_over(account.kind, stored, settings.bank.clone(), &mut problems);
+            check_secrets(account.kind, given, &mut problems);
             check_credentials(app, tenant, account.kind, &credentials, &mut problems);
             account.credentials = seal(&keys, tenant, id, &credentials)?;
             if given.api_key.is_some() || settings.bank.is_some() {
@@ -173,9 +182,11 @@ pub async fn get(app: &App, tenant: Tenant, id: ProviderId) -> Result<ProviderAc
 /// Which credentials a provider has.
 pub async fn shape(app: &App, account: &ProviderAccount) -> Result<CredentialsShape, AppError> {
     let credentials = open(&app.store.for_org(account.tenant()).keys().await?, account)?;
+    let strong = credentials.webhook_secrets.iter().filter(|secret| is_strong_secret(secret)).count();
     Ok(CredentialsShape {
         has_api_key: credentials.api_key.is_some(),
-        webhook_secrets: credentials.webhook_secrets.len(),
+        webhook_secrets: strong,
+        weak_webhook_secrets: credentials.webhook_secrets.len() - strong,
         bank: credentials.bank,
     })
 }
@@ -257,6 +268,10 @@ const fn default_name(kind: ProviderKind) -> &'static str {
 
 fn check_currencies(given: &[String], problems: &mut Vec<Problem>) -> Vec<Currency> {
     let mut known = Vec::new();
+    if given.len() > CURRENCIES_MAX {
+        problems.push(Problem::new("currencies", format!("must be at most {CURRENCIES_MAX}")));
+        return known;
+    }
     for text in given.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
         match text.parse::<Currency>() {
             Ok(currency) if known.contains(&currency) => {}
@@ -275,6 +290,14 @@ fn lay_over(credentials: &mut Credentials, given: &NewCredentials) {
         let secrets = secrets.iter().map(|s| s.trim().to_owned()).filter(|s| !s.is_empty());
         credentials.webhook_secrets = secrets.collect();
     }
+}
+
+/// Those that are given now: what was stored before stays where another credential is changed.
+fn check_secrets(kind: ProviderKind, given: &NewCredentials, problems: &mut Vec<Problem>) {
+    let given = given.webhook_secrets.iter().flatten().map(|secret| secret.trim());
+    let wrong =
+        given.filter(|secret| !secret.is_empty()).find_map(|secret| webhook_secret_problem(kind, secret));
+    problems.extend(wrong.map(|problem| Problem::new("credentials.webhookSecrets", problem)));
 }
 
 fn check_credentials(

@@ -19,9 +19,9 @@ use mongodb::bson::doc;
 /// At most this many sites in an organization and mode.
 const SITES_MAX: u64 = 1000;
 /// At most this many origins of a site.
-const ORIGINS_MAX: usize = 20;
+pub const ORIGINS_MAX: usize = 20;
 /// At most this many providers of a site.
-const PROVIDERS_MAX: usize = 50;
+pub const PROVIDERS_MAX: usize = 50;
 /// A regenerated secret takes effect within this many days.
 const EFFECTIVE_DAYS_MAX: u64 = 90;
 

@@ -7,6 +7,7 @@
 pub mod compose;
 pub mod credit;
 pub mod lifecycle;
+pub mod logo;
 pub mod mail;
 pub mod paper;
 pub mod series;
@@ -33,8 +34,8 @@ use super::{
 };
 use crate::crypto::{Sealed, SearchHash};
 
-/// How often rendering is tried before a person must look.
-pub const RENDER_ATTEMPTS_MAX: i64 = 8;
+/// How often rendering is begun before a person must look.
+pub const RENDER_ATTEMPTS_MAX: i64 = 3;
 
 impl PaperKind {
     /// Every kind.

@@ -130,6 +130,11 @@ fn stored(settings: &InvoiceSettings, profile: &SellerProfile) -> FormData {
 pub(super) async fn save(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
     let (settings, profile) = invoicing::get(ctx.app(), ctx.tenant()).await?;
     let new = read(&mut form, profile.look.logo.clone());
+    if let Some(documents) = &ctx.panel.state.documents
+        && let Some(problem) = documents.logo_problem(ctx.app(), ctx.tenant(), &new.look).await
+    {
+        form.problem("look.logo.data", format!("cannot be printed: {problem}"));
+    }
     let done =
         if form.is_good() { invoicing::put(ctx.app(), ctx.tenant(), new).await.map(drop) } else { Ok(()) };
     let alert = match done {

@@ -38,6 +38,8 @@ struct ShowPage {
     account: Option<String>,
     has_api_key: bool,
     webhook_secrets: usize,
+    /// Those that are too short to be believed.
+    weak_webhook_secrets: usize,
     /// Where transfers go.
     bank: Option<BankAccount>,
     currencies: String,
@@ -108,6 +110,7 @@ async fn page(ctx: &Ctx, id: ProviderId, alert: Option<String>) -> Result<ShowPa
         enabled: enabled_pill(&account),
         has_api_key: shape.has_api_key,
         webhook_secrets: shape.webhook_secrets,
+        weak_webhook_secrets: shape.weak_webhook_secrets,
         bank: shape.bank,
         currencies: account.currencies.iter().map(Currency::code).collect::<Vec<_>>().join(", "),
         webhook_url: providers::webhook_url(ctx.app(), &account).into(),

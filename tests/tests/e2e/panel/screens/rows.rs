@@ -50,7 +50,7 @@ pub struct Filled {
 }
 
 /// Signs webhooks of the simulated Stripe.
-const STRIPE_SECRET: &str = "whsec_example";
+const STRIPE_SECRET: &str = "whsec_example_secret";
 
 /// Makes one. Whatever has a screen with an id needs something here that some page leads to.
 pub async fn fill(cluster: &Cluster) -> Filled {

@@ -6,8 +6,8 @@ use gateway_core::{
     app::create_checkout::{Expiry, NewCheckout},
     domain::{
         Metadata, ProductId, Timestamp,
-        checkout::{self, AmountType, CaptureMethod, Customer},
-        metadata::Pair,
+        checkout::{self, AmountType, CaptureMethod, Customer, items::ITEMS_MAX},
+        metadata::{KEYS_MAX, Pair},
     },
 };
 use serde::{
@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use web_kit::{ApiError, FieldProblem};
 
 use crate::api::{
-    body::{Text, object_or_nothing},
+    body::{Text, object_or_nothing, some_at_most},
     number::{Percent, Whole},
 };
 
@@ -52,8 +52,10 @@ pub struct CreateCheckout {
     /// Where IPNs go; the site's own address when absent.
     ipn_url: Option<Text>,
     /// The lines.
+    #[serde(default, deserialize_with = "some_at_most::<ITEMS_MAX, _, _>")]
     items: Option<Vec<NewItem>>,
     /// Another name of `items`.
+    #[serde(default, deserialize_with = "some_at_most::<ITEMS_MAX, _, _>")]
     line_items: Option<Vec<NewItem>>,
     /// A product of the library: shorthand for one item of it.
     product_id: Option<Text>,
@@ -151,10 +153,14 @@ impl<'de> Deserialize<'de> for Pairs {
                 f.write_str("an object of texts")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                // Each key is compared with those before it: there must not be more of them than are taken.
                 let mut pairs: Vec<Pair> = Vec::new();
                 while let Some(k) = map.next_key::<String>()? {
                     let Some(v) = map.next_value::<Scalar>()?.0 else { continue };
                     pairs.retain(|pair| pair.k != k);
+                    if pairs.len() == KEYS_MAX {
+                        return Err(A::Error::custom(format_args!("must have at most {KEYS_MAX} keys")));
+                    }
                     pairs.push(Pair { k, v });
                 }
                 Ok(Pairs(Metadata(pairs)))
@@ -412,6 +418,36 @@ mod tests {
         let pairs: Vec<_> = new.metadata.0.iter().map(|p| (p.k.as_str(), p.v.as_str())).collect();
         assert_eq!(pairs, [("z", "1"), ("a", "4.50"), ("m", "true")]);
         assert_eq!(fields_at_fault(r#"{"metadata": {"a": {}}}"#), ["metadata.a"]);
+    }
+
+    /// 130,000 keys fit into a body; comparing each with each took half a minute.
+    #[test]
+    fn reading_ends_at_the_first_key_or_line_too_many() {
+        let body = |field: &str, count: usize, open: &str, entry: &dyn Fn(usize) -> String, close: &str| {
+            let entries: Vec<String> = (0..count).map(entry).collect();
+            // What follows is no JSON: it is not looked at any more.
+            let rest = if count > 1000 || (open == "{" && count > 50) { ", no JSON" } else { close };
+            format!(r#"{{"{field}": {open}{}{rest}}}"#, entries.join(","))
+        };
+        let problem = |body: &str| {
+            let error = read(body).unwrap_err();
+            (error.details[0].field.clone(), error.details[0].problem.clone())
+        };
+        let keys = |count| body("metadata", count, "{", &|index| format!(r#""k{index}": 0"#), "}");
+        assert_eq!(read(&keys(50)).unwrap().metadata.0.len(), 50);
+        let refused = ("metadata".to_owned(), "must have at most 50 keys".to_owned());
+        assert_eq!(problem(&keys(51)), refused);
+        assert_eq!(problem(&keys(100_000)), refused);
+        // Repeated keys are one, and `null` is none.
+        let same = body("metadata", 2_000, "{", &|index| format!(r#""k": {index}"#), "}");
+        let same = same.replace(", no JSON", "}");
+        assert_eq!(read(&same).unwrap().metadata.0[0].v, "1999");
+        for field in ["items", "lineItems"] {
+            let line = |_| r#"{"description": "x", "quantity": 1, "unitPrice": 1}"#.to_owned();
+            assert_eq!(read(&body(field, 1000, "[", &line, "]")).unwrap().items.len(), 1000);
+            let (at_fault, text) = problem(&body(field, 1001, "[", &line, "]"));
+            assert_eq!((at_fault.as_str(), text.as_str()), (field, "must have at most 1000 entries"));
+        }
     }
 
     #[test]

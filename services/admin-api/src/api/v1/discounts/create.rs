@@ -3,7 +3,7 @@
 use axum::extract::State;
 use gateway_core::{
     app::settings::discounts::{self, DiscountSettings, Kind},
-    domain::{ProductId, Timestamp},
+    domain::{ProductId, Timestamp, discount::PRODUCTS_MAX},
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use web_kit::{ApiError, Json};
 use super::{DiscountBody, body};
 use crate::{
     api::{
-        body::nullable,
+        body::{nullable, some_at_most},
         number::{Percent, Whole},
     },
     authority::{Caller, DiscountWrite},
@@ -72,6 +72,7 @@ pub struct DiscountInput {
     #[schema(value_type = Option<String>)]
     ends_at: Option<Option<Timestamp>>,
     /// The products that it reduces, at most 1,000; the whole order when empty.
+    #[serde(default, deserialize_with = "some_at_most::<PRODUCTS_MAX, _, _>")]
     #[schema(value_type = Option<Vec<String>>)]
     product_ids: Option<Vec<ProductId>>,
     /// Whether it is accepted at all. Off, no payment with it starts either.

@@ -72,6 +72,11 @@ pub async fn put_invoice_settings(
         default_vat_rate: input.default_vat_rate.map(|rate| rate.0),
         untaxed: input.untaxed.map(Into::into),
     };
+    if let Some(documents) = &state.documents
+        && let Some(problem) = documents.logo_problem(&state.app, caller.tenant(), &new.look).await
+    {
+        return Err(ApiError::bad_field("look.logo.data", format!("cannot be printed: {problem}")));
+    }
     let (settings, profile) = invoicing::put(&state.app, caller.tenant(), new).await?;
     Ok(Json(body(&settings, profile)))
 }

@@ -7,7 +7,7 @@ use gateway_core::domain::invoice::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::api::v1::transactions::ReviewBody;
+use crate::api::{body::at_most, v1::transactions::ReviewBody};
 
 /// An invoice, credit note or payment receipt.
 #[derive(Debug, Serialize, ToSchema)]
@@ -149,6 +149,9 @@ impl InvoiceBody {
     }
 }
 
+/// Lines of an address that are read: those that hold nothing are not counted.
+const LINES_MAX: usize = 20;
+
 /// Seller or buyer.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -158,6 +161,7 @@ pub struct PartyBody {
     /// A contact person.
     pub contact: Option<String>,
     /// Street and number, then what does not fit there; at most 4 lines.
+    #[serde(deserialize_with = "at_most::<LINES_MAX, _, _>")]
     pub address: Vec<String>,
     /// Postal code.
     pub postcode: String,

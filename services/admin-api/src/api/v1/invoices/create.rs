@@ -2,10 +2,10 @@
 
 use axum::{extract::State, response::Response};
 use gateway_core::{
-    app::invoices::create::{Created, NewInvoice, create},
+    app::invoices::create::{Created, NOTES_MAX, NewInvoice, create},
     domain::{
         Currency, SeriesId, SiteId, TransactionId,
-        checkout::AmountType,
+        checkout::{AmountType, items::ITEMS_MAX},
         invoice::{Invoice, Paper, compose::Heading, tax::Sale},
     },
 };
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     api::{
+        body::at_most,
         idempotency::IdempotencyHeader,
         number::{Percent, Whole},
     },
@@ -81,7 +82,7 @@ pub struct CreateInvoice {
     #[serde(default)]
     currency: Option<Currency>,
     /// 1 to 1000 lines.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<ITEMS_MAX, _, _>")]
     lines: Vec<LineInput>,
     /// Who buys; its name is required.
     #[serde(default)]
@@ -99,7 +100,7 @@ pub struct CreateInvoice {
     #[serde(default)]
     external_reference: String,
     /// Paragraphs of free text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<NOTES_MAX, _, _>")]
     notes: Vec<String>,
     /// `en`, `pt`, `de`, `fr` or `es`.
     #[serde(default)]

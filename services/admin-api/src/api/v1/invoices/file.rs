@@ -13,7 +13,7 @@ use gateway_core::{
 use http::{HeaderValue, header};
 use web_kit::ApiError;
 
-use crate::state::AppState;
+use crate::{documents::NoPreview, state::AppState};
 
 /// How long to wait before asking again for a file that is not made yet.
 const SOON: Duration = Duration::from_secs(2);
@@ -40,12 +40,13 @@ pub(crate) async fn stored(
         File::NotYet => {
             Err(ApiError::conflict("FILE_NOT_READY", "the file is being made: come back", Some(SOON)))
         }
-        File::Parked(reason) => {
-            let message = format!("the file could not be made: {reason}");
-            Err(ApiError::conflict("FILE_NOT_MADE", message, None))
-        }
+        File::Parked(reason) => Err(not_made(&reason)),
         File::None => Err(ApiError::conflict("FILE_NONE", "this kind of document has no such file", None)),
     }
+}
+
+fn not_made(reason: &str) -> ApiError {
+    ApiError::conflict("FILE_NOT_MADE", format!("the file could not be made: {reason}"), None)
 }
 
 /// A draft as it would be issued now, rendered by the worker.
@@ -55,7 +56,8 @@ async fn preview(state: &AppState, invoice: &Invoice) -> Result<Response, ApiErr
     let Some(documents) = &state.documents else { return Err(unavailable()) };
     match documents.preview(&state.app, invoice).await {
         Ok(content) => Ok(attachment(content, FileKind::Pdf.content_type(), "draft.pdf")),
-        Err(error) => Err(unavailable().with_internal(error)),
+        Err(NoPreview::Refused(reason)) => Err(not_made(&reason)),
+        Err(NoPreview::Unavailable(error)) => Err(unavailable().with_internal(error)),
     }
 }
 

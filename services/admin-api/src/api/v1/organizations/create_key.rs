@@ -3,7 +3,7 @@
 use axum::extract::State;
 use gateway_core::{
     app::settings::api_keys::{self, NewKey},
-    domain::{OrganizationId, Timestamp, scope::Scope},
+    domain::{OrganizationId, Timestamp, api_key::ALLOWED_NETWORKS_MAX, scope::Scope},
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -12,9 +12,13 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{ApiKeyBody, NewApiKeyBody, own};
 use crate::{
+    api::body::at_most,
     authority::{ApiKeyWrite, Caller},
     state::AppState,
 };
+
+/// Each scope once, or twice.
+const SCOPES_MAX: usize = 2 * Scope::ALL.len();
 
 /// A key to create.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -23,10 +27,11 @@ pub struct CreateApiKey {
     /// What people call it.
     name: String,
     /// What it may do: none that your own key may not.
+    #[serde(deserialize_with = "at_most::<SCOPES_MAX, _, _>")]
     #[schema(value_type = Vec<String>)]
     scopes: Vec<Scope>,
     /// Addresses and networks that it may be used from; everywhere when empty.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "at_most::<ALLOWED_NETWORKS_MAX, _, _>")]
     allowed_networks: Vec<String>,
     /// When it ends by itself.
     #[schema(value_type = Option<String>)]

@@ -4,7 +4,7 @@ use axum::extract::State;
 use gateway_core::{
     app::settings::{
         bank::NewBankAccount,
-        providers::{self, NewCredentials, ProviderSettings},
+        providers::{self, CURRENCIES_MAX, NewCredentials, ProviderSettings, SECRETS_MAX},
     },
     domain::provider_account::ProviderKind,
 };
@@ -15,7 +15,7 @@ use web_kit::{ApiError, Json};
 
 use super::{ProviderBody, body};
 use crate::{
-    api::number::Whole,
+    api::{body::some_at_most, number::Whole},
     authority::{Caller, ProviderWrite},
     state::AppState,
 };
@@ -38,6 +38,7 @@ pub struct CreateProvider {
     /// Where transfers go: wire alone, which needs `holder` and `iban`.
     bank_account: Option<BankAccountInput>,
     /// The only currencies that it is offered for; all that it takes when empty. EUR for wire when absent.
+    #[serde(default, deserialize_with = "some_at_most::<CURRENCIES_MAX, _, _>")]
     currencies: Option<Vec<String>>,
 }
 
@@ -80,6 +81,7 @@ pub struct CredentialsInput {
     /// Stripe's secret key or GoCardless's access token.
     api_key: Option<String>,
     /// The webhook secrets to accept; two while one is rolled.
+    #[serde(default, deserialize_with = "some_at_most::<SECRETS_MAX, _, _>")]
     webhook_secrets: Option<Vec<String>>,
 }
 

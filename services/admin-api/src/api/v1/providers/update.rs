@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use gateway_core::{
-    app::settings::providers::{self, ProviderSettings},
+    app::settings::providers::{self, CURRENCIES_MAX, ProviderSettings},
     domain::ProviderId,
 };
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use super::{
     create::{BankAccountInput, CredentialsInput},
 };
 use crate::{
+    api::body::some_at_most,
     authority::{Caller, ProviderWrite},
     state::AppState,
 };
@@ -32,6 +33,7 @@ pub struct UpdateProvider {
     /// Where transfers go: wire alone. Payments that run keep what their customers were told.
     bank_account: Option<BankAccountInput>,
     /// The only currencies that it is offered for; all that it takes when empty.
+    #[serde(default, deserialize_with = "some_at_most::<CURRENCIES_MAX, _, _>")]
     currencies: Option<Vec<String>>,
 }
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use gateway_core::{
-    app::settings::sites::{self, SiteSettings},
+    app::settings::sites::{self, ORIGINS_MAX, PROVIDERS_MAX, SiteSettings},
     domain::ProviderId,
 };
 use http::StatusCode;
@@ -12,7 +12,7 @@ use web_kit::{ApiError, Json};
 
 use super::{SiteBody, body};
 use crate::{
-    api::body::nullable,
+    api::body::{nullable, some_at_most},
     authority::{Caller, SiteWrite},
     state::AppState,
 };
@@ -38,8 +38,10 @@ pub struct SiteInput {
     /// Whether the shop sends total × 100 whatever the currency.
     amounts_in_hundredths: Option<bool>,
     /// Web origins that may use the checkout runtime, such as `https://shop.example.com`.
+    #[serde(default, deserialize_with = "some_at_most::<ORIGINS_MAX, _, _>")]
     origins: Option<Vec<String>>,
     /// The providers offered, in order; all enabled ones when empty.
+    #[serde(default, deserialize_with = "some_at_most::<PROVIDERS_MAX, _, _>")]
     #[schema(value_type = Option<Vec<String>>)]
     provider_ids: Option<Vec<ProviderId>>,
     /// Where IPNs go when a checkout names no address.

@@ -12,9 +12,13 @@ use web_kit::{ApiError, Json};
 
 use super::{EndpointSecretBody, body};
 use crate::{
+    api::body::some_at_most,
     authority::{Caller, EndpointWrite},
     state::AppState,
 };
+
+/// Each type once, or twice.
+const EVENT_TYPES_MAX: usize = 2 * EventType::ALL.len();
 
 /// Settings of an endpoint. In a change, what is absent stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -25,6 +29,7 @@ pub struct EndpointInput {
     /// For people.
     description: Option<String>,
     /// The event types wanted; all but `provider_event.received` when empty.
+    #[serde(default, deserialize_with = "some_at_most::<EVENT_TYPES_MAX, _, _>")]
     #[schema(value_type = Option<Vec<String>>)]
     event_types: Option<Vec<EventType>>,
 }

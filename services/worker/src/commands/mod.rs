@@ -1,0 +1,3 @@
+//! What the binary does beside being the worker.
+
+pub mod render;
