@@ -35,6 +35,7 @@ mod providers_sim;
 mod races;
 mod receipts;
 mod reference_page;
+mod refunds;
 mod runtime;
 mod schema;
 mod sdk;

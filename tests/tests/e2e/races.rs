@@ -63,7 +63,7 @@ impl World {
         panic!("the payment was not begun");
     }
 
-    async fn pretend(&self, collection: &str, id: impl Into<mongodb::bson::Bson>, update: Document) {
+    pub async fn pretend(&self, collection: &str, id: impl Into<mongodb::bson::Bson>, update: Document) {
         let collection = self.app.store.database().collection::<Document>(collection);
         let done = collection.update_one(doc! { "_id": id.into() }, update).await.unwrap();
         assert_eq!(done.matched_count, 1);
@@ -285,7 +285,7 @@ async fn what_stays_unknown_is_flagged_even_while_the_provider_is_away() {
     let old = doc! { "$set": { "reconcile.due": long_ago, "refunds.0.createdAt": long_ago } };
     world.pretend(Transaction::COLLECTION, id, old).await;
     apply::reconcile_due(&world.app).await.unwrap();
-    assert_eq!(world.transaction(id).await.needs_review.unwrap().reason, "outcome_unknown");
+    assert_eq!(world.transaction(id).await.needs_review.unwrap().reason, "refund_unknown");
 }
 
 /// A snapshot that was on its way while something else was stored is fetched anew, not dropped: the event

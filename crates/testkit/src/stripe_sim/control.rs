@@ -387,6 +387,11 @@ impl StripeSim {
         self.with(|stripe| stripe.close_dispute(dispute, outcome))
     }
 
+    /// A day has gone by: idempotency keys are forgotten, and what comes with one of them is new.
+    pub fn forget_keys(&self) {
+        self.with(|stripe| stripe.idempotency.clear());
+    }
+
     /// Somebody refunds so much (minor units) in the dashboard. Answers the refund's id.
     pub fn dashboard_refund(&self, intent: &str, amount: i64) -> Result<String, SimError> {
         self.with(|stripe| {

@@ -10,6 +10,7 @@ const DONE: &[(&str, &str)] = &[
     ("erased", "The personal data are erased."),
     ("erasing", "The personal data are being erased. It goes on by itself."),
     ("refunded", "The refund was sent to the provider."),
+    ("refund-cancelled", "The refund is cancelled. Its money can be refunded again."),
     ("captured", "The capture was sent to the provider."),
     ("cancelled", "Cancelled."),
     ("confirmed", "Confirmed with the provider."),

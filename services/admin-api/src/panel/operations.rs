@@ -34,6 +34,7 @@ const NAMES: &[(&str, &str)] = &[
     ("/settings/name", "updateOrganization"),
     ("/settings/organizations", "createOrganization"),
     ("/transactions/{id}/refund", "refundTransaction"),
+    ("/transactions/{id}/refunds/{refund}/cancel", "cancelRefund"),
     ("/transactions/{id}/capture", "captureTransaction"),
     ("/transactions/{id}/cancel", "cancelTransaction"),
     ("/transactions/{id}/confirm", "confirmTransaction"),

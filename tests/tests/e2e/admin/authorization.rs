@@ -7,13 +7,14 @@ use gateway_core::{
         settings::{api_keys, domains},
     },
     domain::{
-        InvoiceId, Mode, ProviderEventId,
+        InvoiceId, Mode, ProviderEventId, RefundId, Timestamp, TransactionId,
         delivery::Delivery,
         invoice::{Invoice, PaperKind},
         provider_event::{EventState, ProviderEvent},
         provider_health::EventOrigin,
         role::Role,
         scope::Scope,
+        transaction::{Refund, RefundState, Transaction},
     },
     store::Entity,
 };
@@ -135,7 +136,9 @@ impl Things {
         let invitations = door.get(&shop.key, &invitations).await.ok(200);
         let order = door.get(&shop.key, "/v1/orders").await.ok(200);
         let order = order["data"][0]["id"].as_str().unwrap().to_owned();
+        let refund = doubtful_refund(door, shop, transaction.id).await;
         Self(vec![
+            ("refunds", refund.to_string()),
             ("orders", order),
             ("people", person.id.to_string()),
             ("invitations", invitations["data"][0]["id"].as_str().unwrap().to_owned()),
@@ -176,6 +179,28 @@ impl Things {
         }
         filled.join("/")
     }
+}
+
+/// A refund that nobody knows the fate of.
+async fn doubtful_refund(door: &Door, shop: &Shop, id: TransactionId) -> RefundId {
+    let store = door.app.store.for_org(shop.tenant);
+    let mut transaction = store.get::<Transaction>(id).await.unwrap().unwrap();
+    let refund = RefundId::generate();
+    transaction.refunds.push(Refund {
+        id: refund,
+        reference: None,
+        amount: 1,
+        state: RefundState::Unknown,
+        reason: None,
+        failure: None,
+        imported: false,
+        idem: None,
+        at: Timestamp::default(),
+        created_at: door.app.now(),
+        updated_at: door.app.now(),
+    });
+    store.save(&mut transaction).await.unwrap();
+    refund
 }
 
 /// A credit note of the shop's.

@@ -45,6 +45,22 @@ pub(super) async fn refund(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -
     after(&ctx, one.id, form, refused(done), "refunded").await
 }
 
+#[derive(Deserialize)]
+pub(super) struct OneRefund {
+    id: TransactionId,
+    refund: RefundId,
+}
+
+/// Calls off a refund of which the provider knows nothing.
+pub(super) async fn cancel_refund(
+    ctx: Ctx,
+    Path(one): Path<OneRefund>,
+    form: FormData,
+) -> Result<Response, ApiError> {
+    let done = refunds::cancel(ctx.app(), ctx.tenant(), one.id, one.refund).await.map(drop);
+    after(&ctx, one.id, form, done, "refund-cancelled").await
+}
+
 pub(super) async fn capture(
     ctx: Ctx,
     Path(one): Path<One>,

@@ -24,6 +24,7 @@ pub(super) fn screens(screens: Screens) -> Screens {
         .get(Scope::TransactionRead, "/transactions.csv", export::export)
         .get(Scope::TransactionRead, "/transactions/{id}", show::show)
         .post(Scope::RefundCreate, "/transactions/{id}/refund", acts::refund)
+        .post(Scope::RefundCreate, "/transactions/{id}/refunds/{refund}/cancel", acts::cancel_refund)
         .post(Scope::TransactionCapture, "/transactions/{id}/capture", acts::capture)
         .post(Scope::TransactionCancel, "/transactions/{id}/cancel", acts::cancel)
         .post(Scope::TransactionUpdate, "/transactions/{id}/confirm", acts::confirm)

@@ -59,6 +59,8 @@ struct ShowPage {
     timeline: Vec<Moment>,
     notifications: Vec<Notification>,
     refund: Option<Ask>,
+    /// Refunds that the provider is not known to have: their ids and amounts.
+    doubtful: Vec<(String, String)>,
     capture: Option<Ask>,
     /// Its order's page.
     order_url: Option<String>,
@@ -184,6 +186,7 @@ async fn page(
         timeline: timeline(ctx, &one).await?,
         notifications: told.rows.iter().map(|delivery| notification(ctx, delivery)).collect(),
         refund: Some(one.refundable()).filter(|left| *left > 0 && !is_by_hand).map(ask),
+        doubtful: doubtful(ctx, &one),
         is_refunded_by_hand: is_by_hand && one.refundable() > 0,
         receive: may_receive.then(|| receive(ctx, &one, ask(one.outstanding()))),
         capture: is_capturable.then(|| ask(one.amount)),
@@ -195,6 +198,11 @@ async fn page(
         }),
         may_confirm: one.provider_id.is_some() && !one.refs.is_empty() && !is_by_hand,
     })
+}
+
+fn doubtful(ctx: &Ctx, one: &Transaction) -> Vec<(String, String)> {
+    let refunds = one.refunds.iter().filter(|refund| refund.is_in_doubt());
+    refunds.map(|refund| (refund.id.to_string(), ctx.money(refund.amount, one.currency))).collect()
 }
 
 fn receive(ctx: &Ctx, one: &Transaction, ask: Ask) -> Receive {
@@ -317,7 +325,7 @@ const fn refund_state(state: RefundState) -> (Tone, &'static str) {
         RefundState::Pending => (Tone::Calm, "on its way"),
         RefundState::Unknown => (Tone::Warn, "not known yet, the provider is asked again"),
         RefundState::Succeeded => (Tone::Good, "done"),
-        RefundState::Failed => (Tone::Bad, "refused"),
+        RefundState::Failed => (Tone::Bad, "not done"),
     }
 }
 

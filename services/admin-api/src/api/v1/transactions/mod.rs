@@ -2,6 +2,7 @@
 
 mod body;
 mod cancel;
+mod cancel_refund;
 mod capture;
 mod confirm_manual;
 mod get;
@@ -23,6 +24,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(list::list_transactions))
         .routes(routes!(get::get_transaction))
         .routes(routes!(refund::refund_transaction))
+        .routes(routes!(cancel_refund::cancel_refund))
         .routes(routes!(capture::capture_transaction))
         .routes(routes!(cancel::cancel_transaction))
         .routes(routes!(confirm_manual::confirm_transaction_manually))
