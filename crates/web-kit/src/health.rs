@@ -1,10 +1,11 @@
 //! The internal listener: `/health`, `/internal/health`, `/metrics`. A proxy never routes to it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use gateway_core::app::App;
 use http::{StatusCode, header};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
@@ -39,6 +40,29 @@ impl HealthReport {
         self.healthy &= ok;
         self.checks.insert(name.to_owned(), facts.into());
         self
+    }
+
+    /// Whether a check was made and is ok.
+    pub fn is_ok(&self, name: &str) -> bool {
+        self.checks.get(name).is_some_and(|facts| facts["ok"] == true)
+    }
+}
+
+/// What every service checks: whether MongoDB answers, and whether the clocks agree.
+pub async fn of_database(app: &App) -> HealthReport {
+    let started = Instant::now();
+    let ping = app.store.ping().await;
+    let facts = match &ping {
+        Ok(()) => json!({ "latencyMs": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX) }),
+        Err(_) => json!({ "error": "no answer" }),
+    };
+    let report = HealthReport::new().check("mongodb", ping.is_ok(), facts);
+    if ping.is_err() {
+        return report;
+    }
+    match app.clock_skew().await {
+        Ok(skew) => report.check("clock", skew.is_tolerable(), json!({ "aheadMs": skew.ahead_ms })),
+        Err(_) => report.check("clock", false, json!({ "error": "no answer" })),
     }
 }
 

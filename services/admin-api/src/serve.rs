@@ -7,11 +7,10 @@ use gateway_core::{
     app::{App, people::setup},
     crypto::jwt::JwtKeys,
 };
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use web_kit::{
-    health::{self, HealthReport},
+    health,
     rate_limit::RateLimits,
     shutdown::{ServeLimits, serve as serve_until, stop_on_signal},
     stack::{self, StackConfig},
@@ -34,7 +33,10 @@ pub(crate) async fn serve(config: AdminConfig) -> Result<ExitCode, Failure> {
     tokio::spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));
     let documents = config.worker.clone().map(Documents::new).transpose()?;
     let checked = app.clone();
-    let deep = move || mongodb_health(checked.clone());
+    let deep = move || {
+        let app = checked.clone();
+        async move { health::of_database(&app).await }
+    };
     let (jwt, sends_mail) = (JwtKeys::new(config.jwt.clone()), config.sends_mail);
     let state = AppState { app: app.clone(), limits, jwt, documents, sends_mail };
     let routes = api::router(state.clone());
@@ -79,11 +81,4 @@ fn stack_config(config: &AdminConfig, scheme: &str) -> StackConfig {
 
 async fn bind(name: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| format!("{name}={address}: {error}").into())
-}
-
-async fn mongodb_health(app: App) -> HealthReport {
-    let started = std::time::Instant::now();
-    let answer = app.store.ping().await;
-    let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    HealthReport::new().check("mongodb", answer.is_ok(), json!({ "latencyMs": latency_ms }))
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -110,12 +110,10 @@ fn api_router(gateway: &Shared, stack: &StackConfig) -> Router {
 
 async fn deep_health(gateway: Shared) -> HealthReport {
     let store = &gateway.app.store;
-    let started = Instant::now();
-    let report = HealthReport::new();
-    let report = match store.ping().await {
-        Ok(()) => report.check("mongodb", true, json!({ "latencyMs": millis(started.elapsed()) })),
-        Err(error) => return report.check("mongodb", false, json!({ "error": error.to_string() })),
-    };
+    let report = health::of_database(&gateway.app).await;
+    if !report.is_ok("mongodb") {
+        return report;
+    }
     let now = gateway.app.now();
     match store.due_events(now, 1).await {
         Ok(due) => {

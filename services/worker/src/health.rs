@@ -1,25 +1,18 @@
 //! How the worker is: can it reach MongoDB, and does work pile up?
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gateway_core::{app::App, jobs::pulse};
 use serde_json::json;
-use web_kit::health::HealthReport;
+use web_kit::health::{self, HealthReport};
 
 /// Older than this and something is wrong: pick-up takes less than a second.
 const LATE: Duration = Duration::from_mins(5);
 
 /// The deep check.
 pub async fn report(app: &App) -> HealthReport {
-    let started = Instant::now();
-    let ping = app.store.ping().await;
-    let latency_ms = started.elapsed().as_millis();
-    let facts = match &ping {
-        Ok(()) => json!({ "latencyMs": latency_ms }),
-        Err(_) => json!({ "error": "no answer" }),
-    };
-    let report = HealthReport::new().check("mongodb", ping.is_ok(), facts);
-    if ping.is_err() {
+    let report = health::of_database(app).await;
+    if !report.is_ok("mongodb") {
         return report;
     }
     let pulse = pulse::measure(app).await.ok();

@@ -11,6 +11,7 @@ mod browser_forms;
 mod checkout_forms;
 mod checkout_page;
 mod clients;
+mod clock;
 mod cluster;
 mod compose;
 mod configuration;

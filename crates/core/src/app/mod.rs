@@ -132,6 +132,7 @@ impl App {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
         let store = Store::connect(&config.store, config.keys.clone()).await?;
+        store.refuse_wrong_clock(&*clock).await?;
         let providers = providers(config, &store, &clock);
         crate::store::indexes::ensure(&store).await?;
         let targets =
@@ -163,6 +164,11 @@ impl App {
                 unread: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_mins(10)).build(),
             },
         })
+    }
+
+    /// How far this service's clock is from MongoDB's. A service with a wrong one does not start; it may go wrong later.
+    pub async fn clock_skew(&self) -> Result<ClockSkew, StoreError> {
+        self.store.clock_skew(&*self.clock).await
     }
 
     /// Now.

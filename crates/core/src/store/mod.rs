@@ -4,6 +4,7 @@
 //! `unscoped.rs`, and a test keeps them there.
 
 pub mod backup;
+mod clock;
 pub mod codec;
 pub mod daily_sums;
 pub mod group_commit;
@@ -28,6 +29,7 @@ use mongodb::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use clock::ClockSkew;
 pub use group_commit::{GroupCommit, GroupCommitConfig, InsertOutcome, QueueFull};
 pub use group_update::GroupUpdate;
 pub use keys::KeyService;

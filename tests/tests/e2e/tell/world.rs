@@ -42,6 +42,11 @@ use tokio_util::sync::CancellationToken;
 pub struct TestClock(AtomicI64);
 
 impl TestClock {
+    /// A clock that is so many milliseconds ahead.
+    pub const fn ahead(by_ms: i64) -> Self {
+        Self(AtomicI64::new(by_ms))
+    }
+
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
@@ -94,6 +99,13 @@ impl World {
             Self { app, clock, relay, sender, shop, tenant, site, environment, stop: ended, running: None };
         world.add_site(world.tenant, site).await;
         world
+    }
+
+    /// What a service says that is started on the same database with another clock.
+    pub async fn start_refused_by(&self, clock: TestClock) -> Option<String> {
+        let adapters = |_: &_, _: &_, _: &_| ProviderRegistry::new(Vec::new());
+        let started = App::start(&common(&self.environment), adapters, Arc::new(clock)).await;
+        started.err().map(|error| error.to_string())
     }
 
     /// Starts sending.

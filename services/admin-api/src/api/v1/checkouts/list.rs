@@ -1,6 +1,7 @@
 //! `GET /v1/checkouts`.
 
 use axum::extract::{RawQuery, State};
+use futures::{StreamExt, TryStreamExt, stream};
 use gateway_core::{
     app::list::{self, CheckoutFilter},
     domain::checkout::CheckoutStatus,
@@ -13,6 +14,9 @@ use crate::{
     authority::{Caller, CheckoutRead},
     state::AppState,
 };
+
+/// Rows of a page that are read at the same time.
+const AT_ONCE: usize = 16;
 
 /// List checkouts, newest first.
 #[utoipa::path(
@@ -40,10 +44,8 @@ pub async fn list_checkouts(
 ) -> Result<Json<Page<CheckoutBody>>, ApiError> {
     let filter = filter(raw.as_deref())?;
     let found = list::checkouts(&state.app, caller.tenant(), &filter, &page_request(&query)?).await?;
-    let mut rows = Vec::with_capacity(found.rows.len());
-    for checkout in &found.rows {
-        rows.push(body(&state.app, checkout).await?);
-    }
+    let rows = stream::iter(&found.rows).map(|checkout| body(&state.app, checkout)).buffered(AT_ONCE);
+    let rows = rows.try_collect().await?;
     Ok(Json(page_of(&query, &found, rows)))
 }
 

@@ -68,6 +68,8 @@ pub struct CheckoutBody {
     pub metadata: serde_json::Map<String, serde_json::Value>,
     /// The shop.
     pub site_id: String,
+    /// Whether a newer checkout of the same order has taken its place: an `open` one can no longer be paid then.
+    pub superseded: bool,
     /// `live` or `test`.
     pub mode: &'static str,
     /// `automatic` or `manual`.
@@ -123,10 +125,11 @@ pub struct ItemBody {
 /// A checkout as the API shows it, its customer opened.
 async fn body(app: &App, checkout: &Checkout) -> Result<CheckoutBody, AppError> {
     let customer = start_payment::customer_of(app, checkout).await?;
-    Ok(shown(checkout, customer, app.payment_url(&checkout.short_code).into()))
+    let superseded = app.store.for_org(checkout.tenant()).is_superseded(checkout).await?;
+    Ok(shown(checkout, customer, superseded, app.payment_url(&checkout.short_code).into()))
 }
 
-fn shown(checkout: &Checkout, customer: Customer, payment_url: String) -> CheckoutBody {
+fn shown(checkout: &Checkout, customer: Customer, superseded: bool, payment_url: String) -> CheckoutBody {
     CheckoutBody {
         id: checkout.id.to_string(),
         session_public_id: checkout.public_id.clone(),
@@ -149,6 +152,7 @@ fn shown(checkout: &Checkout, customer: Customer, payment_url: String) -> Checko
         client_id: checkout.client_id.clone(),
         metadata: checkout.metadata.to_json(),
         site_id: checkout.site_id.to_string(),
+        superseded,
         mode: checkout.mode.as_str(),
         capture_method: super::transactions::capture_method(checkout.capture_method),
         paid_by: checkout.paid_by.map(|id| id.to_string()),
@@ -207,7 +211,7 @@ mod tests {
             shipping_address: None,
         };
         let told = render::checkout(&checkout, Some(&customer), "https://pay.example.com/checkout/CODE");
-        let shown = shown(&checkout, customer, "https://pay.example.com/checkout/CODE".to_owned());
+        let shown = shown(&checkout, customer, false, "https://pay.example.com/checkout/CODE".to_owned());
         assert_eq!(serde_json::to_value(shown).unwrap(), told);
         assert!(told.as_object().unwrap().values().filter(|value| **value == Value::Null).count() <= 1);
     }
