@@ -34,7 +34,6 @@ pub use group_commit::{GroupCommit, GroupCommitConfig, InsertOutcome, QueueFull}
 pub use group_update::GroupUpdate;
 pub use keys::KeyService;
 pub use tenant::{TenantStore, open_with, seal_with};
-pub use texts::seal_provider_texts;
 
 use crate::{
     crypto::{CryptoError, PrivateText, Sealed},

@@ -54,26 +54,30 @@ impl Store {
     }
 }
 
-/// Seals what older versions stored as clear text: what providers said of payments, details of reviews and stored
-/// replies. `batch` documents are read at once. Answers how many transactions were rewritten; harmless to repeat,
-/// and while services run: each is written by compare-and-set, and whoever writes in between seals it.
-pub async fn seal_provider_texts(store: &Store, batch: i64) -> Result<usize, StoreError> {
-    let is_clear = |path: &&str| doc! { *path: { "$regex": r"^[\s\S]" } };
-    let clear: Vec<Document> = Transaction::TEXT_PATHS.iter().map(is_clear).collect();
-    let all = store.database().collection::<Document>(Transaction::COLLECTION);
-    let (mut sealed, mut after) = (0, None::<ObjectId>);
-    loop {
-        let mut filter = doc! { "$or": clear.clone() };
+impl Store {
+    /// Seals what older versions stored as clear text, in the next `batch` transactions after one: what providers said of
+    /// payments, details of reviews and stored replies. Answers where the next batch begins, `None` at the end, and how
+    /// many transactions were rewritten. Harmless to repeat, and while services run: each is written by compare-and-set,
+    /// and whoever writes in between seals it.
+    pub(crate) async fn seal_texts_after(
+        &self,
+        after: Option<ObjectId>,
+        batch: i64,
+    ) -> Result<(Option<ObjectId>, usize), StoreError> {
+        let is_clear = |path: &&str| doc! { *path: { "$regex": r"^[\s\S]" } };
+        let clear: Vec<Document> = Transaction::TEXT_PATHS.iter().map(is_clear).collect();
+        let mut filter = doc! { "$or": clear };
         if let Some(after) = after {
             filter.insert("_id", doc! { "$gt": after });
         }
+        let all = self.database().collection::<Document>(Transaction::COLLECTION);
         let found = all.find(filter).projection(doc! { "org": 1, "mode": 1 }).sort(doc! { "_id": 1 });
         let found: Vec<Document> = found.limit(batch).await?.try_collect().await?;
-        let Some(last) = found.last() else { return Ok(sealed) };
-        after = last.get_object_id("_id").ok();
+        let mut sealed = 0;
         for row in &found {
-            sealed += usize::from(seal_one(store, row).await?);
+            sealed += usize::from(seal_one(self, row).await?);
         }
+        Ok((found.last().and_then(|last| last.get_object_id("_id").ok()), sealed))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Numbered migrations: what an existing installation needs to be carried over, online.
 //!
 //! The worker runs them one after another, each in steps of a moment. A step names how far it has come, so that a worker
-//! that is killed is followed by another where it was; a lease keeps two workers from the same step. Services of the
-//! release before and of this one work on while a migration runs, so a step must be harmless to repeat and must not rely
-//! on nothing changing beside it.
+//! that is killed is followed by another where it was; a lease keeps two workers from the same step. Services work on
+//! while a migration runs, so a step must be harmless to repeat and must not rely on nothing changing beside it.
 
 mod orders;
+mod texts;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -36,11 +36,18 @@ pub struct Migration {
 }
 
 /// Every migration.
-pub const ALL: &[Migration] = &[Migration {
-    number: 1,
-    name: "orders of the payments that are there",
-    step: |app, cursor| Box::pin(orders::step(app, cursor)),
-}];
+pub const ALL: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "orders of the payments that are there",
+        step: |app, cursor| Box::pin(orders::step(app, cursor)),
+    },
+    Migration {
+        number: 2,
+        name: "sealed words of providers",
+        step: |app, cursor| Box::pin(texts::step(app, cursor)),
+    },
+];
 
 /// How far a migration has come, as it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]

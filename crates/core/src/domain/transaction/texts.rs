@@ -65,7 +65,7 @@ mod tests {
         },
     };
 
-    const WORD: &str = "Ana's bank";
+    const WORD: &str = "the bank of the customer";
 
     /// A stored transaction with words of a provider at every place.
     fn stored() -> Document {
