@@ -43,7 +43,7 @@ use super::{
     Timestamp, TransactionId, bank::TransferInstructions, checkout::CaptureMethod, outbox::Outbox,
     provider_account::ProviderKind,
 };
-use crate::crypto::{PrivateText, Sealed};
+use crate::crypto::Sealed;
 
 /// How many status changes are kept for people to read.
 pub const HISTORY_MAX: usize = 100;
