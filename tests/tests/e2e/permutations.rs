@@ -651,9 +651,14 @@ async fn events_that_do_not_fit_change_nothing() {
     for (number, case) in cases.iter().enumerate() {
         let (id, mut events) = template.copy(world, number).await;
         (case.change)(&mut events[0]);
-        let receipt = world.deliver(&events).await;
-        let stored = world.app.store.lookup_event(receipt.fresh[0].id()).await.unwrap().unwrap();
-        assert_eq!(stored.state, case.state, "{}: {:?}", case.what, stored.reason);
+        let event = world.deliver(&events).await.fresh[0].id();
+        let stored = async || world.app.store.lookup_event(event).await.unwrap().unwrap();
+        // What does not fit is asked about first, as often as an event is tried.
+        while case.review.is_some() && stored().await.state == EventState::Received {
+            assert_eq!(world.transaction(id).await.needs_review, None, "{}: not yet", case.what);
+            apply_event(&world.app, event).await.unwrap();
+        }
+        assert_eq!(stored().await.state, case.state, "{}: {:?}", case.what, stored().await.reason);
         let got = world.transaction(id).await;
         assert_eq!(got.status, TransactionStatus::Initiated, "{}", case.what);
         assert_eq!((got.captured, got.succeeded_at), (0, None), "{}", case.what);

@@ -126,12 +126,12 @@ async fn a_providers_words_reach_the_merchant_and_nobody_else() {
         .created(json!({ "amount": 1000, "currency": "EUR", "externalReference": "ORD-1", "email": WORDS }))
         .await;
     world.sim.configure(|config| config.refuse_sessions = Some(format!("Not allowed: {WORDS}")));
-    let start = json!({ "sessionPublicId": checkout.session_public_id, "providerId": world.provider() });
+    let start = json!({ "sessionPublicId": checkout.public_id, "providerId": world.provider() });
     let url = world.front.api("/api/v1/transactions/create");
     let answer = Answer::of(world.front.client.post(url).json(&start)).await;
     assert_eq!((answer.status.as_u16(), &answer.json()["code"]), (409, &"PROVIDER_REJECTED".into()));
     assert!(!answer.body.contains(WORDS), "the runtime: {}", answer.body);
-    let seen = world.front.api(&format!("/api/v1/checkouts/{}", checkout.session_public_id));
+    let seen = world.front.api(&format!("/api/v1/checkouts/{}", checkout.public_id));
     let seen = Answer::of(world.front.client.get(seen)).await;
     assert!(!seen.body.contains(WORDS), "the runtime: {}", seen.body);
     let url = format!("/v1/transactions?checkoutId={}", checkout.id);

@@ -59,7 +59,7 @@ use crate::{
     },
     outbound::TargetPolicy,
     provider::{Account, PaymentProvider, ProviderRegistry},
-    store::{Entity, Store, StoreError, Versioned},
+    store::{ClockSkew, Entity, Store, StoreError, Versioned},
     telemetry,
 };
 use mongodb::bson::doc;
