@@ -122,7 +122,7 @@ fn find_binary() -> Result<PathBuf, MongodError> {
     Ok(binary)
 }
 
-fn cache_folder() -> PathBuf {
+pub(crate) fn cache_folder() -> PathBuf {
     if let Some(folder) = std::env::var_os("TOLLGATE_CACHE") {
         return folder.into();
     }
