@@ -61,7 +61,8 @@ impl PaperRenderer for Json {
         self.rendered.fetch_add(1, Ordering::SeqCst);
         let pdf = serde_json::to_vec(paper).unwrap();
         let xml = paper.number.as_ref().map(|number| format!("<Invoice>{number}</Invoice>"));
-        let incomplete = self.incomplete.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        let incomplete =
+            self.incomplete.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
         let missing_glyphs = incomplete.map(|_| vec!["中".to_owned()]).unwrap_or_default();
         let pdf = if missing_glyphs.is_empty() { pdf } else { b"incomplete".to_vec() };
         Ok(Rendered { pdf, xml, missing_glyphs, ..Rendered::default() })

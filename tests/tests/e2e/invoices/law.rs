@@ -150,8 +150,12 @@ async fn tax_of_two_rates_in_one_line_waits_for_a_person() {
     assert_eq!(wrong.fields(), ["lines[1].vatRate"], "{}", wrong.text);
     door.patch(&shop.key, &path, &json!({ "lines": [line(19), line(7)] })).await.ok(200);
     let issued = issue(&door, &shop, &held.id.to_string()).await;
-    let rates: Vec<&str> =
-        issued["document"]["taxes"].as_array().unwrap().iter().map(|tax| tax["rate"].as_str().unwrap()).collect();
+    let rates: Vec<&str> = issued["document"]["taxes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tax| tax["rate"].as_str().unwrap())
+        .collect();
     assert_eq!((rates, &issued["status"]), (vec!["19", "7"], &"settled".into()));
 
     // Who names the rate means it.
@@ -215,7 +219,10 @@ async fn next_payment_of_an_order_settles_its_open_invoice() {
     .await;
     worked(&door, &shop, first.id).await;
     let open = only(&door, &shop).await;
-    assert_eq!((open.status, open.needs_review.as_ref().unwrap().reason.as_str()), (InvoiceStatus::Open, "payment_failed"));
+    assert_eq!(
+        (open.status, open.needs_review.as_ref().unwrap().reason.as_str()),
+        (InvoiceStatus::Open, "payment_failed")
+    );
 
     let second = paid(&door, &shop, &order).await;
     let settled = only(&door, &shop).await;
@@ -228,7 +235,10 @@ async fn next_payment_of_an_order_settles_its_open_invoice() {
     // A third one is another's money: no second invoice for the same supply.
     let third = paid(&door, &shop, &order).await;
     let held = follow::of_transaction(&door.app, shop.tenant, third.id).await.unwrap().unwrap();
-    assert_eq!((held.status, held.needs_review.unwrap().reason.as_str()), (InvoiceStatus::Draft, "order_already_invoiced"));
+    assert_eq!(
+        (held.status, held.needs_review.unwrap().reason.as_str()),
+        (InvoiceStatus::Draft, "order_already_invoiced")
+    );
     let refused = door.post(&shop.key, &format!("/v1/invoices/{}/issue", held.id), &json!({})).await;
     assert_eq!(refused.refused(409), "ORDER_ALREADY_INVOICED");
     door.post(&shop.key, &format!("/v1/invoices/{}/credit", settled.id), &json!({})).await.ok(201);
@@ -288,7 +298,8 @@ async fn lines_are_credited_with_their_own_tax_and_quantities_have_units() {
     assert_eq!(issued["total"], 139_408);
     let path = format!("/v1/invoices/{id}/credit");
     let credit = async |body: Value| door.post(&shop.key, &path, &body).await;
-    let two = credit(json!({ "lines": [{ "line": 1, "quantity": 2 }], "reason": "Two seats less" })).await.ok(201);
+    let two =
+        credit(json!({ "lines": [{ "line": 1, "quantity": 2 }], "reason": "Two seats less" })).await.ok(201);
     assert_eq!((&two["amount"], &two["lines"][0]["quantity"]), (&23_800.into(), &"2".into()));
     let note = format!("/v1/credit-notes/{}", two["creditNoteId"].as_str().unwrap());
     let note = door.get(&shop.key, &note).await.ok(200);
@@ -385,7 +396,11 @@ async fn buyers_by_hand_are_those_of_the_standards_lists() {
         (json!({ "vatId": "DE12" }), "buyer.vatId"),
         (json!({ "vatId": "EU372000041" }), "buyer.vatId"),
     ] {
-        assert_eq!(door.post(&shop.key, "/v1/invoices", &of(wrong.clone())).await.fields(), [field], "{wrong}");
+        assert_eq!(
+            door.post(&shop.key, "/v1/invoices", &of(wrong.clone())).await.fields(),
+            [field],
+            "{wrong}"
+        );
     }
     for (given, stored) in [("uk", "GB"), ("EL", "GR"), ("XK", "1A")] {
         let made = door.post(&shop.key, "/v1/invoices", &of(json!({ "country": given }))).await.ok(201);

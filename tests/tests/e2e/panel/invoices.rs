@@ -265,7 +265,13 @@ async fn a_draft_is_edited_by_one_person_at_a_time_duplicated_and_credited_by_li
     let path = format!("/invoices/{}", draft.id);
     assert!(editor.page(&path).await.contains(&format!("{path}/edit\"")));
     let html = editor.page(&format!("{path}/edit")).await;
-    for part in ["value=\"Example work\"", "value=\"11.90\"", "value=\"19\"", "value=\"Example Buyer\"", "value=\"2031-01-31\""] {
+    for part in [
+        "value=\"Example work\"",
+        "value=\"11.90\"",
+        "value=\"19\"",
+        "value=\"Example Buyer\"",
+        "value=\"2031-01-31\"",
+    ] {
         assert!(html.contains(part), "{part}: {html}");
     }
     assert!(html.contains("<option value=\"DE\" selected>Germany</option>"), "{html}");
@@ -299,7 +305,10 @@ async fn a_draft_is_edited_by_one_person_at_a_time_duplicated_and_credited_by_li
     let answer = editor.send(&format!("{path}/edit"), &fields).await;
     assert_eq!(answer.status, 422);
     assert!(answer.text.contains("Somebody else changed this draft") && answer.text.contains("Late Buyer"));
-    assert_eq!(world::paper(&door.app, &load(&door, &shop, draft.id).await).await.buyer.name, "Another Buyer");
+    assert_eq!(
+        world::paper(&door.app, &load(&door, &shop, draft.id).await).await.buyer.name,
+        "Another Buyer"
+    );
 
     let html = editor.page(&path).await;
     let key = [("key", hidden(&html, "key"))];
@@ -312,11 +321,20 @@ async fn a_draft_is_edited_by_one_person_at_a_time_duplicated_and_credited_by_li
     let html = editor.page(&path).await;
     assert!(html.contains("of 7.5 h") && !html.contains("/edit\""), "{html}");
     let credit = |quantity| {
-        [("act", "credit-lines"), ("key", hidden(&html, "key")), ("credit[0]", quantity), ("reason", "Less work")]
+        [
+            ("act", "credit-lines"),
+            ("key", hidden(&html, "key")),
+            ("credit[0]", quantity),
+            ("reason", "Less work"),
+        ]
     };
     let answer = editor.send(&format!("{path}/credit"), &credit("8")).await;
     assert_eq!(answer.status, 422);
-    assert!(answer.text.contains("id=\"e-credit[0]\"") && answer.text.contains("value=\"8\""), "{}", answer.text);
+    assert!(
+        answer.text.contains("id=\"e-credit[0]\"") && answer.text.contains("value=\"8\""),
+        "{}",
+        answer.text
+    );
     let answer = editor.send(&format!("{path}/credit"), &credit("")).await;
     assert_eq!(answer.status, 422, "nothing is named");
     let to = editor.done(&format!("{path}/credit"), &credit("2,5")).await;
@@ -367,7 +385,11 @@ async fn the_seller_and_the_look_are_an_administrator_s() {
 
     let law = put(&admin, form(&[("seller.country", "Germany"), ("seller.vatId", "123")], None)).await;
     assert_eq!(law.status, 422);
-    assert!(law.text.contains("id=\"e-seller.country\"") && law.text.contains("id=\"e-seller.vatId\""), "{}", law.text);
+    assert!(
+        law.text.contains("id=\"e-seller.country\"") && law.text.contains("id=\"e-seller.vatId\""),
+        "{}",
+        law.text
+    );
     let wrong = [("timeZone", "Mars/Crater"), ("defaultVatRate", "high"), ("seller.vatId", "")];
     let answer = put(&admin, form(&wrong, None)).await;
     assert_eq!(answer.status, 422, "{}", answer.text);
