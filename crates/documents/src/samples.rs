@@ -452,7 +452,7 @@ fn currencies() -> Vec<(&'static str, Paper)> {
     vec![("yen", yen), ("dinar", dinar), ("dollar", dollar)]
 }
 
-/// A German small business, to which § 19 UStG applies.
+/// A German small business, to which § 19 of the `UStG` applies.
 fn small_business() -> Paper {
     let reason = "Gemäß § 19 UStG wird keine Umsatzsteuer berechnet.";
     let mut paper = Draft::new("de", "EUR")

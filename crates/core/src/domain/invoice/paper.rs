@@ -498,7 +498,9 @@ impl Paper {
         };
         let places: Vec<u32> = self.lines.iter().enumerate().map(place).collect();
         let mut parts: BTreeMap<u32, usize> = BTreeMap::new();
-        places.iter().for_each(|place| *parts.entry(*place).or_default() += 1);
+        for place in &places {
+            *parts.entry(*place).or_default() += 1;
+        }
         let mut seen: BTreeMap<u32, usize> = BTreeMap::new();
         let number = |place: &u32| {
             let part = seen.entry(*place).or_default();

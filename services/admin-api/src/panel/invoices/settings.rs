@@ -12,6 +12,7 @@ use gateway_core::{
             guard::SellerKind,
             paper::{Logo, LogoFormat, PaperLook, PaperTexts, TextKind},
             settings::{ExchangeRate, Untaxed},
+            vat_states::VatState,
         },
         scope::Scope,
     },
@@ -115,7 +116,7 @@ fn page(
         countries: party::countries(),
         seller_kinds: [("", "Not stated"), ("company", "Company"), ("individual", "Individual in business")],
         restriction,
-        country_rates: settings.vat_state().map(|state| state.rates_said()).unwrap_or_default(),
+        country_rates: settings.vat_state().map(VatState::rates_said).unwrap_or_default(),
         form,
         alert,
         enabled_since: settings.enabled_since.map(moment),
@@ -289,7 +290,7 @@ fn rates(form: &mut FormData) -> Vec<Decimal> {
         match Decimal::from_str_exact(&part.replace(',', ".")) {
             Ok(rate) => rates.push(rate.normalize()),
             Err(_) => {
-                form.problem("vatRates", "must be percentages with a blank between them, such as 16 5.5")
+                form.problem("vatRates", "must be percentages with a blank between them, such as 16 5.5");
             }
         }
     }
@@ -304,12 +305,10 @@ fn exchange_rates(form: &mut FormData) -> Vec<ExchangeRate> {
         let currency = words.next().and_then(|code| code.parse::<Currency>().ok());
         let rate = words.next().and_then(|rate| Decimal::from_str_exact(&rate.replace(',', ".")).ok());
         let source = words.next().map(|source| source.trim().to_owned()).filter(|source| !source.is_empty());
-        match currency.zip(rate) {
-            Some((currency, rate)) => rates.push(ExchangeRate { currency, rate, source }),
-            None => {
-                let problem = format!("must be such as USD 0.9215 in line {}", index + 1);
-                form.problem("exchangeRates", problem);
-            }
+        if let Some((currency, rate)) = currency.zip(rate) {
+            rates.push(ExchangeRate { currency, rate, source });
+        } else {
+            form.problem("exchangeRates", format!("must be such as USD 0.9215 in line {}", index + 1));
         }
     }
     rates

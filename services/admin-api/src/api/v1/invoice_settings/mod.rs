@@ -12,6 +12,7 @@ use gateway_core::{
             guard::SellerKind,
             paper::{Logo, LogoFormat, PaperLook, PaperTexts, TextKind},
             settings::{ExchangeRate, Untaxed},
+            vat_states::VatState,
         },
     },
 };
@@ -250,7 +251,7 @@ fn body(app: &App, settings: &InvoiceSettings, profile: SellerProfile) -> Invoic
         rate: Decimals(rate.rate),
         source: rate.source.clone(),
     });
-    let of_country = settings.vat_state().into_iter().flat_map(|state| state.rates());
+    let of_country = settings.vat_state().into_iter().flat_map(VatState::rates);
     InvoiceSettingsBody {
         enabled: settings.enabled_since.is_some(),
         enabled_since: settings.enabled_since.map(|at| at.to_string()),

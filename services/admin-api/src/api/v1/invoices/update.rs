@@ -20,6 +20,7 @@ use crate::{
 };
 
 /// Changes to a draft; what is absent stays.
+#[expect(clippy::option_option, reason = "absent, null and a value are three different wishes")]
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateInvoice {
