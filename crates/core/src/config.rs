@@ -11,6 +11,7 @@ use crate::{
     crypto::VersionedKeys,
     domain::{
         OrganizationId,
+        invoice::guard::Guard,
         provider_account::{ProviderKind, webhook_secret_problem},
     },
     store::{StoreConfig, keys::KeyConfig},
@@ -163,6 +164,9 @@ pub struct CommonConfig {
     pub provider_urls: ProviderUrls,
     /// The provider configured by environment, for the only organization.
     pub single_tenant: Option<SingleTenant>,
+    /// `CERTIFIED_INVOICING`: countries for which certified invoicing software stands behind the gateway, so that it
+    /// issues invoices there, too.
+    pub certified_invoicing: Vec<String>,
 }
 
 /// The four public addresses.
@@ -223,6 +227,7 @@ impl CommonConfig {
             gocardless: reader.optional("GOCARDLESS_API_BASE_URL"),
         };
         let single_tenant = SingleTenant::read(reader);
+        let certified_invoicing = certified_invoicing(reader);
         let extra_ca_file = reader.text("IPN_EXTRA_CA_FILE");
         if let Some(Err(error)) = extra_ca_file.as_ref().map(std::fs::read) {
             reader.problem(format!("IPN_EXTRA_CA_FILE: {error}"));
@@ -239,8 +244,21 @@ impl CommonConfig {
             extra_ca_file,
             provider_urls,
             single_tenant,
+            certified_invoicing,
         })
     }
+}
+
+/// Countries that reserve invoices to certified software, as the operator names them: `PT,IT`.
+fn certified_invoicing(reader: &mut Reader) -> Vec<String> {
+    let text = reader.text("CERTIFIED_INVOICING").unwrap_or_default();
+    let countries =
+        text.split(',').map(|code| code.trim().to_ascii_uppercase()).filter(|code| !code.is_empty());
+    let countries: Vec<String> = countries.collect();
+    if countries.iter().any(|code| Guard::of(code).is_none()) {
+        reader.problem("CERTIFIED_INVOICING: must be one or more of ES, IT and PT, separated by commas");
+    }
+    countries
 }
 
 impl PublicUrls {

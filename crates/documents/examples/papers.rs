@@ -16,7 +16,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         std::env::split_paths(&fonts).filter(|path| !path.as_os_str().is_empty()).collect();
     let renderer = Renderer::start(&fonts)?;
     std::fs::create_dir_all(&folder)?;
-    for (name, paper) in samples::all() {
+    for (name, paper) in samples::all().into_iter().chain(samples::scripts()) {
         let document = renderer.render(paper).await.map_err(|error| format!("{name}: {error}"))?;
         let path = folder.join(name).with_extension("pdf");
         std::fs::write(&path, document.pdf)?;

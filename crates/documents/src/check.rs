@@ -23,7 +23,7 @@ pub(crate) fn check(paper: &Paper) -> Result<(), RenderError> {
     if paper.lines.is_empty() {
         return Err(RenderError::field("lines", "are empty"));
     }
-    if let Some(line) = paper.lines.iter().find(|line| line.quantity < 1) {
+    if let Some(line) = paper.lines.iter().find(|line| line.quantity <= Decimal::ZERO) {
         return Err(RenderError::field("lines.quantity", format!("{} is not positive", line.quantity)));
     }
     sums(paper)

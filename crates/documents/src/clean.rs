@@ -48,13 +48,43 @@ pub(crate) fn reference(text: &str) -> String {
     broken(text, LONG_REFERENCE)
 }
 
+/// What prints as nothing and so needs no glyph.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2066}'..='\u{2069}' | '\u{ad}')
+        || c.is_whitespace()
+        || c.is_control()
+}
+
+/// Whether a letter belongs to a script that is written from right to left.
+fn runs_leftwards(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+}
+
+/// A text whose paragraphs take the direction of their first letter, if one of them may run from right to left. So a
+/// number or a full stop at its end stands where its readers expect it, and nothing around it moves.
+pub(crate) fn isolated(text: &str) -> Option<String> {
+    if !text.chars().any(runs_leftwards) {
+        return None;
+    }
+    let one = |line: &str| {
+        if line.chars().any(runs_leftwards) { format!("\u{2068}{line}\u{2069}") } else { line.to_owned() }
+    };
+    Some(text.split('\n').map(one).collect::<Vec<_>>().join("\n"))
+}
+
+/// Whether a word may be broken before a letter: only where letters stand by themselves. Arabic letters join, and
+/// other scripts have their own places to break.
+const fn stands_alone(c: char) -> bool {
+    (c as u32) < 0x590
+}
+
 fn broken(text: &str, longest: usize) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split_inclusive(char::is_whitespace) {
         let long = word.chars().count() > longest;
         for (index, c) in word.chars().enumerate() {
             // Not before an accent that stands for itself.
-            if long && index > 0 && index % PART == 0 && c.is_alphanumeric() {
+            if long && index > 0 && index % PART == 0 && c.is_alphanumeric() && stands_alone(c) {
                 out.push('\u{200b}');
             }
             out.push(c);
@@ -71,6 +101,15 @@ mod tests {
     fn what_xml_forbids_or_misleads_is_left_out() {
         assert_eq!(line(" a\0b\u{1b}c\u{202e}d\u{ffff}\r\ne\tf "), "abcd e f");
         assert_eq!(paragraph("a\r\nb\rc\u{2028}d\n"), "a\nb\nc\nd");
+    }
+
+    #[test]
+    fn scripts_that_run_leftwards_keep_to_themselves() {
+        assert_eq!(isolated("Example Street 1"), None);
+        assert_eq!(isolated("شارع الملك 12").as_deref(), Some("\u{2068}شارع الملك 12\u{2069}"));
+        assert_eq!(isolated("a\nשלום.").as_deref(), Some("a\n\u{2068}שלום.\u{2069}"));
+        let joined = "ا".repeat(60);
+        assert_eq!(breakable(&joined), joined, "letters that join are not parted");
     }
 
     #[test]

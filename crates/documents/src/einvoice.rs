@@ -3,8 +3,14 @@
 
 mod writer;
 
-use gateway_core::domain::invoice::paper::{
-    Allowance, Paper, PaperKind, PaperLine, PaperTax, Party, TaxCategory,
+use gateway_core::domain::{
+    country,
+    invoice::{
+        paper::{Allowance, Paper, PaperExchange, PaperKind, PaperLine, PaperTax, Party, TaxCategory},
+        tax::line_amount,
+        units::{ONE, Unit},
+        vat_id,
+    },
 };
 use rust_decimal::Decimal;
 
@@ -16,9 +22,6 @@ const GUIDELINE: &str = "urn:cen.eu:en16931:2017";
 
 /// UNTDID 4461: paid through an online payment service.
 const ONLINE_PAYMENT_SERVICE: &str = "68";
-
-/// Countries' prefixes that BR-CO-09 takes beside the country codes.
-const GREECE: &str = "EL";
 
 /// Why a document has no electronic invoice. The standard asks for a fact that is not there or forbids one that
 /// is; nothing is made up to please it, and the PDF is complete without.
@@ -39,11 +42,17 @@ pub enum NoXml {
     /// The seller needs a VAT number, a tax number or an entry in a register (BR-CO-26, BR-S-02 and others).
     #[error("the seller has no tax number")]
     SellerNumber,
+    /// Supplies within the Union and exports need the seller's VAT number (BR-IC-02, BR-G-02).
+    #[error("supplies within the Union and exports need the seller's VAT number")]
+    SellerVatNumber,
     /// The buyer's name and country are required (BR-07, BR-11).
     #[error("the buyer's name or country is missing")]
     Buyer,
-    /// Reverse charge needs the buyer's VAT number or entry in a register (BR-AE-02).
-    #[error("reverse charge needs the buyer's VAT number")]
+    /// Countries are those of the standard's list (BR-CL-14).
+    #[error("the buyer's country is no code of the list that EN 16931 uses")]
+    BuyerCountry,
+    /// Reverse charge and supplies within the Union need the buyer's VAT number (BR-AE-02, BR-IC-02).
+    #[error("reverse charge and supplies within the Union need the buyer's VAT number")]
     BuyerNumber,
     /// What is outside VAT cannot stand beside what is within (BR-O-11 to 14).
     #[error("lines outside the scope of VAT cannot be mixed with others")]
@@ -57,7 +66,8 @@ pub enum NoXml {
 ///
 /// Amounts of currencies without decimals are written as whole numbers. A line with a negative total has a
 /// negative quantity, since its price may not be negative (BR-27). Where the price for one does not come out
-/// even, the line's total is the price of its whole quantity (BT-149), so that price × quantity is exact.
+/// even, the line's total is the price of its whole quantity (BT-149), so that price × quantity is exact; a price
+/// that was agreed without tax is stated as it is, and its line rounded once.
 pub fn xml(paper: &Paper) -> Result<String, NoXml> {
     let number = paper.number.as_deref().ok_or(NoXml::Draft)?;
     let type_code = match paper.kind {
@@ -86,8 +96,8 @@ pub fn xml(paper: &Paper) -> Result<String, NoXml> {
         }
     });
     xml.within("rsm:SupplyChainTradeTransaction", |xml| {
-        for (index, line) in paper.lines.iter().enumerate() {
-            write_line(xml, index + 1, line, paper.currency.exponent());
+        for (number, line) in paper.line_numbers().iter().zip(&paper.lines) {
+            write_line(xml, number, line, paper);
         }
         write_agreement(xml, paper, &facts);
         write_delivery(xml, paper);
@@ -117,7 +127,10 @@ impl Facts {
         // A buyer who gave no name is known by contact or e-mail address; an unknown one is not invented.
         let names = [Some(buyer.name.as_str()), buyer.contact.as_deref(), buyer.email.as_deref()];
         let buyer_name = names.into_iter().find_map(filled).ok_or(NoXml::Buyer)?;
-        country(buyer).ok_or(NoXml::Buyer)?;
+        if buyer.country.trim().is_empty() {
+            return Err(NoXml::Buyer);
+        }
+        country(buyer).ok_or(NoXml::BuyerCountry)?;
 
         let categories = || paper.taxes.iter().map(|tax| tax.category);
         let outside_scope = categories().any(|category| category == TaxCategory::O);
@@ -140,12 +153,18 @@ impl Facts {
         }
         let buyer_vat =
             filled(buyer.vat_id.as_deref()).as_deref().and_then(vat_number).filter(|_| !outside_scope);
-        let reverse_charge = categories().any(|category| category == TaxCategory::AE);
-        if reverse_charge && buyer_vat.is_none() && filled(buyer.registration.as_deref()).is_none() {
+        let any = |wanted| categories().any(|category| category == wanted);
+        if (any(TaxCategory::K) || any(TaxCategory::G)) && seller_vat.is_none() {
+            return Err(NoXml::SellerVatNumber);
+        }
+        let is_registered = filled(buyer.registration.as_deref()).is_some();
+        if buyer_vat.is_none() && (any(TaxCategory::K) || any(TaxCategory::AE) && !is_registered) {
             return Err(NoXml::BuyerNumber);
         }
         let unexplained = |tax: &PaperTax| {
-            tax.category == TaxCategory::E && filled(tax.exemption_reason.as_deref()).is_none()
+            tax.category.needs_reason()
+                && filled(tax.exemption_reason.as_deref()).is_none()
+                && tax.reason_code().is_none()
         };
         if paper.taxes.iter().any(unexplained) {
             return Err(NoXml::ExemptionReason);
@@ -159,25 +178,25 @@ fn filled<'a>(text: impl Into<Option<&'a str>>) -> Option<String> {
     text.into().map(clean::line).filter(|text| !text.is_empty())
 }
 
-/// Two capital letters.
-fn country(party: &Party) -> Option<&str> {
-    let code = party.country.as_str();
-    (code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(code)
+/// The standard's code.
+fn country(party: &Party) -> Option<&'static str> {
+    country::canonical(&party.country)
 }
 
 /// A VAT number in one piece, if it begins with a country (BR-CO-09).
 fn vat_number(text: &str) -> Option<String> {
-    let number: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let prefix = number.get(..2)?;
-    let letters = prefix == GREECE || prefix.bytes().all(|byte| byte.is_ascii_uppercase());
-    (letters && number.len() > 4).then_some(number)
+    let number = vat_id::normalized(text);
+    (number.len() > 4 && vat_id::has_prefix(&number)).then_some(number)
 }
 
-fn write_line(xml: &mut Xml, number: usize, line: &PaperLine, exponent: u32) {
-    let quantity = if line.net < 0 { -line.quantity } else { line.quantity };
-    let (price, basis) = price(line, exponent);
+fn write_line(xml: &mut Xml, number: &str, line: &PaperLine, paper: &Paper) {
+    let exponent = paper.currency.exponent();
+    let quantity = (if line.net < 0 { -line.quantity } else { line.quantity }).normalize();
+    let (price, basis) = price(line, exponent, !paper.prices_include_tax);
+    // "One": what is counted has no unit of its own.
+    let unit = line.unit.as_deref().and_then(Unit::of).map_or(ONE, |unit| unit.code);
     xml.open("ram:IncludedSupplyChainTradeLineItem");
-    xml.within("ram:AssociatedDocumentLineDocument", |xml| xml.text("ram:LineID", &number.to_string()));
+    xml.within("ram:AssociatedDocumentLineDocument", |xml| xml.text("ram:LineID", number));
     xml.within("ram:SpecifiedTradeProduct", |xml| {
         // BR-25: a line has a name.
         xml.text("ram:Name", &filled(line.name.as_str()).unwrap_or_else(|| "–".to_owned()));
@@ -187,13 +206,12 @@ fn write_line(xml: &mut Xml, number: usize, line: &PaperLine, exponent: u32) {
         xml.within("ram:NetPriceProductTradePrice", |xml| {
             xml.text("ram:ChargeAmount", &price.to_string());
             if let Some(basis) = basis {
-                // "One": what is counted has no unit of its own.
-                xml.attributed("ram:BasisQuantity", "unitCode", "C62", &basis.to_string());
+                xml.attributed("ram:BasisQuantity", "unitCode", unit, &basis.to_string());
             }
         });
     });
     xml.within("ram:SpecifiedLineTradeDelivery", |xml| {
-        xml.attributed("ram:BilledQuantity", "unitCode", "C62", &quantity.to_string());
+        xml.attributed("ram:BilledQuantity", "unitCode", unit, &quantity.to_string());
     });
     xml.within("ram:SpecifiedLineTradeSettlement", |xml| {
         xml.within("ram:ApplicableTradeTax", |xml| write_category(xml, line.category, line.rate));
@@ -205,14 +223,16 @@ fn write_line(xml: &mut Xml, number: usize, line: &PaperLine, exponent: u32) {
 }
 
 /// The price without tax, and for how many it is where that is not one.
-fn price(line: &PaperLine, exponent: u32) -> (Decimal, Option<i64>) {
+fn price(line: &PaperLine, exponent: u32, is_net: bool) -> (Decimal, Option<Decimal>) {
     let total = Decimal::from_i128_with_scale(i128::from(line.net).abs(), exponent);
-    let each = total / Decimal::from(line.quantity);
-    let short = each.normalize();
-    if short.scale() <= 6 && short * Decimal::from(line.quantity) == total {
+    if is_net && line_amount(line.quantity, line.unit_price) == Some(line.net) {
+        return (Decimal::from_i128_with_scale(i128::from(line.unit_price).abs(), exponent), None);
+    }
+    let short = total.checked_div(line.quantity).unwrap_or(total).normalize();
+    if short.scale() <= 6 && short.checked_mul(line.quantity) == Some(total) {
         (if short.scale() < exponent { padded(short, exponent) } else { short }, None)
     } else {
-        (total, Some(line.quantity))
+        (total, Some(line.quantity.normalize()))
     }
 }
 
@@ -223,7 +243,7 @@ fn padded(mut value: Decimal, scale: u32) -> Decimal {
 
 fn write_category(xml: &mut Xml, category: TaxCategory, rate: Decimal) {
     xml.text("ram:TypeCode", "VAT");
-    xml.text("ram:CategoryCode", code(category));
+    xml.text("ram:CategoryCode", category.as_str());
     write_rate(xml, category, rate);
 }
 
@@ -231,16 +251,6 @@ fn write_category(xml: &mut Xml, category: TaxCategory, rate: Decimal) {
 fn write_rate(xml: &mut Xml, category: TaxCategory, rate: Decimal) {
     if category != TaxCategory::O {
         xml.text("ram:RateApplicablePercent", &rate.normalize().to_string());
-    }
-}
-
-fn code(category: TaxCategory) -> &'static str {
-    match category {
-        TaxCategory::S => "S",
-        TaxCategory::Z => "Z",
-        TaxCategory::E => "E",
-        TaxCategory::AE => "AE",
-        TaxCategory::O => "O",
     }
 }
 
@@ -318,6 +328,13 @@ fn write_address(xml: &mut Xml, party: &Party) {
 
 fn write_delivery(xml: &mut Xml, paper: &Paper) {
     xml.within("ram:ApplicableHeaderTradeDelivery", |xml| {
+        // BR-IC-12: within the Union it is stated where the goods went.
+        let within_union = paper.taxes.iter().any(|tax| tax.category == TaxCategory::K);
+        if let Some(code) = country(&paper.buyer).filter(|_| within_union) {
+            xml.within("ram:ShipToTradeParty", |xml| {
+                xml.within("ram:PostalTradeAddress", |xml| xml.text("ram:CountryID", code));
+            });
+        }
         // A supply on another day is stated; without one it was on the day of issue.
         let date = paper.supply_date.as_ref().unwrap_or(&paper.date);
         xml.within("ram:ActualDeliverySupplyChainEvent", |xml| {
@@ -331,6 +348,9 @@ fn write_settlement(xml: &mut Xml, paper: &Paper, facts: &Facts) {
     xml.open("ram:ApplicableHeaderTradeSettlement");
     if let Some(payment) = &paper.payment {
         xml.optional("ram:PaymentReference", filled(payment.reference.as_str()).as_deref());
+    }
+    if let Some(exchange) = &paper.exchange {
+        xml.text("ram:TaxCurrencyCode", exchange.currency.code());
     }
     xml.text("ram:InvoiceCurrencyCode", paper.currency.code());
     if let Some(payment) = &paper.payment {
@@ -347,11 +367,13 @@ fn write_settlement(xml: &mut Xml, paper: &Paper, facts: &Facts) {
     }
     // BR-CO-25: what is due has a date or terms.
     if paper.due_date.is_some() || paper.totals.due > 0 {
-        xml.within("ram:SpecifiedTradePaymentTerms", |xml| match &paper.due_date {
-            Some(date) => {
+        let terms = paper.sentences().terms.map(clean::paragraph).filter(|terms| !terms.is_empty());
+        let now = Some(facts.words.due_now.to_owned()).filter(|_| paper.due_date.is_none());
+        xml.within("ram:SpecifiedTradePaymentTerms", |xml| {
+            xml.optional("ram:Description", terms.or(now).as_deref());
+            if let Some(date) = &paper.due_date {
                 xml.within("ram:DueDateDateTime", |xml| xml.date("udt:DateTimeString", date));
             }
-            None => xml.text("ram:Description", facts.words.due_now),
         });
     }
     write_totals(xml, paper);
@@ -367,22 +389,15 @@ fn write_settlement(xml: &mut Xml, paper: &Paper, facts: &Facts) {
 }
 
 fn write_tax(xml: &mut Xml, tax: &PaperTax, exponent: u32) {
-    let reason = filled(tax.exemption_reason.as_deref());
-    // BR-E-10, BR-AE-10 and BR-O-10 ask for a reason, BR-S-10 and BR-Z-10 forbid one.
-    let (needs, reason_code) = match tax.category {
-        TaxCategory::S | TaxCategory::Z => (false, None),
-        TaxCategory::E => (true, None),
-        TaxCategory::AE => (true, Some("VATEX-EU-AE")),
-        TaxCategory::O => (true, Some("VATEX-EU-O")),
-    };
-    let reason = reason.filter(|_| needs);
+    // BR-E-10, BR-AE-10, BR-IC-10, BR-G-10 and BR-O-10 ask for a reason, BR-S-10 and BR-Z-10 forbid one.
+    let reason = filled(tax.exemption_reason.as_deref()).filter(|_| tax.category.needs_reason());
     xml.within("ram:ApplicableTradeTax", |xml| {
         xml.text("ram:CalculatedAmount", &amount(tax.tax, exponent));
         xml.text("ram:TypeCode", "VAT");
         xml.optional("ram:ExemptionReason", reason.as_deref());
         xml.text("ram:BasisAmount", &amount(tax.basis, exponent));
-        xml.text("ram:CategoryCode", code(tax.category));
-        xml.optional("ram:ExemptionReasonCode", reason_code);
+        xml.text("ram:CategoryCode", tax.category.as_str());
+        xml.optional("ram:ExemptionReasonCode", tax.reason_code());
         write_rate(xml, tax.category, tax.rate);
     });
 }
@@ -407,6 +422,10 @@ fn write_totals(xml: &mut Xml, paper: &Paper) {
         }
         xml.text("ram:TaxBasisTotalAmount", &amount(totals.net));
         xml.attributed("ram:TaxTotalAmount", "currencyID", paper.currency.code(), &amount(totals.tax));
+        if let Some(PaperExchange { currency, tax, .. }) = &paper.exchange {
+            let tax = self::amount(*tax, currency.exponent());
+            xml.attributed("ram:TaxTotalAmount", "currencyID", currency.code(), &tax);
+        }
         if totals.rounding != 0 {
             xml.text("ram:RoundingAmount", &amount(totals.rounding));
         }

@@ -19,6 +19,7 @@ pub(crate) struct Words {
     pub receipt_number: &'static str,
     pub date: &'static str,
     pub supply_date: &'static str,
+    pub supply_same: &'static str,
     pub due_date: &'static str,
     pub your_reference: &'static str,
     pub order: &'static str,
@@ -39,6 +40,8 @@ pub(crate) struct Words {
     pub net: &'static str,
     pub tax_on: &'static str,
     pub includes_tax_on: &'static str,
+    pub tax_in: &'static str,
+    pub exchange_rate: &'static str,
     pub total: &'static str,
     pub untaxed_total: &'static str,
     pub credit_total: &'static str,
@@ -75,6 +78,7 @@ static ENGLISH: Words = Words {
     receipt_number: "Receipt number",
     date: "Date",
     supply_date: "Date of supply",
+    supply_same: "Same as the invoice date",
     due_date: "Due date",
     your_reference: "Your reference",
     order: "Order",
@@ -95,6 +99,8 @@ static ENGLISH: Words = Words {
     net: "Net amount",
     tax_on: "VAT {} on {}",
     includes_tax_on: "includes VAT {} on {}",
+    tax_in: "VAT in {} (1 {} = {} {})",
+    exchange_rate: "Exchange rate: {}",
     total: "Total",
     untaxed_total: "Total",
     credit_total: "Total credit",
@@ -143,6 +149,7 @@ static PORTUGUESE: Words = Words {
     receipt_number: "Recibo n.º",
     date: "Data",
     supply_date: "Data de fornecimento",
+    supply_same: "A data da fatura",
     due_date: "Data de vencimento",
     your_reference: "A sua referência",
     order: "Encomenda",
@@ -163,6 +170,8 @@ static PORTUGUESE: Words = Words {
     net: "Valor sem IVA",
     tax_on: "IVA {} sobre {}",
     includes_tax_on: "inclui IVA {} sobre {}",
+    tax_in: "IVA em {} (1 {} = {} {})",
+    exchange_rate: "Taxa de câmbio: {}",
     total: "Total",
     untaxed_total: "Total",
     credit_total: "Total creditado",
@@ -211,6 +220,7 @@ static GERMAN: Words = Words {
     receipt_number: "Belegnummer",
     date: "Datum",
     supply_date: "Leistungsdatum",
+    supply_same: "Entspricht dem Rechnungsdatum",
     due_date: "Zahlbar bis",
     your_reference: "Ihr Zeichen",
     order: "Bestellung",
@@ -231,9 +241,11 @@ static GERMAN: Words = Words {
     net: "Nettobetrag",
     tax_on: "USt. {} auf {}",
     includes_tax_on: "darin USt. {} auf {}",
+    tax_in: "USt. in {} (1 {} = {} {})",
+    exchange_rate: "Umrechnungskurs: {}",
     total: "Gesamtbetrag",
     untaxed_total: "Gesamtbetrag",
-    credit_total: "Gutschriftsbetrag",
+    credit_total: "Korrekturbetrag",
     rounding: "Rundung",
     paid: "Bezahlt",
     refunded: "Erstattet",
@@ -279,6 +291,7 @@ static FRENCH: Words = Words {
     receipt_number: "Reçu n°",
     date: "Date",
     supply_date: "Date de livraison",
+    supply_same: "Date de la facture",
     due_date: "Échéance",
     your_reference: "Votre référence",
     order: "Commande",
@@ -299,6 +312,8 @@ static FRENCH: Words = Words {
     net: "Total HT",
     tax_on: "TVA {} sur {}",
     includes_tax_on: "dont TVA {} sur {}",
+    tax_in: "TVA en {} (1 {} = {} {})",
+    exchange_rate: "Taux de change : {}",
     total: "Total TTC",
     untaxed_total: "Total",
     credit_total: "Total de l’avoir",
@@ -347,6 +362,7 @@ static SPANISH: Words = Words {
     receipt_number: "Recibo n.º",
     date: "Fecha",
     supply_date: "Fecha de entrega",
+    supply_same: "La fecha de la factura",
     due_date: "Vencimiento",
     your_reference: "Su referencia",
     order: "Pedido",
@@ -367,6 +383,8 @@ static SPANISH: Words = Words {
     net: "Base imponible",
     tax_on: "IVA {} sobre {}",
     includes_tax_on: "incluye IVA {} sobre {}",
+    tax_in: "IVA en {} (1 {} = {} {})",
+    exchange_rate: "Tipo de cambio: {}",
     total: "Total",
     untaxed_total: "Total",
     credit_total: "Total abonado",
@@ -472,6 +490,18 @@ impl Words {
         text
     }
 
+    /// A quantity with as many decimals as it has: `7.5`, `1.000,25`.
+    pub(crate) fn quantity(&self, quantity: Decimal) -> String {
+        let text = quantity.normalize().to_string();
+        let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+        let mut written = self.grouped(whole);
+        if !fraction.is_empty() {
+            written.push(self.decimal);
+            written.push_str(fraction);
+        }
+        written
+    }
+
     /// A whole number with its groups.
     fn grouped(&self, whole: &str) -> String {
         if whole.len() < self.grouped_from {
@@ -553,6 +583,18 @@ mod tests {
         let rate = Decimal::new(550, 2);
         assert_eq!(plain(&words("de").percent(rate)), "5,5~%");
         assert_eq!(plain(&words("en").percent(Decimal::from(20))), "20%");
+    }
+
+    #[test]
+    fn quantities_keep_their_decimals() {
+        for (language, quantity, expected) in [
+            ("en", "7.50", "7.5"),
+            ("de", "1000.25", "1.000,25"),
+            ("pt", "1000", "1000"),
+            ("en", "0.000001", "0.000001"),
+        ] {
+            assert_eq!(plain(&words(language).quantity(quantity.parse().unwrap())), expected, "{language}");
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use gateway_core::domain::Currency;
 use gateway_core::domain::invoice::paper::{
-    Allowance, Logo, LogoFormat, Paper, PaperKind, PaperLine, PaperLook, PaperPayment, PaperTax, PaperTotals,
-    Party, Preceding, TaxCategory,
+    Allowance, Logo, LogoFormat, Paper, PaperExchange, PaperKind, PaperLine, PaperLook, PaperPayment,
+    PaperTax, PaperTexts, PaperTotals, Party, Preceding, TaxCategory, TextKind,
 };
+use gateway_core::domain::invoice::tax::line_amount;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 /// A drawing of a hill and a sun.
@@ -57,6 +58,7 @@ impl Draft {
                 rounding: 0,
                 due: 0,
             },
+            exchange: None,
             payment: None,
             notes: Vec::new(),
             look: PaperLook::default(),
@@ -88,13 +90,28 @@ impl Draft {
         self.paper.lines.push(PaperLine {
             name: name.to_owned(),
             description: description.to_owned(),
-            quantity,
+            quantity: Decimal::from(quantity),
+            unit: None,
             unit_price,
             net: 0,
             amount: quantity * unit_price,
             category,
             rate,
+            position: None,
         });
+        self
+    }
+
+    /// Gives the last line a quantity with decimals and a unit of UN/ECE Recommendation 20.
+    ///
+    /// # Panics
+    ///
+    /// If there is no line, or `quantity` is no number.
+    pub fn quantity(mut self, quantity: &str, unit: &str) -> Self {
+        let line = self.paper.lines.last_mut().expect("a line");
+        line.quantity = quantity.parse().expect("a number");
+        line.unit = Some(unit.to_owned());
+        line.amount = line_amount(line.quantity, line.unit_price).expect("a small amount");
         self
     }
 
@@ -186,8 +203,11 @@ fn tax(paper: &mut Paper, group: (TaxCategory, Decimal)) -> PaperTax {
         TaxCategory::E => Some("Exempt from VAT under Article 132 of Directive 2006/112/EC."),
         TaxCategory::AE => Some("Reverse charge: VAT is payable by the recipient."),
         TaxCategory::O => Some("Outside the scope of VAT."),
+        TaxCategory::K => Some("Intra-Community supply, exempt under Article 138 of Directive 2006/112/EC."),
+        TaxCategory::G => Some("Export, exempt under Article 146 of Directive 2006/112/EC."),
     };
-    PaperTax { category, rate, basis, tax, exemption_reason: reason.map(str::to_owned) }
+    let exemption_reason = reason.map(str::to_owned);
+    PaperTax { category, rate, basis, tax, exemption_reason, exemption_code: None }
 }
 
 fn rounded(exact: Decimal) -> i64 {
@@ -233,8 +253,24 @@ fn look() -> PaperLook {
     PaperLook {
         color: Some("#1f4d5c".to_owned()),
         logo: Some(logo()),
-        intro: Some("Thank you for your order. We charge as agreed:".to_owned()),
-        closing: Some("It was a pleasure to work for you.".to_owned()),
+        intro: None,
+        closing: None,
+        texts: vec![
+            PaperTexts {
+                kind: TextKind::PaidInvoice,
+                language: None,
+                intro: Some("Thank you for your order. We charge as agreed:".to_owned()),
+                closing: Some("It was a pleasure to work for you.".to_owned()),
+                terms: None,
+            },
+            PaperTexts {
+                kind: TextKind::OpenInvoice,
+                language: Some("de".to_owned()),
+                intro: Some("Wir erlauben uns, wie folgt abzurechnen:".to_owned()),
+                closing: None,
+                terms: Some("Zahlbar innerhalb von 14 Tagen ohne Abzug.".to_owned()),
+            },
+        ],
         footer: Some("Example GmbH · Managing directors: see example.com/imprint\nIBAN DE00 0000 0000 0000 0000 00 · BIC EXAMPLEX".to_owned()),
     }
 }
@@ -382,6 +418,10 @@ fn taxes() -> Vec<(&'static str, Paper)> {
         .finish();
     vec![
         ("reverse-charge", reverse_charge),
+        ("small-business", small_business()),
+        ("intra-community", intra_community()),
+        ("export", export()),
+        ("hours", hours()),
         ("exempt", exempt),
         ("outside-scope", outside_scope),
         ("negative", negative),
@@ -396,7 +436,130 @@ fn currencies() -> Vec<(&'static str, Paper)> {
         .settled()
         .finish();
     let dinar = Draft::new("en", "KWD").line("Consulting", 3, 125_125, TaxCategory::S, 5).settled().finish();
-    vec![("yen", yen), ("dinar", dinar)]
+    // From Berlin in dollars: the tax in euros stands beside it.
+    let dollar = Draft::new("en", "USD")
+        .line("Software licence", 1, 100_000, TaxCategory::S, 19)
+        .settled()
+        .with(|paper| {
+            paper.exchange = Some(PaperExchange {
+                currency: Currency::EUR,
+                rate: Decimal::new(9215, 4),
+                tax: 17_509,
+                source: Some("ECB, 2026-11-20".to_owned()),
+            });
+        })
+        .finish();
+    vec![("yen", yen), ("dinar", dinar), ("dollar", dollar)]
+}
+
+/// A German small business, to which § 19 of the `UStG` applies.
+fn small_business() -> Paper {
+    let reason = "Gemäß § 19 UStG wird keine Umsatzsteuer berechnet.";
+    let mut paper = Draft::new("de", "EUR")
+        .line("Illustration, Nutzungsrecht für ein Jahr", 1, 48_000, TaxCategory::E, 0)
+        .with(|paper| {
+            paper.seller = Party { vat_id: None, tax_number: Some("27/123/45678".to_owned()), ..seller() };
+            paper.buyer = german_buyer();
+            paper.due_date = Some("2026-12-06".to_owned());
+            paper.look = look();
+        })
+        .finish();
+    paper.taxes[0].exemption_reason = Some(reason.to_owned());
+    paper
+}
+
+fn intra_community() -> Paper {
+    Draft::new("en", "EUR")
+        .line("Oak desk, 160 × 80 cm", 4, 48_900, TaxCategory::K, 0)
+        .with(|paper| {
+            paper.supply_date = Some("2026-11-20".to_owned());
+            paper.due_date = Some("2026-12-22".to_owned());
+        })
+        .finish()
+}
+
+fn export() -> Paper {
+    Draft::new("en", "EUR")
+        .line("Oak desk, 160 × 80 cm", 2, 48_900, TaxCategory::G, 0)
+        .settled()
+        .with(|paper| {
+            paper.buyer = Party {
+                name: "Sample AG".to_owned(),
+                address: vec!["Musterweg 3".to_owned()],
+                postcode: "8001".to_owned(),
+                city: "Zürich".to_owned(),
+                country: "CH".to_owned(),
+                vat_id: Some("CHE123456789MWST".to_owned()),
+                ..Party::default()
+            };
+        })
+        .finish()
+}
+
+/// Decimal quantities with their units, and a line below zero in its place.
+fn hours() -> Paper {
+    Draft::new("de", "EUR")
+        .line("Beratung vor Ort", 1, 9_500, TaxCategory::S, 19)
+        .quantity("7.5", "HUR")
+        .line("Treuerabatt", 1, -5_000, TaxCategory::S, 19)
+        .line("Kaffee, ganze Bohne", 1, 2_499, TaxCategory::S, 7)
+        .quantity("1.333", "KGM")
+        .line("Pauschale für die Anfahrt", 1, 4_500, TaxCategory::S, 19)
+        .quantity("1", "LS")
+        .with(|paper| {
+            paper.buyer = german_buyer();
+            paper.look = look();
+        })
+        .finish()
+}
+
+fn german_buyer() -> Party {
+    Party {
+        name: "Muster KG".to_owned(),
+        address: vec!["Beispielweg 7".to_owned()],
+        postcode: "80331".to_owned(),
+        city: "München".to_owned(),
+        country: "DE".to_owned(),
+        ..Party::default()
+    }
+}
+
+/// Buyers whose scripts the bundled fonts do not know, each with what they bought.
+pub fn scripts() -> Vec<(&'static str, Paper)> {
+    let rows = [
+        ("japanese", "JP", "田中 太郎", "1-2-3 銀座", "中央区 東京都", "緑茶「さくら」100 g"),
+        ("chinese", "CN", "王伟 有限公司", "中山路 88 号", "上海市", "办公椅（带扶手）"),
+        ("korean", "KR", "김철수", "세종대로 110", "서울특별시", "녹차 100g"),
+        ("arabic", "AE", "شركة الأمثلة ذ.م.م", "شارع الملك فيصل ١٢", "دبي", "مكتب من خشب البلوط، 160 سم"),
+        ("hebrew", "IL", "חברה לדוגמה בע״מ", "רחוב הרצל 12", "תל אביב", "שולחן עץ אלון, 160 ס״מ."),
+        (
+            "thai",
+            "TH",
+            "บริษัท ตัวอย่าง จำกัด",
+            "ถนนสุขุมวิท 12",
+            "กรุงเทพมหานคร",
+            "โต๊ะทำงานไม้โอ๊คขนาดใหญ่พร้อมลิ้นชักเก็บของสำหรับสำนักงาน",
+        ),
+        ("hindi", "IN", "उदाहरण प्राइवेट लिमिटेड", "महात्मा गांधी मार्ग 12", "नई दिल्ली", "ओक की मेज़, 160 सेमी"),
+    ];
+    let paper =
+        |(name, country, buyer, street, city, goods): (&'static str, &str, &str, &str, &str, &str)| {
+            let paper = Draft::new("en", "EUR")
+                .line(goods, 2, 48_900, TaxCategory::G, 0)
+                .settled()
+                .with(|paper| {
+                    paper.buyer = Party {
+                        name: buyer.to_owned(),
+                        address: vec![street.to_owned()],
+                        city: city.to_owned(),
+                        country: country.to_owned(),
+                        ..Party::default()
+                    };
+                })
+                .finish();
+            (name, paper)
+        };
+    rows.into_iter().map(paper).collect()
 }
 
 fn texts() -> Vec<(&'static str, Paper)> {

@@ -1,6 +1,12 @@
 //! What stands on the pages: every text finished, so that the template only places it.
 
-use gateway_core::domain::invoice::paper::{Allowance, Paper, PaperKind, PaperTax, Party, TaxCategory};
+use gateway_core::domain::{
+    country,
+    invoice::{
+        paper::{Allowance, Paper, PaperKind, PaperTax, Party, TaxCategory},
+        units::Unit,
+    },
+};
 use serde::Serialize;
 
 use crate::clean::{breakable, line, paragraph, reference};
@@ -41,13 +47,14 @@ pub(crate) struct Sheet {
     seller: Vec<String>,
     facts: Vec<[String; 2]>,
     intro: Option<String>,
-    columns: [&'static str; 5],
+    columns: [&'static str; 6],
     lines: Vec<SheetLine>,
     totals: Vec<Total>,
     remarks: Vec<String>,
     payment: Option<String>,
     payment_reference: Option<String>,
     notes: Vec<String>,
+    terms: Option<String>,
     closing: Option<String>,
     footer: Option<String>,
     page: &'static str,
@@ -56,6 +63,7 @@ pub(crate) struct Sheet {
 
 #[derive(Debug, Serialize)]
 struct SheetLine {
+    number: String,
     name: String,
     description: String,
     quantity: String,
@@ -99,6 +107,7 @@ impl Sheet {
             [(paper.test, words.test_note), (paper.kind == PaperKind::PaymentReceipt, words.not_invoice)];
         let (accent, heading) = colors(paper.look.color.as_deref());
         let (payment, payment_reference) = payment(paper, words)?;
+        let sentences = paper.sentences();
         Ok(Self {
             language: words.code,
             accent,
@@ -117,15 +126,16 @@ impl Sheet {
             seller: seller(&paper.seller, words),
             seller_name: breakable(&seller_name),
             facts: facts(paper, words)?,
-            intro: text(paper.look.intro.as_deref()),
-            columns: [words.description, words.quantity, words.unit_price, words.tax, words.amount],
+            intro: text(sentences.intro),
+            columns: ["#", words.description, words.quantity, words.unit_price, words.tax, words.amount],
             lines: lines(paper, words),
             totals: totals(paper, words),
-            remarks: paper.taxes.iter().filter_map(|tax| text(tax.exemption_reason.as_deref())).collect(),
+            remarks: remarks(paper, words),
             payment,
             payment_reference,
             notes: paper.notes.iter().filter_map(|note| text(Some(note))).collect(),
-            closing: text(paper.look.closing.as_deref()),
+            terms: text(sentences.terms),
+            closing: text(sentences.closing),
             footer: text(paper.look.footer.as_deref()),
             page: words.page,
             of: words.of,
@@ -159,10 +169,23 @@ fn address(party: &Party, words: &Words) -> Vec<String> {
     lines.extend(contact.map(|contact| fill(words.attention, &[&contact])));
     lines.extend(party.address.iter().map(|text| line(text)));
     let city = line(&format!("{} {}", party.postcode, party.city));
-    let place: Vec<String> =
-        [city, line(&party.country)].into_iter().filter(|part| !part.is_empty()).collect();
-    lines.push(place.join(", "));
+    lines.push(city);
+    let name = country::name(&party.country, words.code).map(str::to_owned);
+    lines.push(name.unwrap_or_else(|| line(&party.country)));
     lines
+}
+
+/// Why no tax is charged, each reason once; and where an exchange rate comes from.
+fn remarks(paper: &Paper, words: &Words) -> Vec<String> {
+    let mut remarks: Vec<String> = Vec::new();
+    let reasons = paper.taxes.iter().filter_map(|tax| text(tax.exemption_reason.as_deref()));
+    let source = paper.exchange.as_ref().and_then(|exchange| exchange.source.as_deref());
+    for remark in reasons.chain(source.and_then(|source| text(Some(&fill(words.exchange_rate, &[source]))))) {
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
+    remarks
 }
 
 fn finished(lines: Vec<String>) -> Vec<String> {
@@ -207,8 +230,13 @@ fn facts(paper: &Paper, words: &Words) -> Result<Vec<[String; 2]>, RenderError> 
         paper.number.as_deref().map_or_else(|| words.draft.to_owned(), |number| reference(&line(number)));
     facts.push([words.number_of(paper.kind).to_owned(), number]);
     facts.push([words.date.to_owned(), day("date", &paper.date)?]);
-    if let Some(date) = &paper.supply_date {
-        facts.push([words.supply_date.to_owned(), day("supplyDate", date)?]);
+    // A date of supply stands on every invoice, also where it is the day of issue.
+    match &paper.supply_date {
+        Some(date) => facts.push([words.supply_date.to_owned(), day("supplyDate", date)?]),
+        None if paper.kind == PaperKind::Invoice => {
+            facts.push([words.supply_date.to_owned(), words.supply_same.to_owned()]);
+        }
+        None => {}
     }
     if let Some(date) = &paper.due_date {
         facts.push([words.due_date.to_owned(), day("dueDate", date)?]);
@@ -231,10 +259,17 @@ fn facts(paper: &Paper, words: &Words) -> Result<Vec<[String; 2]>, RenderError> 
 
 fn lines(paper: &Paper, words: &Words) -> Vec<SheetLine> {
     let exponent = paper.currency.exponent();
-    let sheet_line = |item: &gateway_core::domain::invoice::paper::PaperLine| SheetLine {
+    let quantity = |item: &gateway_core::domain::invoice::paper::PaperLine| {
+        let number = words.quantity(item.quantity);
+        let unit =
+            item.unit.as_deref().map(|code| Unit::of(code).map_or(code, |unit| unit.label(words.code)));
+        unit.map_or(number.clone(), |unit| format!("{number}\u{a0}{}", line(unit)))
+    };
+    let sheet_line = |(number, item): (String, &gateway_core::domain::invoice::paper::PaperLine)| SheetLine {
+        number,
         name: breakable(&line(&item.name)),
         description: breakable(&paragraph(&item.description)),
-        quantity: words.number(item.quantity, 0),
+        quantity: quantity(item),
         price: words.number(item.unit_price, exponent),
         tax: match item.category {
             TaxCategory::O => "–".to_owned(),
@@ -242,7 +277,7 @@ fn lines(paper: &Paper, words: &Words) -> Vec<SheetLine> {
         },
         amount: words.number(item.amount, exponent),
     };
-    paper.lines.iter().map(sheet_line).collect()
+    paper.line_numbers().into_iter().zip(&paper.lines).map(sheet_line).collect()
 }
 
 /// Down to what is due, in the price mode of the document.
@@ -285,6 +320,7 @@ fn totals(paper: &Paper, words: &Words) -> Vec<Total> {
         rows.extend(paper.taxes.iter().map(|tax| tax_row(paper, tax, words, Weight::Plain)));
         rows.push(total);
     }
+    rows.extend(tax_abroad(paper, words));
     if totals.rounding != 0 {
         rows.push(row(words.rounding, totals.rounding, Weight::Plain));
     }
@@ -305,6 +341,15 @@ fn allowance_label(paper: &Paper, allowance: &Allowance, words: &Words) -> Strin
     let label = if reason.is_empty() { words.discount.to_owned() } else { breakable(&reason) };
     let alike = paper.allowances.iter().filter(|other| other.reason == allowance.reason);
     if alike.count() > 1 { format!("{label} ({})", words.percent(allowance.rate)) } else { label }
+}
+
+/// The tax in the seller's own currency, where the document is in another.
+fn tax_abroad(paper: &Paper, words: &Words) -> Option<Total> {
+    let exchange = paper.exchange.as_ref()?;
+    let (national, rate) = (exchange.currency.code(), words.quantity(exchange.rate));
+    let label = fill(words.tax_in, &[national, paper.currency.code(), &rate, national]);
+    let value = words.amount(exchange.tax, exchange.currency);
+    Some(Total { label, value, weight: Weight::Minor })
 }
 
 fn tax_row(paper: &Paper, tax: &PaperTax, words: &Words, weight: Weight) -> Total {

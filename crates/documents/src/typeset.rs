@@ -14,9 +14,9 @@ use typst::{Library, LibraryExt, World};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards, Timestamp};
 
-use crate::fonts::Fonts;
+use crate::fonts::{Fonts, Region, Shelf};
 use crate::sheet::Sheet;
-use crate::{RenderError, Rendered, check, einvoice, facturx, logo};
+use crate::{RenderError, Rendered, check, clean, einvoice, facturx, logo};
 
 const TEMPLATE: &str = include_str!("template/paper.typ");
 
@@ -29,7 +29,6 @@ const REPLACEMENTS_MAX: usize = 4;
 /// Everything that documents have in common.
 pub(crate) struct Typesetter {
     library: LazyHash<Library>,
-    book: LazyHash<FontBook>,
     fonts: Fonts,
     main: Source,
     /// Typst never forgets a path and knows 65,535 of them: documents share these three.
@@ -42,6 +41,7 @@ pub(crate) struct Typesetter {
 /// The files of one document.
 struct Desk<'a> {
     common: &'a Typesetter,
+    shelf: &'a Shelf,
     data: Bytes,
     logo: Option<Bytes>,
     attachment: Option<Bytes>,
@@ -53,7 +53,7 @@ impl World for Desk<'_> {
     }
 
     fn book(&self) -> &LazyHash<FontBook> {
-        &self.common.book
+        &self.shelf.book
     }
 
     fn main(&self) -> FileId {
@@ -78,7 +78,7 @@ impl World for Desk<'_> {
     }
 
     fn font(&self, index: usize) -> Option<Font> {
-        self.common.fonts.get(index)
+        self.shelf.get(index)
     }
 
     /// Documents say when they were issued; nobody asks for today.
@@ -90,12 +90,11 @@ impl World for Desk<'_> {
 impl Typesetter {
     /// With the bundled fonts and those of these folders.
     pub(crate) fn new(font_folders: &[PathBuf]) -> Result<Self, RenderError> {
-        let fonts = Fonts::load(font_folders)?;
+        let fonts = Fonts::find(font_folders)?;
         let standards = PdfStandards::new(&[PdfStandard::A_3b])
             .map_err(|problem| RenderError::Typesetting(problem.message().to_string()))?;
         Ok(Self {
             library: LazyHash::new(Library::default()),
-            book: LazyHash::new(fonts.book.clone()),
             fonts,
             main: Source::new(file("/paper.typ")?, TEMPLATE.to_owned()),
             data: file("/data.json")?,
@@ -152,8 +151,17 @@ impl Typesetter {
         });
         let sheet = Sheet::of(paper, format, xml.is_some())?;
         let mut data = serde_json::to_value(&sheet).map_err(|error| defect(&error))?;
+        isolate(&mut data);
+        let mut characters = BTreeSet::new();
+        gather(&data, &mut characters);
+        let countries = [paper.buyer.country.as_str(), paper.seller.country.as_str()];
+        let chosen = self.fonts.choose(&characters, Region::of(countries, &characters));
+        if let Some(fields) = data.as_object_mut() {
+            fields.insert("fonts".to_owned(), chosen.families.into());
+        }
         let mut desk = Desk {
             common: self,
+            shelf: chosen.shelf,
             data: Bytes::new([]),
             logo: logo.map(Bytes::new),
             attachment: xml.map(|xml| Bytes::from_string(xml.to_owned())),
@@ -228,6 +236,36 @@ fn look_through(frame: &Frame, missing: &mut BTreeSet<String>) {
             }
             _ => {}
         }
+    }
+}
+
+/// The characters of every text that are not plain ASCII, which the bundled fonts have.
+fn gather(data: &serde_json::Value, characters: &mut BTreeSet<char>) {
+    match data {
+        serde_json::Value::String(text) => {
+            characters.extend(text.chars().filter(|c| !c.is_ascii() && !clean::is_invisible(*c)));
+        }
+        serde_json::Value::Array(values) => values.iter().for_each(|value| gather(value, characters)),
+        serde_json::Value::Object(fields) => fields.values().for_each(|value| gather(value, characters)),
+        _ => {}
+    }
+}
+
+/// Gives each text that holds a script which runs from right to left its own direction, but for what is not printed.
+fn isolate(data: &mut serde_json::Value) {
+    match data {
+        serde_json::Value::String(text) => {
+            if let Some(isolated) = clean::isolated(text) {
+                *text = isolated;
+            }
+        }
+        serde_json::Value::Array(values) => values.iter_mut().for_each(isolate),
+        serde_json::Value::Object(fields) => {
+            let printed =
+                fields.iter_mut().filter(|(name, _)| !["document_title", "author"].contains(&name.as_str()));
+            printed.for_each(|(_, value)| isolate(value));
+        }
+        _ => {}
     }
 }
 

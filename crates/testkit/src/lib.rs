@@ -8,6 +8,7 @@
 #![recursion_limit = "512"]
 
 pub mod caddy;
+pub mod fonts;
 pub mod gocardless_sim;
 pub mod mongod;
 pub mod process;

@@ -111,6 +111,7 @@ pub async fn sign_in(access: &Access) -> Result<String, SeedError> {
         extra_ca_file: None,
         provider_urls: ProviderUrls::default(),
         single_tenant: None,
+        certified_invoicing: Vec::new(),
     };
     let app = gateway_providers::start(&config).await?;
     let (id, now) = (PersonId::generate(), app.now());

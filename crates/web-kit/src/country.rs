@@ -1,11 +1,10 @@
-//! Countries by their names, for forms. `countries.tsv` is written from Unicode's CLDR: code, then the name in
-//! English, European Portuguese, German, French and Spanish.
+//! Countries by their names, for forms.
 
 use std::sync::LazyLock;
 
-use crate::locale::Lang;
+use gateway_core::domain::country::TABLE;
 
-static TABLE: &str = include_str!("countries.tsv");
+use crate::locale::Lang;
 
 /// A country: ISO 3166-1 alpha-2 code and name.
 pub type Country = (&'static str, &'static str);

@@ -147,6 +147,8 @@ pub struct Text {
     pub reason_timed_out: &'static str,
     /// Why a payment failed, days after it succeeded.
     pub reason_returned: &'static str,
+    /// What to do then; `{shop}`.
+    pub returned_text: &'static str,
     /// Why a payment failed.
     pub reason_unknown: &'static str,
     /// Checkout expired.
@@ -341,6 +343,7 @@ static EN: Text = Text {
     reason_cancelled: "You stopped the payment before it was finished.",
     reason_timed_out: "The payment was not finished in time.",
     reason_returned: "Your bank returned the payment.",
+    returned_text: "So the order is not paid. Please order again at {shop}, or ask {shop} how to pay, and name the payment ID below.",
     reason_unknown: "The payment could not be completed.",
     expired_title: "This payment page has expired",
     expired_text: "Nothing can be paid here any more. To order, please start again at {shop}.",
@@ -459,6 +462,7 @@ static PT: Text = Text {
     reason_cancelled: "Interrompeu o pagamento antes de terminar.",
     reason_timed_out: "O pagamento não foi concluído a tempo.",
     reason_returned: "O seu banco devolveu o pagamento.",
+    returned_text: "Por isso, a encomenda não está paga. Encomende de novo em {shop} ou pergunte a {shop} como pagar, indicando o ID do pagamento abaixo.",
     reason_unknown: "Não foi possível concluir o pagamento.",
     expired_title: "Esta página de pagamento expirou",
     expired_text: "Já não é possível pagar aqui. Para encomendar, recomece em {shop}.",
@@ -577,6 +581,7 @@ static DE: Text = Text {
     reason_cancelled: "Sie haben die Zahlung vor dem Abschluss abgebrochen.",
     reason_timed_out: "Die Zahlung wurde nicht rechtzeitig abgeschlossen.",
     reason_returned: "Ihre Bank hat die Zahlung zurückgegeben.",
+    returned_text: "Die Bestellung ist deshalb nicht bezahlt. Bestellen Sie bei {shop} erneut, oder fragen Sie {shop}, wie Sie bezahlen können, und nennen Sie dabei die Zahlungs-ID unten.",
     reason_unknown: "Die Zahlung konnte nicht abgeschlossen werden.",
     expired_title: "Diese Zahlungsseite ist abgelaufen",
     expired_text: "Hier kann nichts mehr bezahlt werden. Bitte bestellen Sie bei {shop} noch einmal.",
@@ -695,6 +700,7 @@ static FR: Text = Text {
     reason_cancelled: "Vous avez interrompu le paiement avant la fin.",
     reason_timed_out: "Le paiement n’a pas été terminé à temps.",
     reason_returned: "Votre banque a rejeté le paiement.",
+    returned_text: "La commande n’est donc pas payée. Commandez de nouveau chez {shop}, ou demandez à {shop} comment payer en indiquant l’ID du paiement ci-dessous.",
     reason_unknown: "Le paiement n’a pas pu être finalisé.",
     expired_title: "Cette page de paiement a expiré",
     expired_text: "Plus rien ne peut être payé ici. Pour commander, veuillez recommencer sur {shop}.",
@@ -813,6 +819,7 @@ static ES: Text = Text {
     reason_cancelled: "Ha interrumpido el pago antes de terminar.",
     reason_timed_out: "El pago no se ha terminado a tiempo.",
     reason_returned: "Su banco ha devuelto el pago.",
+    returned_text: "Por eso, el pedido no está pagado. Haga el pedido de nuevo en {shop} o pregunte a {shop} cómo pagar e indique el ID del pago que figura abajo.",
     reason_unknown: "No se ha podido completar el pago.",
     expired_title: "Esta página de pago ha caducado",
     expired_text: "Ya no se puede pagar aquí. Para hacer el pedido, empiece de nuevo en {shop}.",

@@ -281,6 +281,15 @@ impl Plan {
             listen(settings::WORKER)?,
         ];
         environment.unless_set("WORKER_URL", format!("http://{worker}"));
+        if from_caller("FONT_PATHS").is_none() {
+            match testkit::fonts::locate() {
+                Ok(Some(fonts)) => {
+                    environment.unless_set("FONT_PATHS", fonts.display().to_string());
+                }
+                Ok(None) => {}
+                Err(problem) => say(&format!("Documents know Latin, Greek and Cyrillic alone: {problem}")),
+            }
+        }
         let four = [panel, api, checkout, runtime];
         let direct = four.map(|address| format!("http://{address}"));
         let mut urls = direct.clone();

@@ -25,7 +25,8 @@ pub struct WorkerConfig {
     pub health_listen: SocketAddr,
     /// How messages are sent; `WORKER_DELIVERY_SLOTS` sets how many requests may be on the wire.
     pub sender: SenderConfig,
-    /// `FONT_PATHS`: folders of fonts for documents beside the bundled ones, separated by colons.
+    /// `FONT_PATHS`: folders of fonts for documents beside the bundled ones, separated by colons; those of the system
+    /// where it is not set.
     pub font_paths: Vec<PathBuf>,
     /// `WORKER_RENDER_PROCESSES`: processes that draw documents and pictures at once; as many as there are cores.
     pub render_processes: NonZeroUsize,
@@ -99,8 +100,13 @@ fn render_processes(reader: &mut Reader) -> NonZeroUsize {
     }
 }
 
+/// Where systems keep fonts.
+const SYSTEM_FONTS: [&str; 2] = ["/usr/share/fonts", "/usr/local/share/fonts"];
+
 fn font_paths(reader: &mut Reader) -> Vec<PathBuf> {
-    let text = reader.text("FONT_PATHS").unwrap_or_default();
+    let Some(text) = reader.text("FONT_PATHS") else {
+        return SYSTEM_FONTS.iter().map(PathBuf::from).filter(|path| path.is_dir()).collect();
+    };
     let paths: Vec<PathBuf> = text.split(':').filter(|path| !path.is_empty()).map(PathBuf::from).collect();
     for path in paths.iter().filter(|path| !path.is_dir()) {
         reader.problem(format!("FONT_PATHS: {} is not a folder", path.display()));

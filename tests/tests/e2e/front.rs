@@ -288,6 +288,7 @@ fn config_of(keys: &[String; 3], ports: [u16; 3], setup: &Setup, uri: String) ->
         extra_ca_file: None,
         provider_urls: ProviderUrls { stripe: url(&setup.stripe), gocardless: url(&setup.gocardless) },
         single_tenant: None,
+        certified_invoicing: Vec::new(),
     }
 }
 

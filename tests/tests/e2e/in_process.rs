@@ -35,6 +35,7 @@ pub fn config(uri: &str, database: &str) -> CommonConfig {
         extra_ca_file: None,
         provider_urls: ProviderUrls::default(),
         single_tenant: None,
+        certified_invoicing: Vec::new(),
     }
 }
 

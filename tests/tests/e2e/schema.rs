@@ -113,7 +113,7 @@ async fn seed_papers(cluster: &Cluster, seed: &Bootstrapped) {
         queued(app, tenant).await;
     }
     for invoice in all_numbered(app, tenant, PAPERS).await.iter().take(PAPERS / 3) {
-        let credit = NewCredit { amount: Some(100), reason: None };
+        let credit = NewCredit { amount: Some(100), ..NewCredit::default() };
         issue::credit(app, tenant, invoice.id, credit, None, &|_, _| String::new()).await.unwrap();
     }
     all_numbered(app, tenant, PAPERS + PAPERS / 3).await;

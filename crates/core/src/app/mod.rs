@@ -89,6 +89,8 @@ pub struct App {
     pub targets: TargetPolicy,
     /// The provider `_`.
     pub single_tenant: Option<SingleTenant>,
+    /// Countries for which certified invoicing software stands behind the gateway.
+    pub certified_invoicing: Arc<Vec<String>>,
     passwords: people::Passwords,
     passkeys: people::Passkeys,
     caches: Caches,
@@ -148,6 +150,7 @@ impl App {
             urls: config.urls.clone(),
             targets,
             single_tenant: config.single_tenant.clone(),
+            certified_invoicing: Arc::new(config.certified_invoicing.clone()),
             caches: Caches {
                 keys: cache(),
                 sites: cache(),

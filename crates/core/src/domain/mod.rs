@@ -45,6 +45,7 @@ pub mod audit;
 pub mod bank;
 pub mod checkout;
 pub mod client;
+pub mod country;
 pub mod custom_domain;
 pub mod delivery;
 pub mod discount;

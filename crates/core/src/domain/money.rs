@@ -164,6 +164,28 @@ impl Money {
     }
 }
 
+/// As English sentences write it: `€49.00`, `USD 1,200.00`. Pages and documents have formats of their own.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exponent = usize::try_from(self.currency.exponent()).unwrap_or(2);
+        let digits = format!("{:0>width$}", self.minor.unsigned_abs(), width = exponent + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - exponent);
+        let sign = match self.currency.code() {
+            "EUR" => "€".to_owned(),
+            "GBP" => "£".to_owned(),
+            code => format!("{code} "),
+        };
+        write!(f, "{}{sign}", if self.minor < 0 { "-" } else { "" })?;
+        for (index, digit) in whole.chars().enumerate() {
+            if index > 0 && (whole.len() - index).is_multiple_of(3) {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        if exponent > 0 { write!(f, ".{fraction}") } else { Ok(()) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -174,6 +196,19 @@ mod tests {
     fn exponents_follow_iso_4217() {
         for (code, exponent) in [("EUR", 2), ("JPY", 0), ("KWD", 3), ("USD", 2), ("TND", 3), ("KRW", 0)] {
             assert_eq!(code.parse::<Currency>().unwrap().exponent(), exponent, "{code}");
+        }
+    }
+
+    #[test]
+    fn sentences_write_money_with_its_currency() {
+        for (minor, code, text) in [
+            (4_900, "EUR", "€49.00"),
+            (-5, "GBP", "-£0.05"),
+            (123_456_789, "USD", "USD 1,234,567.89"),
+            (1_200, "JPY", "JPY 1,200"),
+            (1_234, "KWD", "KWD 1.234"),
+        ] {
+            assert_eq!(Money::new(minor, code.parse().unwrap()).to_string(), text);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::domain::{
     Currency, Timestamp,
     checkout::{Checkout, Customer, Item, items},
     client::{Client, ClientProfile},
-    invoice::{Credit, Invoice, Paper},
+    invoice::{Credit, CreditLine, Invoice, Paper},
     outbox::{Changed, ChangedValue, EventType},
     provider_event::ProviderEvent,
     transaction::{
@@ -244,6 +244,7 @@ pub fn invoice(invoice: &Invoice, paper: &Paper) -> Value {
         "dueDate": invoice.due_date,
         "seriesId": invoice.series_id,
         "issuing": invoice.is_waiting(),
+        "revision": invoice.revision,
         "blocked": invoice.blocked,
         "currency": invoice.currency,
         "total": invoice.total,
@@ -274,9 +275,14 @@ fn credit(credit: &Credit) -> Value {
         "creditNoteId": credit.id,
         "amount": credit.amount,
         "cause": credit.cause.split(':').next(),
+        "lines": credit.lines.iter().map(credit_line).collect::<Vec<_>>(),
         "reason": credit.reason,
         "at": credit.at,
     })
+}
+
+fn credit_line(line: &CreditLine) -> Value {
+    json!({ "line": line.line + 1, "quantity": line.quantity.normalize().to_string(), "amount": line.amount })
 }
 
 /// A provider's event as it came, for those who reconcile it themselves.

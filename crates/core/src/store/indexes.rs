@@ -155,6 +155,7 @@ fn invoices() -> Vec<IndexModel> {
         partial("number", tenant("numbered.number"), exists("numbered"), true),
         partial("payment_of", tenant("paymentOf"), exists("paymentOf"), true),
         partial("transaction", tenant("transactionId"), exists("transactionId"), false),
+        reference(),
         partial("corrects", doc! { "corrects": 1 }, exists("corrects"), false),
         partial("issue_due", doc! { "issueDue": 1 }, exists("issueDue"), false),
         // With the organization: those that have their turn already are skipped without being read.

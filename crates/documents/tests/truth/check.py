@@ -90,6 +90,10 @@ def read(path):
             answer["pdfa"] = metadata.pdfa_status
             answer["title"] = metadata.get("dc:title")
         answer["language"] = str(pdf.Root.Lang)
+        answer["fonts"] = sorted({
+            str(item.BaseFont) for item in pdf.objects
+            if isinstance(item, pikepdf.Dictionary) and "/BaseFont" in item
+        })
         packet = pdf.Root.Metadata.read_bytes()
         answer["schemas"] = packet.count(b"<pdfaExtension:schemas>")
         answer["described"] = described(packet)

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use documents::{NoXml, RenderError, Rendered, Renderer, samples};
 use gateway_core::domain::invoice::paper::{Paper, Party, TaxCategory};
 use serde_json::{Value, json};
-use tool::{ask, folder, written};
+use tool::{ask, folder, fonts, written};
 
 /// One renderer for a test; a thread's worth of typesetting.
 fn renderer() -> Renderer {
@@ -90,50 +90,71 @@ fn every_sample_is_a_sound_pdf_with_its_own_xml_inside() {
     }
 }
 
+/// What stands on the pages of samples, by their names.
+const EXPECTED: [(&str, &[&str]); 15] = [
+    (
+        "invoice",
+        &[
+            "Total €2,644.13",
+            "VAT 19% on 2,096.80 €398.39",
+            "Paid on 23 November 2026 by Card",
+            "Page 1 of 1",
+            "PO-2026-118",
+            "#10042",
+        ],
+    ),
+    (
+        "credit-note",
+        &["Nota de crédito", "2026-00042 de 22 de novembro de 2026", "Reembolsado em", "−601,47 €"],
+    ),
+    ("draft", &["Facture", "BROUILLON", "Page 1 sur 1", "2 340,00 €"]),
+    ("receipt", &["Recibo de pagamento", "Este documento não serve de fatura.", "por MB WAY"]),
+    ("test-mode", &["PRUEBA", "Creado en modo de prueba", "89,00 €"]),
+    ("yen", &["Tea bowl 3 12,800 10% 38,400", "JPY 52,317"]),
+    ("dinar", &["Consulting 3 125.125 5% 375.375", "KWD 394.144"]),
+    (
+        "alphabets",
+        &["Ελληνικό μέλι — Βουνό & θυμάρι", "Розова вода „Пример“ № 5", "Žluťoučký kůň, łódź, ăîșț, ğüşı, ő"],
+    ),
+    (
+        "small-business",
+        &[
+            "Gemäß § 19 UStG wird keine Umsatzsteuer berechnet.",
+            "Leistungsdatum Entspricht dem Rechnungsdatum",
+            "Zahlbar innerhalb von 14 Tagen ohne Abzug.",
+            "Wir erlauben uns",
+            "Deutschland",
+        ],
+    ),
+    ("intra-community", &["Intra-Community supply, exempt under Article 138", "20 November 2026", "Ireland"]),
+    ("export", &["Export, exempt under Article 146", "Switzerland"]),
+    (
+        "hours",
+        &[
+            "1 Beratung vor Ort 7,5 h 95,00 19 % 712,50",
+            "2 Treuerabatt 1 −50,00 19 % −50,00",
+            "3 Kaffee, ganze Bohne 1,333 kg 24,99 7 % 33,31",
+            "4 Pauschale für die Anfahrt 1 pauschal 45,00",
+        ],
+    ),
+    ("dollar", &["VAT in EUR (1 USD = 0.9215 EUR) €175.09", "Exchange rate: ECB, 2026-11-20"]),
+    ("reverse-charge", &["Date of supply Same as the invoice date"]),
+    ("no-glyph", &["Green tea �� �", "#set page(fill: red) *not* <markup> & $x$ \\ \"quoted\""]),
+];
+
 #[test]
 fn pages_say_what_was_agreed() {
     let (folder, renderer) = (folder("words"), renderer());
-    let expected: [(&str, &[&str]); 9] = [
-        (
-            "invoice",
-            &[
-                "Total €2,644.13",
-                "VAT 19% on 2,096.80 €398.39",
-                "Paid on 23 November 2026 by Card",
-                "Page 1 of 1",
-                "PO-2026-118",
-                "#10042",
-            ],
-        ),
-        (
-            "credit-note",
-            &["Nota de crédito", "2026-00042 de 22 de novembro de 2026", "Reembolsado em", "−601,47 €"],
-        ),
-        ("draft", &["Facture", "BROUILLON", "Page 1 sur 1", "2 340,00 €"]),
-        ("receipt", &["Recibo de pagamento", "Este documento não serve de fatura.", "por MB WAY"]),
-        ("test-mode", &["PRUEBA", "Creado en modo de prueba", "89,00 €"]),
-        ("yen", &["Tea bowl 3 12,800 10% 38,400", "JPY 52,317"]),
-        ("dinar", &["Consulting 3 125.125 5% 375.375", "KWD 394.144"]),
-        (
-            "alphabets",
-            &[
-                "Ελληνικό μέλι — Βουνό & θυμάρι",
-                "Розова вода „Пример“ № 5",
-                "Žluťoučký kůň, łódź, ăîșț, ğüşı, ő",
-            ],
-        ),
-        ("no-glyph", &["Green tea �� �", "#set page(fill: red) *not* <markup> & $x$ \\ \"quoted\""]),
-    ];
     let samples = samples::all();
     let paper = |name| &samples.iter().find(|(other, _)| *other == name).unwrap().1;
-    let questions: Vec<Value> = expected
+    let questions: Vec<Value> = EXPECTED
         .iter()
         .map(|(name, _)| {
             let document = render(&renderer, paper(*name));
             json!({ "pdf": written(&folder, &format!("{name}.pdf"), &document.pdf) })
         })
         .collect();
-    for ((name, texts), answer) in expected.iter().zip(ask(&questions)) {
+    for ((name, texts), answer) in EXPECTED.iter().zip(ask(&questions)) {
         let all = pages(&answer).join(" ");
         for text in *texts {
             assert!(all.contains(text), "{name}: {text:?} is not on {all}");
@@ -146,6 +167,8 @@ fn the_xml_keeps_the_schema_and_every_rule_of_the_standard() {
     let folder = folder("xml");
     let mut papers: Vec<(String, Paper)> =
         samples::all().into_iter().map(|(name, paper)| (name.to_owned(), paper)).collect();
+    papers.extend(samples::scripts().into_iter().map(|(name, paper)| (name.to_owned(), paper)));
+    papers.push(("units".to_owned(), every_unit()));
     papers
         .extend(random::papers(40).into_iter().enumerate().map(|(i, paper)| (format!("random-{i}"), paper)));
     let xmls: Vec<(String, String)> =
@@ -158,6 +181,115 @@ fn the_xml_keeps_the_schema_and_every_rule_of_the_standard() {
     for ((name, xml), answer) in xmls.iter().zip(ask(&questions)) {
         assert_eq!(answer, json!({ "schema": null, "rules": [] }), "{name}: {xml}");
     }
+}
+
+/// A line for each unit that documents know.
+fn every_unit() -> Paper {
+    use gateway_core::domain::invoice::units::UNITS;
+    let one = |draft: samples::Draft, unit: &gateway_core::domain::invoice::units::Unit| {
+        draft.line(unit.name, 1, 1_000, TaxCategory::S, 19).quantity("1.5", unit.code)
+    };
+    UNITS.iter().fold(samples::Draft::new("en", "EUR"), one).settled().finish()
+}
+
+/// What shops send for a country: the standard's own code for it, or no XML that would break its rules for good.
+#[test]
+fn countries_and_vat_ids_are_those_of_the_standard() {
+    let folder = folder("countries");
+    let of = |country: &str, vat_id: Option<&str>| {
+        let mut paper = samples::invoice();
+        (paper.buyer.country, paper.buyer.vat_id) = (country.to_owned(), vat_id.map(str::to_owned));
+        documents::xml(&paper)
+    };
+    for wrong in ["IC", "EU", "ZZ", "AC"] {
+        assert_eq!(of(wrong, None), Err(NoXml::BuyerCountry), "{wrong}");
+    }
+    let given = [("UK", None), ("EL", Some("EL 123 456 789")), ("XK", None), ("XI", Some("XI123456789"))];
+    // A number of the One-Stop Shop is no country's: it is left out.
+    let all: Vec<String> = given
+        .iter()
+        .chain([&("IE", Some("EU372000041"))])
+        .map(|(country, id)| of(country, *id).unwrap())
+        .collect();
+    for (xml, code) in all.iter().zip(["GB", "GR", "1A", "XI", "IE"]) {
+        assert!(xml.contains(&format!("<ram:CountryID>{code}</ram:CountryID>")), "{code}");
+    }
+    assert!(all[1].contains(">EL123456789<") && !all[4].contains("EU372000041"));
+    let questions: Vec<Value> = all
+        .iter()
+        .enumerate()
+        .map(|(index, xml)| json!({ "xml": written(&folder, &format!("{index}.xml"), xml.as_bytes()) }))
+        .collect();
+    for (xml, answer) in all.iter().zip(ask(&questions)) {
+        assert_eq!(answer, json!({ "schema": null, "rules": [] }), "{xml}");
+    }
+}
+
+#[test]
+fn every_script_is_printed_with_the_fonts_of_its_packages() {
+    let folder = folder("scripts");
+    let fonts = Renderer::start(&[fonts()]).unwrap();
+    let mut questions = Vec::new();
+    for (name, paper) in samples::scripts() {
+        let document = render(&fonts, &paper);
+        assert_eq!(document.missing_glyphs, Vec::<String>::new(), "{name}");
+        assert!(
+            document.pdf.len() < 200_000,
+            "{name}: fonts are cut down to what is used: {}",
+            document.pdf.len()
+        );
+        questions.push(json!({ "pdf": written(&folder, &format!("{name}.pdf"), &document.pdf) }));
+        // Without them it is said, and whoever mails it must not.
+        assert!(!render(&renderer(), &paper).missing_glyphs.is_empty(), "{name}");
+    }
+    let families = [
+        ("japanese", "NotoSansCJKjp"),
+        ("chinese", "NotoSansCJKsc"),
+        ("korean", "NotoSansCJKkr"),
+        ("arabic", "NotoSansArabic"),
+        ("hebrew", "NotoSansHebrew"),
+        ("thai", "NotoSansThai"),
+        ("hindi", "NotoSansDevanagari"),
+    ];
+    for ((name, family), answer) in families.iter().zip(ask(&questions)) {
+        assert_eq!(answer["problems"], json!([]), "{name}");
+        assert_eq!(answer["pdfa"], "3B", "{name}");
+        assert!(answer["fonts"].to_string().contains(family), "{name}: {}", answer["fonts"]);
+    }
+}
+
+#[test]
+fn terms_and_sentences_stand_only_where_they_belong() {
+    let folder = folder("sentences");
+    let mut open = samples::invoice();
+    open.language = "de".to_owned();
+    (open.totals.due, open.totals.paid, open.payment) = (open.totals.gross, 0, None);
+    let mut note = open.clone();
+    note.kind = gateway_core::domain::invoice::PaperKind::CreditNote;
+    let mut old = open.clone();
+    old.look.texts.clear();
+    old.look.intro = Some("Vielen Dank für Ihre Bestellung.".to_owned());
+    let mut old_paid = samples::invoice();
+    old_paid.look = old.look.clone();
+    let papers = [samples::invoice(), open, note, old, old_paid];
+    let questions: Vec<Value> = papers
+        .iter()
+        .enumerate()
+        .map(|(index, paper)| {
+            let pdf = render(&renderer(), paper).pdf;
+            json!({ "pdf": written(&folder, &format!("{index}.pdf"), &pdf) })
+        })
+        .collect();
+    let texts: Vec<String> = ask(&questions).iter().map(|answer| pages(answer).join(" ")).collect();
+    let (terms, thanks) = ("Zahlbar innerhalb von 14 Tagen ohne Abzug.", "Vielen Dank für Ihre Bestellung.");
+    assert!(texts[0].contains("It was a pleasure") && !texts[0].contains(terms));
+    assert!(texts[1].contains(terms) && !texts[1].contains("It was a pleasure"));
+    assert!(!texts[2].contains(terms) && !texts[2].contains("It was a pleasure"), "{}", texts[2]);
+    assert!(texts[3].contains(thanks), "the one text of before is the open invoice's");
+    assert!(!texts[4].contains(thanks), "{}", texts[4]);
+    assert!(
+        documents::xml(&papers[1]).unwrap().contains(&format!("<ram:Description>{terms}</ram:Description>"))
+    );
 }
 
 /// The validators notice: each change breaks the rule that it should.
@@ -207,6 +339,10 @@ fn the_standard_is_not_stretched() {
         .finish();
     let mut reverse_charge = sample("reverse-charge");
     reverse_charge.buyer.vat_id = None;
+    let mut within_union = sample("intra-community");
+    within_union.buyer.vat_id = Some("123".to_owned());
+    let mut export = sample("export");
+    (export.seller.vat_id, export.seller.tax_number) = (None, Some("27/123/45678".to_owned()));
     let mut exempt = sample("exempt");
     exempt.taxes.iter_mut().for_each(|tax| tax.exemption_reason = None);
     for (paper, reason) in [
@@ -218,6 +354,8 @@ fn the_standard_is_not_stretched() {
         (changed(|paper| paper.buyer = Party { country: "IE".to_owned(), ..Party::default() }), NoXml::Buyer),
         (changed(|paper| paper.buyer.country.clear()), NoXml::Buyer),
         (reverse_charge, NoXml::BuyerNumber),
+        (within_union, NoXml::BuyerNumber),
+        (export, NoXml::SellerVatNumber),
         (mixed, NoXml::MixedScope),
         (exempt, NoXml::ExemptionReason),
     ] {

@@ -14,7 +14,18 @@ const MISSING: &str =
     "Python is missing: install version 3.11 or newer with pip (`apt-get install python3 python3-pip`)";
 
 /// The folder with the libraries, or what is in the way.
-static LIBRARIES: LazyLock<Result<PathBuf, String>> = LazyLock::new(install);
+static LIBRARIES: LazyLock<Result<PathBuf, String>> =
+    LazyLock::new(|| install("papers", &source("requirements.txt")));
+
+/// The folder with fonts of other scripts.
+static FONTS: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+    install("fonts", &Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/src/fonts.txt"))
+});
+
+/// A folder of fonts for every script.
+pub fn fonts() -> PathBuf {
+    FONTS.as_ref().unwrap_or_else(|missing| panic!("{missing}")).clone()
+}
 
 fn source(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/truth").join(file)
@@ -24,26 +35,26 @@ fn temporary() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR"))
 }
 
-/// Installs what `requirements.txt` names, once per state of that file.
-fn install() -> Result<PathBuf, String> {
+/// Installs what a file of requirements names, once per state of that file.
+fn install(name: &str, requirements: &Path) -> Result<PathBuf, String> {
     let parent = temporary().parent().unwrap().join("sdk");
     std::fs::create_dir_all(&parent).unwrap();
     // Other test processes may come here at the same time; the lock goes with the process.
-    let lock = File::create(parent.join("papers.lock")).unwrap();
+    let lock = File::create(parent.join(format!("{name}.lock"))).unwrap();
     lock.lock().unwrap();
-    let state = Sha256::digest(std::fs::read(source("requirements.txt")).unwrap());
-    let done = parent.join(format!("papers-{}", &hex::encode(state)[..16]));
+    let state = Sha256::digest(std::fs::read(requirements).unwrap());
+    let done = parent.join(format!("{name}-{}", &hex::encode(state)[..16]));
     if done.exists() {
         return Ok(done);
     }
-    let unfinished = parent.join("papers.unfinished");
+    let unfinished = parent.join(format!("{name}.unfinished"));
     let _ = std::fs::remove_dir_all(&unfinished);
     let output = Command::new("python3")
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
         .args(["--require-hashes", "--only-binary", ":all:", "--target"])
         .arg(&unfinished)
         .arg("-r")
-        .arg(source("requirements.txt"))
+        .arg(requirements)
         .stdin(Stdio::null())
         .output()
         .map_err(|error| format!("{MISSING} ({error})"))?;

@@ -36,6 +36,24 @@ impl<'de> Deserialize<'de> for Percent {
     }
 }
 
+/// A decimal number: a number or its text, never through a float.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String)]
+pub struct Decimals(pub Decimal);
+
+impl<'de> Deserialize<'de> for Decimals {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        decimal(raw.get()).map(Self).ok_or_else(|| D::Error::custom("must be a decimal number such as 7.5"))
+    }
+}
+
+fn decimal(raw: &str) -> Option<Decimal> {
+    let text = raw.trim_matches('"');
+    let scientific = text.contains(['e', 'E']);
+    if scientific { Decimal::from_scientific(text).ok() } else { Decimal::from_str_exact(text).ok() }
+}
+
 const NOT_WHOLE: &str = "must be a whole number: 4900 and 4900.0 are fine, 4900.5 is not";
 const TOO_LARGE: &str = "is too large";
 

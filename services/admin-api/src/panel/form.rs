@@ -221,6 +221,15 @@ impl FormData {
         }
     }
 
+    /// Gives problems the names that their fields have on this page, where `name` knows one.
+    pub(crate) fn rename(&mut self, name: impl Fn(&str) -> Option<String>) {
+        for problem in &mut self.problems {
+            if let Some(known) = name(&problem.field) {
+                problem.field = known;
+            }
+        }
+    }
+
     /// Notes what is wrong with a field.
     pub(crate) fn problem(&mut self, name: &str, problem: impl Into<String>) {
         self.problems.push(FieldProblem::new(name, problem.into()));

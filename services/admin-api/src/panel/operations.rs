@@ -48,6 +48,8 @@ const NAMES: &[(&str, &str)] = &[
     ("/checkouts/{id}/cancel", "cancelCheckout"),
     ("/checkouts.csv", "exportCheckouts"),
     ("/invoices/new", "createInvoice"),
+    ("/invoices/{id}/edit", "updateInvoice"),
+    ("/invoices/{id}/duplicate", "duplicateInvoice"),
     ("/invoices/{id}/issue", "issueInvoice"),
     ("/invoices/{id}/void", "voidInvoice"),
     ("/invoices/{id}/credit", "creditInvoice"),

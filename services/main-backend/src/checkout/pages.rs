@@ -639,6 +639,8 @@ pub struct FailedPage {
     pub retry: Option<Retry>,
     /// The page with all methods; `None` once the checkout is closed.
     pub choose_url: Option<String>,
+    /// What to name when asking the shop, of a payment that failed after it had succeeded.
+    pub receipt: Option<Receipt>,
     /// Back to the shop.
     pub shop_url: Option<String>,
 }
@@ -833,6 +835,9 @@ impl Page for FailedPage {
             .say(self.reason.sentence(text));
         if self.retry.is_some() || self.choose_url.is_some() {
             view = view.say(text.failed_text);
+        }
+        if let Some(receipt) = &self.receipt {
+            view = view.say(text.returned_text).receipt(receipt);
         }
         view.actions.extend(self.retry.as_ref().map(|retry| Action {
             label: text.try_again.to_owned(),

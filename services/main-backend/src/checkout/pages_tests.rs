@@ -211,9 +211,16 @@ impl FailedPage {
                 minor: 4900,
             }),
             choose_url: Some("/checkout/abc?choose".to_owned()),
+            receipt: None,
             shop_url: shop_url(),
         };
-        let closed = Self { reason: FailureReason::Returned, retry: None, choose_url: None, ..open.clone() };
+        let closed = Self {
+            reason: FailureReason::Returned,
+            retry: None,
+            choose_url: None,
+            receipt: Some(receipt(lang)),
+            ..open.clone()
+        };
         vec![("failed", open), ("failed-closed", closed)]
     }
 }

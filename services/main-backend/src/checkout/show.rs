@@ -171,6 +171,7 @@ async fn paid(view: &View, transaction: &Transaction) -> Result<Response, ApiErr
             amount: view.total(),
             retry: None,
             choose_url: None,
+            receipt: Some(receipt),
             shop_url: view.cancel_link().await?,
         })),
         _ => {
@@ -205,6 +206,7 @@ async fn failed_page(view: &View, transaction: &Transaction) -> Result<Response,
         amount: view.total(),
         retry,
         choose_url: has_choice.then(|| format!("{}?choose=1", view.path())),
+        receipt: None,
         shop_url: view.cancel_link().await?,
     }))
 }

@@ -122,7 +122,6 @@ mod tests {
     use gateway_core::domain::invoice::{
         PaperKind,
         compose::{Heading, paper},
-        paper::TaxCategory,
         tax::{Sale, TaxRules, compute},
         words,
     };
@@ -133,15 +132,15 @@ mod tests {
         let sale = Sale {
             name: "Example <work>".to_owned(),
             description: String::new(),
-            quantity: 1,
+            quantity: 1.into(),
+            unit: None,
             unit_price: 119_000,
             amount_type: gateway_core::domain::checkout::AmountType::Gross,
             rate: Some("19".parse().unwrap()),
             category: None,
             item_type: String::new(),
         };
-        let rules = TaxRules { default_rate: None, untaxed: TaxCategory::O, reason: None };
-        let computed = compute(&[sale], &rules, words::Words::of(language)).unwrap();
+        let computed = compute(&[sale], &TaxRules::default(), words::Words::of(language)).unwrap();
         let heading = Heading {
             language: language.to_owned(),
             test: true,
@@ -169,5 +168,9 @@ mod tests {
         let (subject, text, _) = texts(&sample("de", PaperKind::Invoice)).unwrap();
         assert_eq!(subject, "Rechnung INV-2030-00001 von Example & Sons");
         assert!(text.contains("1.190,00\u{a0}€"), "{text}");
+        // What a credit note is called in German law: "Gutschrift" is another thing.
+        let (subject, text, html) = texts(&sample("de", PaperKind::CreditNote)).unwrap();
+        assert!(subject.starts_with("Rechnungskorrektur INV-"), "{subject}");
+        assert!(![subject, text, html].iter().any(|part| part.contains("Gutschrift")));
     }
 }

@@ -75,6 +75,8 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         "putInvoiceSettings"
         | "updateInvoiceSeries"
         | "creditInvoice"
+        | "updateInvoice"
+        | "duplicateInvoice"
         | "sendInvoice"
         | "recordInvoicePayment"
         | "updateCheckout"

@@ -64,12 +64,19 @@ struct Json {
     printer: Mutex<Printer>,
     rendered: AtomicUsize,
     asked: AtomicUsize,
+    /// Renderings on which a character is missing.
+    incomplete: AtomicUsize,
 }
 
 impl Default for Json {
     fn default() -> Self {
-        let (rendered, asked) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { printer: Mutex::new(Printer::Works), rendered, asked }
+        let printer = Mutex::new(Printer::Works);
+        Self {
+            printer,
+            rendered: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
+            incomplete: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -95,7 +102,11 @@ impl PaperRenderer for Json {
         self.rendered.fetch_add(1, Ordering::SeqCst);
         let pdf = serde_json::to_vec(paper).unwrap();
         let xml = paper.number.as_ref().map(|number| format!("<Invoice>{number}</Invoice>"));
-        Ok(Rendered { pdf, xml, ..Rendered::default() })
+        let incomplete =
+            self.incomplete.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        let missing_glyphs = incomplete.map(|_| vec!["中".to_owned()]).unwrap_or_default();
+        let pdf = if missing_glyphs.is_empty() { pdf } else { b"incomplete".to_vec() };
+        Ok(Rendered { pdf, xml, missing_glyphs, ..Rendered::default() })
     }
 
     async fn preview(&self, organization: OrganizationId, paper: &Paper) -> Result<Rendered, RenderError> {
@@ -357,6 +368,44 @@ async fn issued_document_is_mailed_once_with_its_files() {
     }
     let sent = &mail::mails(&office.app, office.tenant, invoice.id).await.unwrap()[0];
     assert_eq!((sent.state, sent.attempts.len()), (MailState::Sent, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn document_with_a_missing_character_is_mailed_only_once_it_is_whole() {
+    let office = Office::open(true).await;
+    let invoice = office.issued().await;
+    // The mail is queued before anybody knows.
+    let to = Some("buyer@example.com".to_owned());
+    mail::send(&office.app, office.tenant, invoice.id, to.clone(), None).await.unwrap();
+    office.json.incomplete.store(2, Ordering::SeqCst);
+    for _ in 0..3 {
+        office.work().await;
+        office.clock.advance(Duration::from_mins(2));
+    }
+    assert!(office.sink.mails().is_empty(), "nobody gets half a name");
+    let held = office.again(&invoice).await;
+    assert_eq!(held.needs_review.as_ref().unwrap().reason, "missing_glyphs");
+    let refused = mail::send(&office.app, office.tenant, invoice.id, to, None).await.unwrap_err();
+    assert!(refused.to_string().contains("characters are missing"), "{refused}");
+    let get = async || file(&office.app, office.tenant, invoice.id, FileKind::Pdf).await.unwrap();
+    assert_eq!(get().await, File::Ready(b"incomplete".to_vec()), "a person can look at it");
+    // The font is not there yet, then it is.
+    for mails in [0, 1] {
+        render::render_again(&office.app, office.tenant, invoice.id).await.unwrap();
+        office.work().await;
+        office.clock.advance(Duration::from_mins(2));
+        office.work().await;
+        assert_eq!(office.sink.mails().len(), mails);
+    }
+    let whole = office.again(&invoice).await;
+    assert!(whole.needs_review.is_none() && whole.rendering.as_ref().unwrap().missing_glyphs.is_empty());
+    let File::Ready(pdf) = get().await else { panic!("no PDF") };
+    assert!(serde_json::from_slice::<Paper>(&pdf).is_ok(), "the new files take the place of the others");
+    // What is whole is never made again.
+    let before = office.json.rendered.load(Ordering::SeqCst);
+    render::render_again(&office.app, office.tenant, invoice.id).await.unwrap();
+    office.work().await;
+    assert_eq!(office.json.rendered.load(Ordering::SeqCst), before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

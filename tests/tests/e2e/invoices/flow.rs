@@ -347,6 +347,8 @@ async fn portugal_gets_a_receipt(cluster: &Cluster) {
 
     let mut certified = settings("PT");
     certified.certified_software = true;
+    // Goods of these tests are taxed as in Germany.
+    certified.vat_rates = vec!["19".parse().unwrap(), "7".parse().unwrap()];
     settings_of::put(app, shop.tenant, certified).await.unwrap();
     tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
     let payment = paid(app, shop.tenant, shop.site.id).await;

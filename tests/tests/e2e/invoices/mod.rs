@@ -4,4 +4,5 @@ mod api;
 mod files;
 mod flow;
 mod lanes;
+mod law;
 pub mod world;

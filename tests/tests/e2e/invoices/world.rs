@@ -52,10 +52,13 @@ pub fn settings(country: &str) -> NewInvoiceSettings {
         enabled: true,
         send_by_email: false,
         certified_software: false,
+        seller_kind: None,
         language: None,
         time_zone: Some("Europe/Berlin".to_owned()),
         default_vat_rate: None,
         untaxed: None,
+        vat_rates: Vec::new(),
+        exchange_rates: Vec::new(),
     }
 }
 

@@ -243,10 +243,106 @@ async fn an_issued_invoice_is_sent_paid_and_credited_once() {
     assert!(html.contains("&#60;b&#62;late") && !html.contains("<b>late"));
     let note = editor.page(&format!("/invoices/{}", invoice.credits[0].id)).await;
     assert!(note.contains("Credit note over €1.90") && note.contains(&path), "it leads back to its invoice");
+    let too_much = [("act", "credit"), ("key", "k3"), ("amount", "1000"), ("reason", "Typed before")];
+    let answer = editor.send(&format!("{path}/credit"), &too_much).await;
+    assert_eq!(answer.status, 422);
+    for part in ["You can credit at most €10.00.", "value=\"1000\"", "value=\"Typed before\""] {
+        assert!(answer.text.contains(part), "{part}: what was typed stays: {}", answer.text);
+    }
     let unreadable = [("act", "credit"), ("key", "k2"), ("amount", "all")];
     let answer = editor.send(&format!("{path}/credit"), &unreadable).await;
     assert_eq!(answer.status, 422);
     assert!(answer.text.contains("must be an amount in EUR") && answer.text.contains("value=\"all\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_is_edited_by_one_person_at_a_time_duplicated_and_credited_by_line() {
+    let door = Door::open().await;
+    let shop = door.shop().await;
+    world::invoicing(&door.app, shop.tenant).await;
+    let editor = Operator::of(&door, &shop, Role::Editor).await;
+    let draft = world::queued_or_not(&door.app, shop.tenant, false).await;
+    let path = format!("/invoices/{}", draft.id);
+    assert!(editor.page(&path).await.contains(&format!("{path}/edit\"")));
+    let html = editor.page(&format!("{path}/edit")).await;
+    for part in [
+        "value=\"Example work\"",
+        "value=\"11.90\"",
+        "value=\"19\"",
+        "value=\"Example Buyer\"",
+        "value=\"2031-01-31\"",
+    ] {
+        assert!(html.contains(part), "{part}: {html}");
+    }
+    assert!(html.contains("<option value=\"DE\" selected>Germany</option>"), "{html}");
+    let revision = hidden(&html, "revision").to_owned();
+    let mut fields = vec![
+        ("revision", revision.as_str()),
+        ("currency", "EUR"),
+        ("amountType", "gross"),
+        ("language", "de"),
+        ("buyer.name", "Another Buyer"),
+        ("buyer.country", "AT"),
+        ("lines[0].name", "Hours"),
+        ("lines[0].quantity", "7,5"),
+        ("lines[0].unit", "HUR"),
+        ("lines[0].unitPrice", "10"),
+        ("lines[0].vatRate", "12"),
+        ("lines[2].name", "Book"),
+        ("lines[2].unitPrice", "5.35"),
+        ("lines[2].vatRate", "7"),
+    ];
+    let answer = editor.send(&format!("{path}/edit"), &fields).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text.contains("id=\"e-lines[0].vatRate\""), "{}", answer.text);
+    assert!(answer.text.contains("value=\"7,5\"") && answer.text.contains("value=\"Another Buyer\""));
+    fields[10].1 = "19";
+    assert_eq!(editor.done(&format!("{path}/edit"), &fields).await, format!("{path}?done=saved"));
+    let changed = load(&door, &shop, draft.id).await;
+    assert_eq!((changed.total, changed.revision, changed.status), (8_035, 1, InvoiceStatus::Draft));
+    // A second tab that was opened before loses nothing of the first.
+    fields[4].1 = "Late Buyer";
+    let answer = editor.send(&format!("{path}/edit"), &fields).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text.contains("Somebody else changed this draft") && answer.text.contains("Late Buyer"));
+    assert_eq!(
+        world::paper(&door.app, &load(&door, &shop, draft.id).await).await.buyer.name,
+        "Another Buyer"
+    );
+
+    let html = editor.page(&path).await;
+    let key = [("key", hidden(&html, "key"))];
+    let copy = editor.done(&format!("{path}/duplicate"), &key).await;
+    assert_eq!(editor.done(&format!("{path}/duplicate"), &key).await, copy, "sent twice, it is made once");
+    assert_ne!(copy, format!("{path}?done=created"));
+
+    editor.done(&format!("{path}/issue"), &[]).await;
+    number::number_series(&door.app, shop.tenant, draft.series_id).await.unwrap();
+    let html = editor.page(&path).await;
+    assert!(html.contains("of 7.5 h") && !html.contains("/edit\""), "{html}");
+    let credit = |quantity| {
+        [
+            ("act", "credit-lines"),
+            ("key", hidden(&html, "key")),
+            ("credit[0]", quantity),
+            ("reason", "Less work"),
+        ]
+    };
+    let answer = editor.send(&format!("{path}/credit"), &credit("8")).await;
+    assert_eq!(answer.status, 422);
+    assert!(
+        answer.text.contains("id=\"e-credit[0]\"") && answer.text.contains("value=\"8\""),
+        "{}",
+        answer.text
+    );
+    let answer = editor.send(&format!("{path}/credit"), &credit("")).await;
+    assert_eq!(answer.status, 422, "nothing is named");
+    let to = editor.done(&format!("{path}/credit"), &credit("2,5")).await;
+    assert_eq!(to, format!("{path}?done=credited"));
+    let invoice = load(&door, &shop, draft.id).await;
+    assert_eq!((invoice.credited(), invoice.credits[0].groups[1].gross()), (2_500, 0));
+    let viewer = Operator::of(&door, &shop, Role::Viewer).await;
+    assert_eq!(viewer.see(&format!("{path}/edit")).await.status, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -287,6 +383,13 @@ async fn the_seller_and_the_look_are_an_administrator_s() {
     assert!(html.contains("disabled") && !html.contains(">Save<"), "others look");
     assert_eq!(put(&editor, settings(&editor.csrf, &[], None)).await.status, 403);
 
+    let law = put(&admin, form(&[("seller.country", "Germany"), ("seller.vatId", "123")], None)).await;
+    assert_eq!(law.status, 422);
+    assert!(
+        law.text.contains("id=\"e-seller.country\"") && law.text.contains("id=\"e-seller.vatId\""),
+        "{}",
+        law.text
+    );
     let wrong = [("timeZone", "Mars/Crater"), ("defaultVatRate", "high"), ("seller.vatId", "")];
     let answer = put(&admin, form(&wrong, None)).await;
     assert_eq!(answer.status, 422, "{}", answer.text);

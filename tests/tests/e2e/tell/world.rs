@@ -452,5 +452,6 @@ fn common(environment: &Environment) -> CommonConfig {
         extra_ca_file: None,
         provider_urls: ProviderUrls::default(),
         single_tenant: None,
+        certified_invoicing: Vec::new(),
     }
 }

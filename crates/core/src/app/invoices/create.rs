@@ -2,8 +2,11 @@
 
 use mongodb::bson::doc;
 
+use rust_decimal::Decimal;
+
 use super::{
     follow::{new_invoice, prepare},
+    order::{Asked, Settled, settle_earlier},
     settings_or_initial,
 };
 use crate::{
@@ -12,7 +15,7 @@ use crate::{
         create_checkout::IdempotencyKey,
         settings::{
             finish,
-            invoicing::{check_party, check_text},
+            invoicing::{check_party, check_text, tidy_party},
         },
     },
     domain::{
@@ -21,7 +24,11 @@ use crate::{
         invoice::{
             Invoice, InvoiceSettings, Paper, PaperKind,
             compose::{self, Heading},
-            tax::{Sale, TaxError, compute},
+            hold::{Hold, VAT_RATE_UNKNOWN},
+            paper::TaxCategory,
+            settings::ExchangeRate,
+            tax::{Computed, Sale, TaxError, compute},
+            units::Unit,
             words::Words,
         },
         money::AMOUNT_MAX,
@@ -31,6 +38,8 @@ use crate::{
     store::{StoreError, codec::binary},
 };
 
+/// Decimals of a quantity.
+const QUANTITY_DECIMALS_MAX: u32 = 6;
 /// Longest name of a line, in characters.
 const NAME_CHARS_MAX: usize = 500;
 /// Most paragraphs of free text.
@@ -78,11 +87,16 @@ pub async fn create(
     {
         return Ok(Created::Replay(reply));
     }
+    let mut new = new;
+    tidy_party(&mut new.heading.buyer);
     let settings = settings_or_initial(app, tenant).await?;
     let issue = new.issue;
     let mut invoice = draft(app, tenant, &settings, new).await?;
     if issue {
         super::issue::check_seller(app, &settings).await?;
+        let paper = super::bare_paper(&app.store.for_org(tenant), &invoice).await?;
+        refuse_held(super::holds(app, &settings, &paper))?;
+        refuse_order(&invoice)?;
         invoice.issue_due = Some(app.now());
     }
     let Some(key) = idempotency else {
@@ -160,10 +174,40 @@ async fn of_payment(
         let message = format!("this payment has its invoice already: {}", other.id);
         return Err(AppError::conflict("INVOICE_EXISTS", message));
     }
-    prepare(app, settings, &transaction, InvoiceId::generate()).await?.ok_or_else(|| {
+    let made = prepare(app, settings, &transaction, InvoiceId::generate(), Asked::Yes).await?;
+    let (mut invoice, _) = made.ok_or_else(|| {
         let message = "only the payment that paid its checkout is invoiced, once money has come";
         AppError::conflict("TRANSACTION_NOT_PAID", message)
-    })
+    })?;
+    match settle_earlier(app, &invoice, &transaction).await? {
+        Settled::Nothing => {}
+        Settled::Held(hold) => invoice.hold(&hold, app.now()),
+        Settled::Earlier(id) => {
+            let message = format!("the open invoice of this payment's order is settled by it: {id}");
+            return Err(AppError::conflict("INVOICE_EXISTS", message));
+        }
+    }
+    Ok(invoice)
+}
+
+/// Refuses to issue what the law asks more for: the fields at fault are named, all at once.
+pub(super) fn refuse_held(holds: Vec<Hold>) -> Result<(), AppError> {
+    if let Some(hold) = holds.iter().find(|hold| hold.fields.is_empty()) {
+        let message = hold.detail.clone();
+        return Err(match hold.reason {
+            VAT_RATE_UNKNOWN => AppError::field("lines", message),
+            _ => AppError::Unprocessable { code: "CERTIFIED_SOFTWARE_REQUIRED", message },
+        });
+    }
+    let fields = holds.into_iter().flat_map(|hold| hold.fields);
+    finish(fields.map(|(field, problem)| Problem::new(field, problem)).collect())
+}
+
+/// Refuses to issue the second invoice of an order.
+pub(super) fn refuse_order(invoice: &Invoice) -> Result<(), AppError> {
+    use crate::domain::invoice::hold::ORDER_ALREADY_INVOICED;
+    let review = invoice.needs_review.as_ref().filter(|review| review.reason == ORDER_ALREADY_INVOICED);
+    review.map_or(Ok(()), |review| Err(AppError::conflict("ORDER_ALREADY_INVOICED", review.detail.clone())))
 }
 
 async fn by_hand(
@@ -173,13 +217,9 @@ async fn by_hand(
     new: &NewInvoice,
 ) -> Result<Invoice, AppError> {
     check(new)?;
-    if settings.receipts_only() {
-        let message =
-            "in the seller's country only certified software issues invoices; payments get receipts";
-        return Err(AppError::Unprocessable {
-            code: "CERTIFIED_SOFTWARE_REQUIRED",
-            message: message.to_owned(),
-        });
+    if let Some(guard) = settings.guard_on(&app.certified_invoicing, &super::today(app, settings)) {
+        let message = format!("{} Payments get receipts here.", guard.reason);
+        return Err(AppError::Unprocessable { code: "CERTIFIED_SOFTWARE_REQUIRED", message });
     }
     if let Some(site) = new.site
         && app.site(tenant, site).await?.is_none()
@@ -189,30 +229,62 @@ async fn by_hand(
     let currency = new.currency.ok_or_else(|| AppError::field("currency", "is required"))?;
     let currency =
         currency.check_current().map_err(|error| AppError::field("currency", error.to_string()))?;
-    let words = Words::of(&new.heading.language);
-    let computed = compute(&new.lines, &settings.tax_rules(), words).map_err(|error| match error {
-        TaxError::TooLarge | TaxError::NothingSold => AppError::field("lines", error.to_string()),
-    })?;
-    if computed.totals.due <= 0 {
+    let paper = paper_by_hand(settings, currency, &new.lines, &new.heading, !tenant.mode.is_live())?;
+    if paper.totals.due <= 0 {
         return Err(AppError::field("lines", "must come to more than zero"));
     }
-    let heading =
-        Heading { language: words.language.to_owned(), test: !tenant.mode.is_live(), ..new.heading.clone() };
-    let reference = heading.order_reference.clone();
-    let paper = compose::paper(PaperKind::Invoice, currency, heading, computed);
     let mut invoice = new_invoice(app, tenant, settings, InvoiceId::generate(), &paper).await?;
     invoice.site_id = new.site;
-    invoice.external_reference = reference;
+    invoice.external_reference.clone_from(&paper.order_reference);
     Ok(invoice)
+}
+
+/// The paper of lines and a heading that have been checked. Refuses rates that the seller cannot mean.
+pub(super) fn paper_by_hand(
+    settings: &InvoiceSettings,
+    currency: Currency,
+    lines: &[Sale],
+    heading: &Heading,
+    test: bool,
+) -> Result<Paper, AppError> {
+    let words = Words::of(&heading.language);
+    let mut computed = compute(lines, &settings.tax_rules(), words).map_err(|error| match error {
+        TaxError::TooLarge | TaxError::NothingSold => AppError::field("lines", error.to_string()),
+    })?;
+    explain(&mut computed, heading.exemption_reason.as_deref());
+    let heading = Heading { language: words.language.to_owned(), test, ..heading.clone() };
+    let rate = heading.exchange_rate;
+    let mut paper = compose::paper(PaperKind::Invoice, currency, heading, computed);
+    let stated = rate.map(|rate| ExchangeRate { currency, rate, source: None });
+    let rate = stated.as_ref().or_else(|| settings.exchange_rate(currency));
+    paper.exchange = compose::exchange(&paper, &settings.country, rate);
+    let rates = crate::domain::invoice::hold::holds(&paper, settings, &[], "");
+    refuse_held(rates.into_iter().filter(|hold| hold.reason == VAT_RATE_UNKNOWN).collect())?;
+    Ok(paper)
+}
+
+/// Gives exempt lines the reason that was stated for this document.
+fn explain(computed: &mut Computed, reason: Option<&str>) {
+    let Some(reason) = reason else { return };
+    for tax in computed.taxes.iter_mut().filter(|tax| tax.category == TaxCategory::E) {
+        tax.exemption_reason = Some(reason.to_owned());
+        tax.exemption_code = None;
+    }
 }
 
 fn check(new: &NewInvoice) -> Result<(), AppError> {
     let mut problems = Vec::new();
-    let heading = &new.heading;
-    check_party("buyer", &heading.buyer, &mut problems);
-    if heading.buyer.name.trim().is_empty() {
+    check_heading(&new.heading, &mut problems);
+    if new.heading.buyer.name.trim().is_empty() {
         problems.push(Problem::new("buyer.name", "is required"));
     }
+    check_lines(&new.lines, &mut problems);
+    finish(problems)
+}
+
+/// What is wrong with dates, buyer and texts.
+pub(super) fn check_heading(heading: &Heading, problems: &mut Vec<Problem>) {
+    check_party("buyer", &heading.buyer, problems);
     for (field, date) in [("dueDate", &heading.due_date), ("supplyDate", &heading.supply_date)] {
         if date.as_ref().is_some_and(|date| date.parse::<jiff::civil::Date>().is_err() || date.len() != 10) {
             problems.push(Problem::new(field, "must be a date such as 2030-01-31"));
@@ -229,15 +301,30 @@ fn check(new: &NewInvoice) -> Result<(), AppError> {
         problems.push(Problem::new("notes", format!("must be at most {NOTES_MAX} paragraphs")));
     }
     for (index, note) in heading.notes.iter().enumerate() {
-        check_text(&format!("notes[{index}]"), Some(note), &mut problems);
+        check_text(&format!("notes[{index}]"), Some(note), problems);
     }
-    if new.lines.is_empty() || new.lines.len() > ITEMS_MAX {
+    check_text("exemptionReason", heading.exemption_reason.as_deref(), problems);
+    if heading.exchange_rate.is_some_and(|rate| !is_exchange_rate(rate)) {
+        problems.push(Problem::new("exchangeRate", EXCHANGE_RATE));
+    }
+}
+
+/// What an exchange rate must be.
+pub(crate) const EXCHANGE_RATE: &str = "must be more than zero, with at most 8 decimals";
+
+/// Whether it can be an exchange rate.
+pub(crate) fn is_exchange_rate(rate: Decimal) -> bool {
+    rate > Decimal::ZERO && rate.normalize().scale() <= 8 && rate < Decimal::from(1_000_000_000)
+}
+
+/// What is wrong with lines.
+pub(super) fn check_lines(lines: &[Sale], problems: &mut Vec<Problem>) {
+    if lines.is_empty() || lines.len() > ITEMS_MAX {
         problems.push(Problem::new("lines", "must be 1 to 1000 lines"));
     }
-    for (index, line) in new.lines.iter().enumerate() {
-        check_line(index, line, &mut problems);
+    for (index, line) in lines.iter().enumerate() {
+        check_line(index, line, problems);
     }
-    finish(problems)
 }
 
 fn check_line(index: usize, line: &Sale, problems: &mut Vec<Problem>) {
@@ -254,15 +341,19 @@ fn check_line(index: usize, line: &Sale, problems: &mut Vec<Problem>) {
             problem(field, "must be at most 500 characters, without control characters");
         }
     }
-    if !(1..=QUANTITY_MAX).contains(&line.quantity) {
-        problem("quantity", "must be 1 to 1000000");
+    if line.quantity <= Decimal::ZERO || line.quantity > Decimal::from(QUANTITY_MAX) {
+        problem("quantity", "must be more than 0 and at most 1000000");
+    } else if line.quantity.normalize().scale() > QUANTITY_DECIMALS_MAX {
+        problem("quantity", "must have at most 6 decimals");
+    }
+    if line.unit.as_deref().is_some_and(|unit| Unit::of(unit).is_none()) {
+        problem("unit", "is not a unit that documents know, such as HUR for hours or KGM for kilograms");
     }
     if line.unit_price.abs() > AMOUNT_MAX {
         problem("unitPrice", "is too large");
     }
-    let is_percent = |rate: rust_decimal::Decimal| {
-        !rate.is_sign_negative() && rate <= rust_decimal::Decimal::ONE_HUNDRED && rate.scale() <= 4
-    };
+    let is_percent =
+        |rate: Decimal| !rate.is_sign_negative() && rate <= Decimal::ONE_HUNDRED && rate.scale() <= 4;
     if line.rate.is_some_and(|rate| !is_percent(rate)) {
         problem("vatRate", "must be a percentage from 0 to 100");
     }

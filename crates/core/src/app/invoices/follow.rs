@@ -3,20 +3,25 @@
 
 use mongodb::bson::doc;
 
-use super::{bare_paper, civil_date, timed_id, write};
+use super::{
+    bare_paper, civil_date, order,
+    order::{Asked, Settled},
+    timed_id, write,
+};
 use crate::{
     app::{App, AppError, start_payment},
     crypto::normalize_email,
     domain::{
-        Tenant, Timestamp, TransactionId,
+        Currency, Tenant, Timestamp, TransactionId,
         checkout::Checkout,
         invoice::{
-            Credit, Invoice, InvoiceSettings, InvoiceStatus, Paper, PaperKind, compose,
+            Credit, CreditOf, Invoice, InvoiceSettings, InvoiceStatus, PAYMENT_FAILED, Paper, PaperKind,
+            compose,
             credit::GroupAmount,
             {CreditRequest, MoneyState},
         },
         outbox::Outbox,
-        transaction::{RefundState, Transaction, TransactionStatus},
+        transaction::{Dispute, RefundState, Transaction, TransactionStatus},
     },
     fault,
     store::{Entity, StoreError},
@@ -66,8 +71,22 @@ async fn draft(
     }
     let at = transaction.succeeded_at.unwrap_or_default();
     let id = timed_id(at, &[b"invoice", &transaction.id.bytes()]);
-    let Some(mut invoice) = prepare(app, settings, transaction, id).await? else { return Ok(None) };
-    invoice.issue_due = Some(app.now());
+    let Some((mut invoice, paper)) = prepare(app, settings, transaction, id, Asked::No).await? else {
+        return Ok(None);
+    };
+    let hold = match order::settle_earlier(app, &invoice, transaction).await? {
+        Settled::Earlier(id) => {
+            fault::point("invoice.after_draft");
+            return Ok(Some(super::get(app, transaction.tenant(), id).await?));
+        }
+        Settled::Held(hold) => Some(hold),
+        Settled::Nothing => super::holds(app, settings, &paper).into_iter().next(),
+    };
+    match hold {
+        // A person completes it; the checkout is done all the same.
+        Some(hold) => invoice.hold(&hold, app.now()),
+        None => invoice.issue_due = Some(app.now()),
+    }
     let store = app.store.for_org(transaction.tenant());
     match store.insert(&invoice).await {
         Ok(()) | Err(StoreError::Duplicate) => {}
@@ -77,14 +96,16 @@ async fn draft(
     of_transaction(app, transaction.tenant(), transaction.id).await
 }
 
-/// A draft for a payment, not stored yet; `None` where the payment has nothing to be written down: no money
-/// came, or it paid what another payment had paid before (the second one is not a sale).
+/// A draft for a payment, not stored yet, and its paper; `None` where the payment has nothing to be written down: no
+/// money came, or it paid what another payment had paid before (the second one is not a sale). Where a merchant asks
+/// for it, a second payment is the sale once the first one holds no money any more.
 pub(super) async fn prepare(
     app: &App,
     settings: &InvoiceSettings,
     transaction: &Transaction,
     id: crate::domain::InvoiceId,
-) -> Result<Option<Invoice>, AppError> {
+    asked: Asked,
+) -> Result<Option<(Invoice, Paper)>, AppError> {
     let tenant = transaction.tenant();
     let store = app.store.for_org(tenant);
     if transaction.captured <= 0 || !transaction.status.is_paid() {
@@ -92,12 +113,15 @@ pub(super) async fn prepare(
     }
     let checkout = store.get::<Checkout>(transaction.checkout_id).await?;
     let checkout = checkout.ok_or(AppError::NotFound("checkout"))?;
-    if checkout.paid_by != Some(transaction.id) {
+    if checkout.paid_by != Some(transaction.id)
+        && (asked == Asked::No || !order::is_kept(&store, &checkout, transaction).await?)
+    {
         return Ok(None);
     }
     let customer = start_payment::customer_of(app, &checkout).await?;
     let paid_on = civil_date(transaction.succeeded_at.unwrap_or(app.now()), &settings.time_zone);
-    let paper = compose::of_payment(settings, &checkout, &customer, transaction, &paid_on);
+    let kind = settings.payment_kind(&app.certified_invoicing, &super::today(app, settings));
+    let paper = compose::of_payment(settings, kind, &checkout, &customer, transaction, &paid_on);
     let paper = paper.map_err(|error| AppError::internal(format!("no paper for a payment: {error}")))?;
     let mut invoice = new_invoice(app, tenant, settings, id, &paper).await?;
     invoice.money = money_of(transaction);
@@ -106,7 +130,15 @@ pub(super) async fn prepare(
     invoice.checkout_id = Some(checkout.id);
     invoice.site_id = Some(checkout.site_id);
     invoice.external_reference.clone_from(&checkout.external_reference);
-    Ok(Some(invoice))
+    Ok(Some((invoice, paper)))
+}
+
+/// How lists find documents by their buyer's address.
+pub(super) fn email_hash(app: &App, tenant: Tenant, paper: &Paper) -> Option<crate::crypto::SearchHash> {
+    let organization = tenant.organization.to_string();
+    let hash =
+        |email: &String| app.store.keys().search().hash(&organization, "email", &normalize_email(email));
+    paper.buyer.email.as_ref().map(hash)
 }
 
 /// A draft with a paper, and nothing else known of it.
@@ -123,9 +155,6 @@ pub(super) async fn new_invoice(
     })?;
     let (store, now) = (app.store.for_org(tenant), app.now());
     let sealed = store.seal(Invoice::COLLECTION, id, Invoice::PAPER_FIELD, write(paper)?.as_bytes()).await?;
-    let organization = tenant.organization.to_string();
-    let hash =
-        |email: &String| app.store.keys().search().hash(&organization, "email", &normalize_email(email));
     Ok(Invoice {
         id,
         org: tenant.organization,
@@ -153,23 +182,37 @@ pub(super) async fn new_invoice(
         external_reference: String::new(),
         corrects: None,
         cause: None,
-        email_hash: paper.buyer.email.as_ref().map(hash),
+        email_hash: email_hash(app, tenant, paper),
         voided_at: None,
         rendering: None,
         needs_review: None,
         idem: None,
         trail: crate::telemetry::trail(),
         outbox: Outbox::default(),
+        revision: 0,
         version: 1,
         created_at: now,
         updated_at: now,
     })
 }
 
-/// Money that went back through a lost dispute: what the bank says, or all that was left.
-fn lost(transaction: &Transaction) -> i64 {
+/// The currency that a provider states a dispute in, where it states one.
+const fn currency_of(_dispute: &Dispute) -> Option<Currency> {
+    None
+}
+
+/// What a lost dispute took of a payment, in minor units of the payment's currency: what the bank says, or all of it.
+/// `None` where the bank says it in another currency: what that is worth here, nobody has said.
+fn taken(amount: Option<i64>, stated_in: Option<Currency>, captured: i64, currency: Currency) -> Option<i64> {
+    let is_own = stated_in.is_none_or(|stated| stated == currency);
+    is_own.then(|| amount.unwrap_or(captured))
+}
+
+/// The lost disputes of a payment, each with what it took.
+fn lost(transaction: &Transaction) -> impl Iterator<Item = (&Dispute, Option<i64>)> {
+    let (captured, currency) = (transaction.captured, transaction.currency);
     let lost = transaction.disputes.iter().filter(|dispute| dispute.state.is_lost());
-    lost.map(|dispute| dispute.amount.unwrap_or(transaction.captured)).sum()
+    lost.map(move |dispute| (dispute, taken(dispute.amount, currency_of(dispute), captured, currency)))
 }
 
 fn money_of(transaction: &Transaction) -> MoneyState {
@@ -178,7 +221,9 @@ fn money_of(transaction: &Transaction) -> MoneyState {
         return MoneyState::default();
     }
     let paid = transaction.captured;
-    MoneyState { paid, returned: (transaction.refunded + lost(transaction)).min(paid) }
+    // Of refunds only those that succeeded: what a provider still holds may come back.
+    let disputed: i64 = lost(transaction).filter_map(|(_, taken)| taken).sum();
+    MoneyState { paid, returned: (transaction.refunded + disputed).min(paid) }
 }
 
 /// Why money went back, oldest first, each with how much.
@@ -187,9 +232,8 @@ fn causes(transaction: &Transaction) -> Vec<(String, i64, Option<String>)> {
     let mut causes: Vec<_> = refunds
         .map(|refund| (format!("refund:{}", refund.id), refund.amount, refund.reason.clone()))
         .collect();
-    for dispute in transaction.disputes.iter().filter(|dispute| dispute.state.is_lost()) {
-        let amount = dispute.amount.unwrap_or(transaction.captured);
-        causes.push((format!("dispute:{}", dispute.reference), amount, None));
+    for (dispute, taken) in lost(transaction) {
+        causes.extend(taken.map(|amount| (format!("dispute:{}", dispute.reference), amount, None)));
     }
     // What a provider states for the charge without saying which refunds it was.
     let MoneyState { returned, .. } = money_of(transaction);
@@ -197,15 +241,11 @@ fn causes(transaction: &Transaction) -> Vec<(String, i64, Option<String>)> {
     causes
 }
 
-/// Whether a refund that was credited came back to the merchant.
-fn bounced(invoice: &Invoice, transaction: &Transaction) -> bool {
-    let failed = |cause: &str| {
-        transaction
-            .refunds
-            .iter()
-            .any(|refund| refund.state == RefundState::Failed && cause == format!("refund:{}", refund.id))
-    };
-    invoice.credited() > invoice.money.returned && invoice.credits.iter().any(|c| failed(&c.cause))
+/// Whether money came back to the merchant that had been credited: more than went back in all, whatever it was
+/// credited for. What a merchant credited by hand moved no money.
+fn bounced(invoice: &Invoice) -> bool {
+    let moved = invoice.credits.iter().filter(|credit| !credit.cause.starts_with("request:"));
+    moved.map(|credit| credit.amount).sum::<i64>() > invoice.money.returned
 }
 
 /// Brings an invoice in line with its payment. Credits follow the total that went back, not each refund: what
@@ -246,7 +286,7 @@ fn take_in(invoice: &mut Invoice, transaction: &Transaction, now: Timestamp) -> 
             return (changed, false);
         }
         let id = credit_note_id(invoice, &cause, now);
-        let request = CreditRequest { id, cause, amount: Some(amount), reason, idem: None };
+        let request = CreditRequest { id, cause, of: CreditOf::Amount(amount), reason, idem: None };
         match invoice.credit(request, now) {
             Ok(_) => decided += 1,
             Err(error) => {
@@ -254,11 +294,33 @@ fn take_in(invoice: &mut Invoice, transaction: &Transaction, now: Timestamp) -> 
             }
         }
     }
-    if transaction.status != TransactionStatus::Failed && bounced(invoice, transaction) {
+    changed |= flag_what_a_person_must_see(invoice, transaction, now);
+    (changed || decided > 0, true)
+}
+
+/// What a payment did that no document can be made of.
+fn flag_what_a_person_must_see(invoice: &mut Invoice, transaction: &Transaction, now: Timestamp) -> bool {
+    if transaction.status == TransactionStatus::Failed {
+        let text = "The payment failed after all, so the invoice is open again: ask the customer to pay again, or void it.";
+        return invoice.flag(PAYMENT_FAILED, text, now);
+    }
+    let mut changed = false;
+    if invoice.needs_review.as_ref().is_some_and(|review| review.reason == PAYMENT_FAILED) {
+        invoice.needs_review = None;
+        changed = true;
+    }
+    if bounced(invoice) {
         let text = "a refund came back after its credit note: refund it again, or invoice it anew";
         changed |= invoice.flag("refund_bounced", text, now);
     }
-    (changed || decided > 0, true)
+    if let Some((dispute, _)) = lost(transaction).find(|(_, taken)| taken.is_none()) {
+        let text = format!(
+            "the lost dispute {} is in another currency than the payment: credit what it took by hand",
+            dispute.reference
+        );
+        changed |= invoice.flag("dispute_currency", text, now);
+    }
+    changed
 }
 
 /// The credit note of a cause.
@@ -311,4 +373,23 @@ pub async fn is_written_down(app: &App, checkout: &Checkout) -> Result<bool, App
     let store = app.store.for_org(tenant);
     let transaction = store.get::<Transaction>(by).await?.ok_or(AppError::NotFound("transaction"))?;
     Ok(draft(app, &settings, &transaction).await?.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dispute_counts_only_in_the_currency_of_the_payment() {
+        let (euro, forint) = (Currency::EUR, "HUF".parse().unwrap());
+        assert_eq!(taken(Some(3_000), None, 10_000, euro), Some(3_000));
+        assert_eq!(taken(Some(3_000), Some(euro), 10_000, euro), Some(3_000));
+        assert_eq!(taken(None, Some(euro), 10_000, euro), Some(10_000));
+        assert_eq!(
+            taken(Some(1_200_000), Some(forint), 10_000, euro),
+            None,
+            "12,000 forint are not 100 euros"
+        );
+        assert_eq!(taken(None, Some(forint), 10_000, euro), None);
+    }
 }

@@ -3,8 +3,9 @@
 use mongodb::bson::doc;
 
 use super::{
+    create::refuse_held,
     follow::{credit_note_id, make_credit_notes},
-    get, open_profile, settings_or_initial,
+    get, open_profile, order, settings_or_initial,
 };
 use crate::{
     app::{App, AppError, Problem, create_checkout::IdempotencyKey, settings::finish},
@@ -12,9 +13,10 @@ use crate::{
     domain::{
         InvoiceId, Tenant,
         invoice::{
-            Credit, CreditError, CreditRequest, InvalidTransition, Invoice, InvoiceSettings, InvoiceStatus,
-            MoneyState,
+            Credit, CreditError, CreditOf, CreditRequest, InvalidTransition, Invoice, InvoiceSettings,
+            InvoiceStatus, LineRequest, MoneyState, Paper, credit::of_lines,
         },
+        money::Money,
     },
     fault::{self, Recovery},
     store::codec::{binary, oid},
@@ -33,7 +35,14 @@ fn error_of(error: CreditError) -> AppError {
     let message = error.to_string();
     match error {
         CreditError::Status(..) => AppError::conflict("INVOICE_NOT_CREDITABLE", message),
-        CreditError::TooMuch { .. } => AppError::Unprocessable { code: "CREDIT_EXCEEDS_BALANCE", message },
+        CreditError::TooMuch { left, .. } => AppError::Unprocessable {
+            code: "CREDIT_EXCEEDS_BALANCE",
+            message: format!("You can credit at most {left}."),
+        },
+        CreditError::NoLine { index } | CreditError::LineTwice { index } => {
+            AppError::field(format!("lines[{index}].line"), message)
+        }
+        CreditError::Quantity { index, .. } => AppError::field(format!("lines[{index}].quantity"), message),
         CreditError::NotPositive => AppError::field("amount", "must be more than zero"),
         CreditError::TooMany => AppError::conflict("TOO_MANY_CREDITS", message),
     }
@@ -54,12 +63,22 @@ pub async fn issue(app: &App, tenant: Tenant, id: InvoiceId) -> Result<Invoice, 
         return Ok(found);
     }
     check_seller(app, &settings).await?;
+    if found.status == InvoiceStatus::Draft {
+        let paper = super::preview(app, &found).await?;
+        refuse_held(super::holds(app, &settings, &paper))?;
+        if found.payment_of.is_some()
+            && let Some(hold) = order::still_invoiced(app, &found).await?
+        {
+            return Err(AppError::conflict("ORDER_ALREADY_INVOICED", hold.detail));
+        }
+    }
     let now = app.now();
     let change = app.change::<Invoice, (), _>(tenant, id, "invoice", |invoice| {
         if invoice.numbered.is_some() {
             return Ok((false, ()));
         }
-        invoice.queue(now).map(|changed| (changed, ())).map_err(not_a_draft)
+        invoice.release(now);
+        invoice.queue(now).map(|_| (true, ())).map_err(not_a_draft)
     });
     let (mut invoice, ()) = change.await?;
     let deadline = tokio::time::Instant::now() + NUMBER_WITHIN;
@@ -95,7 +114,8 @@ pub async fn void(app: &App, tenant: Tenant, id: InvoiceId) -> Result<Invoice, A
             }
             let cause = "request:void".to_owned();
             let note = credit_note_id(invoice, &cause, now);
-            let request = CreditRequest { id: note, cause, amount: None, reason: None, idem: None };
+            let of = CreditOf::Rest;
+            let request = CreditRequest { id: note, cause, of, reason: None, idem: None };
             invoice.void(request, now).map_err(error_of)?;
             Ok((true, ()))
         })
@@ -107,8 +127,10 @@ pub async fn void(app: &App, tenant: Tenant, id: InvoiceId) -> Result<Invoice, A
 /// A credit as it is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct NewCredit {
-    /// Minor units; all that is left when absent.
+    /// Minor units, split over the tax groups in proportion; all that is left when neither this nor lines are named.
     pub amount: Option<i64>,
+    /// Lines, each with what it was taxed with.
+    pub lines: Vec<LineRequest>,
     /// The merchant's reason; printed.
     pub reason: Option<String>,
 }
@@ -135,6 +157,11 @@ pub async fn credit(
     if new.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
         return Err(AppError::field("reason", "must be at most 500 characters"));
     }
+    if new.amount.is_some() && !new.lines.is_empty() {
+        return Err(AppError::field("amount", "must be absent where lines are named"));
+    }
+    // What was issued never changes, so it may be read before the credit is decided.
+    let paper = super::bare_paper(&app.store.for_org(tenant), &get(app, tenant, id).await?).await?;
     let idempotency = idempotency.filter(|_| Recovery::Idempotency.is_on());
     if let Some(key) = idempotency {
         let slot = binary::to_bson(&key.slot(tenant));
@@ -158,7 +185,7 @@ pub async fn credit(
             let request = CreditRequest {
                 id: credit_note_id(invoice, &cause, now),
                 cause: cause.clone(),
-                amount: new.amount,
+                of: credit_of(invoice, &paper, &new).map_err(error_of)?,
                 reason: new.reason.clone(),
                 idem: None,
             };
@@ -176,6 +203,14 @@ pub async fn credit(
     fault::point("credit.after_request");
     make_credit_notes(app, &invoice).await?;
     Ok(done)
+}
+
+fn credit_of(invoice: &Invoice, paper: &Paper, new: &NewCredit) -> Result<CreditOf, CreditError> {
+    if new.lines.is_empty() {
+        return Ok(new.amount.map_or(CreditOf::Rest, CreditOf::Amount));
+    }
+    let (lines, split) = of_lines(paper, &invoice.credits, &invoice.creditable(), &new.lines)?;
+    Ok(CreditOf::Lines(lines, split))
 }
 
 /// Notes money that came in for an invoice outside the gateway, such as a bank transfer: `amount` minor units, or all
@@ -205,7 +240,7 @@ pub async fn record_payment(
             let owed = invoice.total - invoice.credited() - invoice.money.paid;
             let amount = amount.unwrap_or(owed);
             if owed <= 0 || amount > owed {
-                let message = format!("{amount} minor units were named, {} are owed", owed.max(0));
+                let message = format!("At most {} is owed.", Money::new(owed.max(0), invoice.currency));
                 return Err(AppError::Unprocessable { code: "PAYMENT_EXCEEDS_BALANCE", message });
             }
             let money = MoneyState { paid: invoice.money.paid + amount, ..invoice.money };

@@ -23,7 +23,7 @@ use crate::{
     domain::{
         InvoiceId, MailId, Tenant,
         invoice::{
-            DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailOutcome, MailState, Paper, RenderStatus,
+            DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailOutcome, MailState, Paper, RenderStatus, Rendering,
             StoredFiles,
         },
     },
@@ -37,6 +37,8 @@ use crate::{
 pub const HAND_FULL: usize = 50;
 /// How long one worker has to hand a mail over before another may.
 const LEASE: Duration = Duration::from_mins(2);
+/// How long a mail waits for a person to have its document rendered with all its characters.
+const GLYPHS_LATER: Duration = Duration::from_mins(1);
 /// How long a mail waits for its document's files before it looks again.
 const FILES_SOON: Duration = Duration::from_secs(2);
 /// How long a receipt waits for a mail server.
@@ -149,6 +151,12 @@ pub async fn send(
     if invoice.numbered.is_none() {
         return Err(AppError::conflict("INVOICE_NOT_ISSUED", "a draft is not sent: issue it first"));
     }
+    if invoice.rendering.as_ref().is_some_and(|made| made.status == RenderStatus::Done && !made.may_be_sent())
+    {
+        let message =
+            "characters are missing on it: add fonts to the worker and have it rendered again first";
+        return Err(AppError::conflict("MISSING_GLYPHS", message));
+    }
     let to = match to {
         Some(to) => to,
         None => open_paper(app, &invoice).await?.buyer.email.unwrap_or_default(),
@@ -203,7 +211,7 @@ async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -
     let store = app.store.for_org(mail.tenant());
     if let Some(reason) = not_yet(app, &mut mail).await? {
         match reason {
-            NotYet::Wait => mail.due = Some(app.now() + scaled(FILES_SOON)),
+            NotYet::Wait(time) => mail.due = Some(app.now() + scaled(time)),
             NotYet::Never(why) => {
                 mail.begin(app.now(), app.now());
                 mail.end(Err(why.to_owned()), None, app.now());
@@ -235,8 +243,8 @@ async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -
 
 /// Why a mail is not sent now.
 enum NotYet {
-    /// Its document's files are being made.
-    Wait,
+    /// Its document's files are being made, or are not fit to be sent.
+    Wait(Duration),
     /// It cannot be, or is of no use any more.
     Never(&'static str),
 }
@@ -248,9 +256,12 @@ async fn not_yet(app: &App, mail: &mut DocumentMail) -> Result<Option<NotYet>, A
         return Ok(is_stale.then_some(NotYet::Never("there was no mail server in time")));
     };
     let invoice = get(app, mail.tenant(), invoice).await?;
-    Ok(match invoice.rendering.as_ref().map(|rendering| rendering.status) {
-        Some(RenderStatus::Done) => None,
-        Some(RenderStatus::Waiting) => Some(NotYet::Wait),
+    let rendering = invoice.rendering.as_ref();
+    Ok(match rendering.map(|rendering| rendering.status) {
+        Some(RenderStatus::Done) if rendering.is_some_and(Rendering::may_be_sent) => None,
+        // Nobody gets a document on which characters are missing.
+        Some(RenderStatus::Done) => Some(NotYet::Wait(GLYPHS_LATER)),
+        Some(RenderStatus::Waiting) => Some(NotYet::Wait(FILES_SOON)),
         Some(RenderStatus::Parked) | None => Some(NotYet::Never("the document could not be rendered")),
     })
 }

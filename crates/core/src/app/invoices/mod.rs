@@ -4,6 +4,8 @@
 //! |---|---|
 //! | [`follow`] | what a payment's state asks of its papers: a draft, its money, its credits |
 //! | [`create`] | drafts by hand |
+//! | [`edit`], [`duplicate`] | changes and copies of drafts |
+//! | `order` | what an order's earlier invoice means for its next payment |
 //! | [`issue`] | lets a draft wait for its number; voids and credits what has one |
 //! | [`number`] | gives numbers, one lane per series |
 //! | [`render`] | the files of what is issued |
@@ -13,18 +15,21 @@
 //! The settings stand in [`super::settings::invoicing`].
 
 pub mod create;
+pub mod duplicate;
+pub mod edit;
 pub mod follow;
 pub mod issue;
 pub mod list;
 pub mod mail;
 pub mod number;
+mod order;
 pub mod render;
 
 use super::{App, AppError};
 use crate::{
     domain::{
         InvoiceId, Tenant, Timestamp,
-        invoice::{Invoice, InvoiceSettings, Paper, SellerProfile, StoredLook},
+        invoice::{Invoice, InvoiceSettings, Paper, SellerProfile, StoredLook, compose, hold},
         transaction::Transaction,
     },
     store::{Entity, StoreError, TenantStore},
@@ -61,6 +66,7 @@ pub async fn preview(app: &App, invoice: &Invoice) -> Result<Paper, AppError> {
         paper.date = civil_date(app.now(), &settings.time_zone);
         paper.seller = profile.seller;
         paper.look = profile.look;
+        take_exchange(&mut paper, &settings);
     }
     Ok(paper)
 }
@@ -86,6 +92,24 @@ pub fn civil_date(at: Timestamp, zone: &str) -> String {
     let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
     let instant = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or_default();
     instant.to_zoned(zone).date().to_string()
+}
+
+/// Today in the seller's zone.
+pub fn today(app: &App, settings: &InvoiceSettings) -> String {
+    civil_date(app.now(), &settings.time_zone)
+}
+
+/// What stands against issuing a document now.
+pub(crate) fn holds(app: &App, settings: &InvoiceSettings, paper: &Paper) -> Vec<hold::Hold> {
+    hold::holds(paper, settings, &app.certified_invoicing, &today(app, settings))
+}
+
+/// Gives a document its tax in the seller's currency, where that is another one and nobody has stated a rate.
+fn take_exchange(paper: &mut Paper, settings: &InvoiceSettings) {
+    if paper.exchange.is_none() {
+        let rate = settings.exchange_rate(paper.currency);
+        paper.exchange = compose::exchange(paper, &settings.country, rate);
+    }
 }
 
 /// Whether a payment's own paper goes to its buyer by e-mail.

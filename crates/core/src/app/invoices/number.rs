@@ -22,7 +22,7 @@ use crate::{
         InvoiceId, LookId, SeriesId, Tenant,
         invoice::{
             Invoice, InvoiceSettings, InvoiceStatus, Numbered, SellerProfile, Series, StoredLook,
-            paper::PaperLook,
+            compose::needs_exchange, paper::PaperLook,
         },
     },
     fault,
@@ -150,7 +150,9 @@ impl<'a> Lane<'a> {
             }
             let now = self.app.now();
             let numbered = self.series.next(newest.as_ref(), &civil_date(now, &self.settings.time_zone));
-            self.fill_in(&mut invoice, &numbered).await?;
+            if !self.fill_in(&mut invoice, &numbered).await? {
+                return Ok(false);
+            }
             self.app.address(&mut invoice, 0).await?;
             fault::point("number.before_save");
             match self.store.save(&mut invoice).await {
@@ -178,19 +180,35 @@ impl<'a> Lane<'a> {
         Err(AppError::Busy)
     }
 
-    /// The final paper: number, date, seller; and the look beside it.
-    async fn fill_in(&self, invoice: &mut Invoice, numbered: &Numbered) -> Result<(), AppError> {
+    /// The final paper: number, date, seller; and the look beside it. False where something stands against it now, such
+    /// as a law that has come into force: then the draft is held back.
+    async fn fill_in(&self, invoice: &mut Invoice, numbered: &Numbered) -> Result<bool, AppError> {
         let mut paper = bare_paper(&self.store, invoice).await?;
         paper.number = Some(numbered.number.clone());
         paper.date.clone_from(&numbered.date);
         paper.seller = self.profile.seller.clone();
+        super::take_exchange(&mut paper, &self.settings);
+        if let Some(hold) = super::holds(self.app, &self.settings, &paper).into_iter().next() {
+            invoice.hold(&hold, self.app.now());
+            // Another writer has changed it: it is looked at again.
+            return match self.store.save(invoice).await {
+                Ok(()) | Err(StoreError::Conflict) => Ok(false),
+                Err(error) => Err(error.into()),
+            };
+        }
         let text = write(&paper)?;
         let sealed =
             self.store.seal(Invoice::COLLECTION, invoice.id, Invoice::PAPER_FIELD, text.as_bytes()).await?;
         let now = self.app.now();
         invoice
             .issue(numbered.clone(), sealed, self.look, now)
-            .map_err(|error| AppError::conflict("INVOICE_NOT_A_DRAFT", error.to_string()))
+            .map_err(|error| AppError::conflict("INVOICE_NOT_A_DRAFT", error.to_string()))?;
+        if needs_exchange(&paper, &self.settings.country) {
+            let text =
+                "its tax must be stated in your currency, too: add an exchange rate to the invoice settings";
+            invoice.flag("tax_currency_missing", text, now);
+        }
+        Ok(true)
     }
 }
 

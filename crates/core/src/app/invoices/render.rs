@@ -21,7 +21,7 @@ use crate::{
         invoice::{Invoice, Paper, RENDER_ATTEMPTS_MAX, RenderStatus, Rendering, StoredFiles, paper::Logo},
     },
     fault::{self, Recovery},
-    store::{Entity, StoreError},
+    store::{Entity, StoreError, TenantStore},
     telemetry,
     timing::scaled,
 };
@@ -33,6 +33,8 @@ pub const FILES_BYTES_MAX: usize = 15 * 1024 * 1024;
 const ORGANIZATIONS_AT_ONCE: usize = 16;
 /// Documents of one organization that are made before others have their turn.
 const TURN: usize = 4;
+/// What a document is flagged for on which characters are missing.
+const MISSING_GLYPHS: &str = "missing_glyphs";
 /// How long one worker has to render a document before another may: longer than a renderer may take, with the
 /// wait before it.
 const LEASE: Duration = Duration::from_mins(2);
@@ -336,7 +338,7 @@ fn check_size(rendered: Rendered) -> Result<Rendered, String> {
     Ok(rendered)
 }
 
-/// Keeps the files. What is there already stays: the first rendering counts.
+/// Keeps the files. What is there already stays: the first rendering counts, unless characters were missing on it.
 async fn store_files(app: &App, invoice: &Invoice, rendered: &Rendered) -> Result<(), AppError> {
     let (store, id) = (app.store.for_org(invoice.tenant()), invoice.id);
     let xml = match &rendered.xml {
@@ -354,9 +356,29 @@ async fn store_files(app: &App, invoice: &Invoice, rendered: &Rendered) -> Resul
         created_at: app.now(),
     };
     match store.insert(&files).await {
-        Ok(()) | Err(StoreError::Duplicate) => Ok(()),
+        Ok(()) => Ok(()),
+        Err(StoreError::Duplicate) => {
+            let replaces = invoice.rendering.as_ref().is_some_and(|rendering| rendering.replaces);
+            if replaces { replace_files(&store, &files).await } else { Ok(()) }
+        }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Puts files in the place of those that nobody should have got.
+async fn replace_files(store: &TenantStore, files: &StoredFiles) -> Result<(), AppError> {
+    let stored =
+        mongodb::bson::serialize_to_document(files).map_err(|error| AppError::internal(error.to_string()))?;
+    let mut update = doc! { "$set": { "pdf": stored.get("pdf").cloned(), "createdAt": files.created_at } };
+    match stored.get("xml") {
+        Some(xml) => update.insert(
+            "$set",
+            doc! { "pdf": stored.get("pdf").cloned(), "xml": xml.clone(), "createdAt": files.created_at },
+        ),
+        None => update.insert("$unset", doc! { "xml": "" }),
+    };
+    store.update::<StoredFiles>(files.id, doc! {}, update).await?;
+    Ok(())
 }
 
 async fn finish(app: &App, invoice: &Invoice, made: Result<Rendered, String>) -> Result<(), AppError> {
@@ -367,17 +389,24 @@ async fn finish(app: &App, invoice: &Invoice, made: Result<Rendered, String>) ->
         let Some(before) = invoice.rendering.as_ref().filter(waits) else {
             return Ok((false, invoice.rendering.as_ref().map_or(RenderStatus::Waiting, |r| r.status)));
         };
-        let attempts = before.attempts;
-        let mut rendering = Rendering { attempts, ..Rendering::waiting(now) };
+        let (attempts, replaces) = (before.attempts, before.replaces);
+        let mut rendering = Rendering { attempts, replaces, ..Rendering::waiting(now) };
         match &made {
             Ok(made) => {
                 (rendering.status, rendering.due) = (RenderStatus::Done, None);
                 rendering.has_xml = made.xml.is_some();
                 rendering.no_xml.clone_from(&made.no_xml);
                 rendering.missing_glyphs.clone_from(&made.missing_glyphs);
+                let flagged = invoice.needs_review.as_ref().is_some_and(|review| review.reason == MISSING_GLYPHS);
+                if flagged && made.missing_glyphs.is_empty() {
+                    invoice.needs_review = None;
+                }
                 if !made.missing_glyphs.is_empty() {
-                    let detail = format!("no font has: {}", made.missing_glyphs.join(" "));
-                    invoice.flag("missing_glyphs", detail, now);
+                    let signs = made.missing_glyphs.join(" ");
+                    let detail = format!(
+                        "No font has: {signs}. It is not mailed; add fonts to the worker, then render it again."
+                    );
+                    invoice.flag(MISSING_GLYPHS, detail, now);
                 } else if !made.notes.is_empty() {
                     invoice.flag("rendered_with_notes", made.notes.join("; "), now);
                 }
@@ -429,13 +458,18 @@ pub async fn file(app: &App, tenant: Tenant, id: InvoiceId, kind: FileKind) -> R
     Ok(File::Ready(store.open_bytes(StoredFiles::COLLECTION, id, field, sealed).await?))
 }
 
-/// Lets a document whose rendering was given up be rendered again.
+/// Lets a document be rendered again whose rendering was given up, or on which characters are missing.
 pub async fn render_again(app: &App, tenant: Tenant, id: InvoiceId) -> Result<Invoice, AppError> {
     let now = app.now();
     let (invoice, ()) = app
         .change::<Invoice, _, _>(tenant, id, "invoice", |invoice| match &invoice.rendering {
             Some(rendering) if rendering.status == RenderStatus::Parked => {
-                invoice.rendering = Some(Rendering::waiting(now));
+                let replaces = rendering.replaces;
+                invoice.rendering = Some(Rendering { replaces, ..Rendering::waiting(now) });
+                Ok((true, ()))
+            }
+            Some(rendering) if rendering.status == RenderStatus::Done && !rendering.may_be_sent() => {
+                invoice.rendering = Some(Rendering { replaces: true, ..Rendering::waiting(now) });
                 Ok((true, ()))
             }
             _ => Ok((false, ())),

@@ -4,14 +4,21 @@ use rust_decimal::Decimal;
 
 use super::{App, AppError, Problem, edit, finish};
 use crate::{
-    app::invoices::{self, number, open_profile, settings_or_initial},
+    app::invoices::{
+        self,
+        create::{EXCHANGE_RATE, is_exchange_rate},
+        number, open_profile, settings_or_initial,
+    },
     domain::{
-        SeriesId, Tenant,
+        SeriesId, Tenant, country,
         invoice::{
-            InvoiceSettings, PaperKind, SellerProfile, Series, SeriesPeriod, logo,
-            paper::{PaperLook, Party},
+            InvoiceSettings, PaperKind, SellerProfile, Series, SeriesPeriod,
+            guard::SellerKind,
+            logo,
+            paper::{PaperLook, Party, TaxCategory},
             series::{PADDING_MAX, SERIES_MAX, prefix_problem, prefixes_collide},
-            settings::Untaxed,
+            settings::{ExchangeRate, Untaxed},
+            vat_id,
             words::LANGUAGES,
         },
     },
@@ -22,6 +29,8 @@ use crate::{
 const TEXT_CHARS_MAX: usize = 1000;
 /// Longest field of a party, in characters.
 const FIELD_CHARS_MAX: usize = 200;
+/// Most rates that a seller names.
+const RATES_MAX: usize = 20;
 /// Most lines of a street address.
 const ADDRESS_LINES_MAX: usize = 4;
 
@@ -38,14 +47,20 @@ pub struct NewInvoiceSettings {
     pub send_by_email: bool,
     /// Whether this installation is certified where the law asks for it.
     pub certified_software: bool,
+    /// What kind of business the seller is.
+    pub seller_kind: Option<SellerKind>,
     /// Language of papers; the customer's where absent.
     pub language: Option<String>,
     /// IANA time zone.
     pub time_zone: Option<String>,
     /// Percent within prices that state no rate.
     pub default_vat_rate: Option<Decimal>,
-    /// How such lines are taxed otherwise.
+    /// How lines without tax are categorized.
     pub untaxed: Option<Untaxed>,
+    /// Rates that the seller charges beside those of their country.
+    pub vat_rates: Vec<Decimal>,
+    /// What other currencies are worth in the seller's own.
+    pub exchange_rates: Vec<ExchangeRate>,
 }
 
 /// A series as it is asked for; in a change, what is absent stays.
@@ -80,7 +95,8 @@ pub async fn put(
     tenant: Tenant,
     mut new: NewInvoiceSettings,
 ) -> Result<(InvoiceSettings, SellerProfile), AppError> {
-    new.seller.country = new.seller.country.trim().to_uppercase();
+    tidy_party(&mut new.seller);
+    new.look.texts.retain(|texts| !texts.is_empty());
     check(&new)?;
     let profile = SellerProfile { seller: new.seller.clone(), look: new.look.clone() };
     if new.enabled {
@@ -99,10 +115,13 @@ pub async fn put(
         settings.enabled_since = new.enabled.then(|| settings.enabled_since.unwrap_or(now));
         settings.send_by_email = new.send_by_email;
         settings.certified_software = new.certified_software;
+        settings.seller_kind = new.seller_kind;
         settings.language.clone_from(&new.language);
         settings.time_zone = new.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
         settings.default_vat_rate = new.default_vat_rate;
         settings.untaxed.clone_from(&new.untaxed);
+        settings.vat_rates.clone_from(&new.vat_rates);
+        settings.exchange_rates.clone_from(&new.exchange_rates);
         settings.updated_at = now;
         Ok(())
     })
@@ -127,12 +146,61 @@ fn check(new: &NewInvoiceSettings) -> Result<(), AppError> {
         problems.push(Problem::new("defaultVatRate", "must be a percentage from 0 to 100"));
     }
     if let Some(untaxed) = &new.untaxed {
-        if untaxed.category == crate::domain::invoice::paper::TaxCategory::S {
-            problems.push(Problem::new("untaxed.category", "must be one of Z, E, AE, O"));
+        if untaxed.category == TaxCategory::S {
+            problems.push(Problem::new("untaxed.category", "must be one of Z, E, AE, K, G, O"));
         }
         check_text("untaxed.reason", untaxed.reason.as_deref(), &mut problems);
+        if untaxed.code.as_deref().is_some_and(|code| !is_reason_code(code)) {
+            problems
+                .push(Problem::new("untaxed.code", "must be a code of the list VATEX, such as VATEX-EU-132"));
+        }
     }
+    if new.vat_rates.len() > RATES_MAX {
+        problems.push(Problem::new("vatRates", "must be at most 20 rates"));
+    }
+    for (index, rate) in new.vat_rates.iter().enumerate().filter(|(_, rate)| !percent(rate)) {
+        problems.push(Problem::new(
+            format!("vatRates[{index}]"),
+            format!("{rate} is not a percentage from 0 to 100"),
+        ));
+    }
+    check_exchange_rates(&new.exchange_rates, &mut problems);
     finish(problems)
+}
+
+fn is_reason_code(code: &str) -> bool {
+    let rest = code.strip_prefix("VATEX-").unwrap_or_default();
+    (2..=30).contains(&rest.len())
+        && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn check_exchange_rates(rates: &[ExchangeRate], problems: &mut Vec<Problem>) {
+    if rates.len() > RATES_MAX {
+        problems.push(Problem::new("exchangeRates", "must be at most 20 rates"));
+    }
+    for (index, rate) in rates.iter().enumerate() {
+        if !is_exchange_rate(rate.rate) {
+            problems.push(Problem::new(format!("exchangeRates[{index}].rate"), EXCHANGE_RATE));
+        }
+        if rates.iter().take(index).any(|other| other.currency == rate.currency) {
+            problems.push(Problem::new(format!("exchangeRates[{index}].currency"), "stands there twice"));
+        }
+        let source = rate.source.as_deref().unwrap_or_default();
+        if source.chars().count() > 100 || source.chars().any(char::is_control) {
+            let problem = "must be at most 100 characters, without control characters";
+            problems.push(Problem::new(format!("exchangeRates[{index}].source"), problem));
+        }
+    }
+}
+
+/// A party as it is stored: its country by the standard's code (`UK` is `GB`), its VAT id in one piece. What is no
+/// country stays as it was written, for [`check_party`] to name.
+pub fn tidy_party(party: &mut Party) {
+    party.country = match country::canonical(&party.country) {
+        Some(code) => code.to_owned(),
+        None => party.country.trim().to_uppercase(),
+    };
+    party.vat_id = party.vat_id.as_deref().map(vat_id::normalized).filter(|id| !id.is_empty());
 }
 
 /// What is wrong with a party's fields, named under `at`.
@@ -161,10 +229,14 @@ pub fn check_party(at: &str, party: &Party, problems: &mut Vec<Problem>) {
     if party.address.len() > ADDRESS_LINES_MAX {
         problems.push(Problem::new(format!("{at}.address"), "must be at most 4 lines"));
     }
-    let country = party.country.as_str();
-    let is_code = country.len() == 2 && country.chars().all(|c| c.is_ascii_uppercase());
-    if !(country.is_empty() || is_code) {
-        problems.push(Problem::new(format!("{at}.country"), "must be an ISO 3166-1 code of two letters"));
+    if !(party.country.is_empty() || country::is_listed(&party.country)) {
+        problems.push(Problem::new(
+            format!("{at}.country"),
+            "must be the two-letter code of a country, such as DE",
+        ));
+    }
+    if let Some(problem) = party.vat_id.as_deref().and_then(vat_id::problem) {
+        problems.push(Problem::new(format!("{at}.vatId"), problem.to_string()));
     }
     let is_address = |email: &String| {
         email.split_once('@').is_some_and(|(a, b)| !a.is_empty() && b.contains('.') && !email.contains(' '))
@@ -180,6 +252,19 @@ fn check_look(look: &PaperLook, problems: &mut Vec<Problem>) {
     };
     if look.color.as_ref().is_some_and(|color| !is_color(color)) {
         problems.push(Problem::new("look.color", "must be a colour such as #0a7d5c"));
+    }
+    for (index, texts) in look.texts.iter().enumerate() {
+        let field = |name: &str| format!("look.texts[{index}].{name}");
+        if texts.language.as_deref().is_some_and(|language| !LANGUAGES.contains(&language)) {
+            problems
+                .push(Problem::new(field("language"), format!("must be one of {}", LANGUAGES.join(", "))));
+        }
+        if look.texts.iter().take(index).any(|t| (t.kind, &t.language) == (texts.kind, &texts.language)) {
+            problems.push(Problem::new(field("kind"), "stands there twice in this language"));
+        }
+        for (name, text) in [("intro", &texts.intro), ("closing", &texts.closing), ("terms", &texts.terms)] {
+            check_text(&field(name), text.as_deref(), problems);
+        }
     }
     check_text("look.intro", look.intro.as_deref(), problems);
     check_text("look.closing", look.closing.as_deref(), problems);

@@ -42,6 +42,7 @@ fn credit(split: Split, whole: bool) -> Credit {
         amount: split.amount(),
         groups: split.groups,
         rounding: split.rounding,
+        lines: Vec::new(),
         whole,
         reason: Some("Damaged".to_owned()),
         idem: None,
@@ -93,5 +94,62 @@ proptest! {
         assert_agrees(&figures(&all));
         prop_assert_eq!(&all.lines, &original.lines);
         prop_assert_eq!(all.totals.due, original.totals.due);
+    }
+}
+
+#[test]
+fn credit_note_by_line_shows_these_lines_and_agrees_with_its_tax() {
+    use crate::domain::{
+        checkout::AmountType,
+        invoice::{LineRequest, credit::of_lines},
+    };
+    for amount_type in [AmountType::Gross, AmountType::Net] {
+        let sale = |name: &str, quantity: &str, unit_price, rate: &str, item_type: &str| Sale {
+            name: name.to_owned(),
+            description: String::new(),
+            quantity: quantity.parse().unwrap(),
+            unit: None,
+            unit_price,
+            amount_type,
+            rate: Some(rate.parse().unwrap()),
+            category: None,
+            item_type: item_type.to_owned(),
+        };
+        let sales = [
+            sale("Seat", "5", 11_900, "19", ""),
+            sale("Hours", "7.5", 9_500, "19", ""),
+            sale("Book", "2", 535, "7", ""),
+            sale("Discount", "1", -1_000, "19", "discount"),
+        ];
+        let computed = compute(&sales, &rules(), Words::of("en")).unwrap();
+        let mut original = paper(PaperKind::Invoice, Currency::EUR, Heading::default(), computed);
+        (original.number, original.date) = (Some("INV-1".to_owned()), "2030-01-31".to_owned());
+        let groups: Vec<GroupAmount> = original.taxes.iter().map(GroupAmount::from).collect();
+        let left = Split { groups, rounding: 0 };
+        let asked = [
+            LineRequest { line: 0, quantity: Some(Decimal::TWO) },
+            LineRequest { line: 1, quantity: Some("2.5".parse().unwrap()) },
+        ];
+        let (lines, split) = of_lines(&original, &[], &left, &asked).unwrap();
+        let mut credit = credit(split, false);
+        credit.lines = lines;
+        let note = of_credit(&original, &credit, false);
+        assert_agrees(&figures(&note));
+        let rows: Vec<(&str, String)> =
+            note.lines.iter().map(|line| (line.name.as_str(), line.quantity.to_string())).collect();
+        assert_eq!(rows, [("Seat", "2".to_owned()), ("Hours", "2.5".to_owned())]);
+        assert_eq!(note.taxes.len(), 1, "the other rate is not touched");
+        assert_eq!(note.totals.gross, credit.amount);
+        assert_eq!(note.supply_date.as_deref(), Some("2030-01-31"));
+        assert_eq!(note.allowances[0].reason, "Discount");
+    }
+}
+
+#[test]
+fn countries_of_customers_are_the_standards() {
+    for (given, stored) in [("uk", "GB"), ("EL", "GR"), ("XK", "1A"), ("IC", "IC")] {
+        let address = Address { country: Some(given.to_owned()), ..Address::default() };
+        let customer = Customer { billing_address: Some(address), ..Customer::default() };
+        assert_eq!(buyer(&customer).country, stored, "{given}");
     }
 }

@@ -6,6 +6,8 @@
 
 pub mod compose;
 pub mod credit;
+pub mod guard;
+pub mod hold;
 pub mod lifecycle;
 pub mod logo;
 pub mod mail;
@@ -13,11 +15,15 @@ pub mod paper;
 pub mod series;
 pub mod settings;
 pub mod tax;
+pub mod units;
+pub mod vat_id;
+pub mod vat_states;
 pub mod words;
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-pub use credit::{CREDITS_MAX, Credit, GroupAmount, Split};
+pub use credit::{CREDITS_MAX, Credit, CreditLine, GroupAmount, LineRequest, Split};
 pub use lifecycle::{InvalidTransition, InvoiceStatus};
 pub use mail::{DocumentMail, MAIL_ATTEMPTS_MAX, MailAttempt, MailOutcome, MailState};
 pub(crate) use mail::{begin_attempt, end_attempt};
@@ -29,10 +35,14 @@ use super::{
     CheckoutId, Currency, InvoiceId, LookId, Mode, OrganizationId, SeriesId, SiteId, Tenant, Timestamp,
     Trail, TransactionId,
     checkout::Idempotency,
+    money::Money,
     outbox::{Changed, EventType, Outbox},
     transaction::Review,
 };
 use crate::crypto::{Sealed, SearchHash};
+
+/// What an invoice is flagged for whose payment failed after all.
+pub const PAYMENT_FAILED: &str = "payment_failed";
 
 /// How often rendering is begun before a person must look.
 pub const RENDER_ATTEMPTS_MAX: i64 = 3;
@@ -97,6 +107,9 @@ pub struct Rendering {
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub no_xml: Option<String>,
+    /// Whether it takes the place of files that were made before, which nobody should have got.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces: bool,
 }
 
 impl Rendering {
@@ -110,7 +123,13 @@ impl Rendering {
             missing_glyphs: Vec::new(),
             has_xml: false,
             no_xml: None,
+            replaces: false,
         }
+    }
+
+    /// Whether its files may go to the buyer: they are made, and every character is on them.
+    pub const fn may_be_sent(&self) -> bool {
+        matches!(self.status, RenderStatus::Done) && self.missing_glyphs.is_empty()
     }
 }
 
@@ -182,7 +201,7 @@ pub struct Invoice {
     /// When the numbering lane should look: present while a draft waits for its number. Indexed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub issue_due: Option<Timestamp>,
-    /// Why a draft that waits has no number yet.
+    /// Why a draft has no number: it waits for this, or a person must put it right ([`hold`]).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub blocked: Option<String>,
     /// Currency.
@@ -250,6 +269,9 @@ pub struct Invoice {
     /// What must be announced.
     #[serde(default)]
     pub outbox: Outbox,
+    /// Rises when somebody edits a draft: who edits says which one they saw.
+    #[serde(default)]
+    pub revision: i64,
     /// Rises with every change.
     pub version: i64,
     /// When it was made.
@@ -265,19 +287,50 @@ pub enum CreditError {
     #[error("a {} that is {} cannot be credited", .0.as_str(), .1.as_str())]
     Status(PaperKind, InvoiceStatus),
     /// More than is left.
-    #[error("{asked} minor units were asked for, {left} are left to credit")]
+    #[error("you can credit at most {left}; {asked} was asked for")]
     TooMuch {
         /// Asked for.
-        asked: i64,
+        asked: Money,
         /// Left.
-        left: i64,
+        left: Money,
     },
     /// Zero or less.
     #[error("the amount to credit must be more than zero")]
     NotPositive,
+    /// A line that the invoice has not.
+    #[error("is no line of the invoice")]
+    NoLine {
+        /// Its place in the request.
+        index: usize,
+    },
+    /// A line that is named twice.
+    #[error("is named twice")]
+    LineTwice {
+        /// Its place in the request.
+        index: usize,
+    },
+    /// Nothing, or more than is left of a line.
+    #[error("must be more than 0 and at most {left}, which is left of the line")]
+    Quantity {
+        /// Its place in the request.
+        index: usize,
+        /// Left.
+        left: Decimal,
+    },
     /// Too many.
     #[error("an invoice takes at most {CREDITS_MAX} credits")]
     TooMany,
+}
+
+/// How much of an invoice is to be credited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreditOf {
+    /// All that is left.
+    Rest,
+    /// So many minor units, split over the tax groups in proportion.
+    Amount(i64),
+    /// Lines: what they took, and their share of each group.
+    Lines(Vec<CreditLine>, Split),
 }
 
 /// A credit as it is asked for.
@@ -287,8 +340,8 @@ pub struct CreditRequest {
     pub id: InvoiceId,
     /// Unique within the invoice.
     pub cause: String,
-    /// Minor units; all that is left when absent.
-    pub amount: Option<i64>,
+    /// How much.
+    pub of: CreditOf,
     /// The merchant's reason.
     pub reason: Option<String>,
     /// The record of the request.
@@ -352,6 +405,36 @@ impl Invoice {
         Ok(())
     }
 
+    /// Holds a draft back: it gets no number until a person has put it right.
+    pub fn hold(&mut self, hold: &hold::Hold, now: Timestamp) {
+        self.issue_due = None;
+        self.blocked = Some(hold.said());
+        self.updated_at = now;
+        self.flag(hold.reason, hold.detail.clone(), now);
+    }
+
+    /// Takes back what a draft was held for, once nothing stands against it any more.
+    pub fn release(&mut self, now: Timestamp) {
+        let is_hold = |review: &Review| hold::REASONS.contains(&review.reason.as_str());
+        if self.needs_review.as_ref().is_some_and(is_hold) {
+            self.needs_review = None;
+        }
+        self.blocked = None;
+        self.updated_at = now;
+    }
+
+    /// Puts another payment in the place of the one that failed: an order whose invoice is open again is settled by its
+    /// next payment.
+    pub fn take_payment(&mut self, transaction: TransactionId, money: MoneyState, now: Timestamp) {
+        self.transaction_id = Some(transaction);
+        self.payment_of = Some(transaction);
+        if self.needs_review.as_ref().is_some_and(|review| review.reason == PAYMENT_FAILED) {
+            self.needs_review = None;
+        }
+        self.take_money(money, now);
+        self.updated_at = now;
+    }
+
     /// Throws a draft away. What has been issued can only be credited.
     pub fn discard(&mut self, now: Timestamp) -> Result<(), InvalidTransition> {
         if self.status != InvoiceStatus::Draft {
@@ -395,23 +478,32 @@ impl Invoice {
         }
         let rest = self.creditable();
         let left = rest.amount();
-        let asked = request.amount.unwrap_or(left);
-        if request.amount.is_some_and(|amount| amount <= 0) {
+        let (lines, split) = match request.of {
+            CreditOf::Amount(amount) if amount <= 0 => return Err(CreditError::NotPositive),
+            CreditOf::Amount(amount) if amount > left => return Err(self.too_much(amount, left)),
+            CreditOf::Amount(amount) => (Vec::new(), rest.take(amount)),
+            CreditOf::Rest => (Vec::new(), rest.clone()),
+            CreditOf::Lines(lines, split) => (lines, split),
+        };
+        let asked = split.amount();
+        if asked <= 0 && left > 0 {
             return Err(CreditError::NotPositive);
         }
-        if asked > left || left <= 0 {
-            return Err(CreditError::TooMuch { asked, left });
+        // Amounts that were credited before may have taken what lines would still have.
+        let beyond = |(part, rest): (&GroupAmount, &GroupAmount)| part.gross() > rest.gross().max(0);
+        if asked > left || left <= 0 || split.groups.iter().zip(&rest.groups).any(beyond) {
+            return Err(self.too_much(asked, left));
         }
         if self.credits.len() >= CREDITS_MAX {
             return Err(CreditError::TooMany);
         }
-        let split = rest.take(asked);
         let credit = Credit {
             id: request.id,
             cause: request.cause,
             amount: asked,
             groups: split.groups,
             rounding: split.rounding,
+            lines,
             whole: self.credits.is_empty() && asked == left,
             reason: request.reason,
             idem: request.idem,
@@ -429,13 +521,20 @@ impl Invoice {
         Ok(credit)
     }
 
+    const fn too_much(&self, asked: i64, left: i64) -> CreditError {
+        CreditError::TooMuch {
+            asked: Money::new(asked, self.currency),
+            left: Money::new(left, self.currency),
+        }
+    }
+
     /// Takes an issued invoice back whole, before any money has come in: credits what is left of it.
     pub fn void(&mut self, request: CreditRequest, now: Timestamp) -> Result<Credit, CreditError> {
         if self.money.paid > self.money.returned {
             return Err(CreditError::Status(self.kind, self.status));
         }
         self.voided_at = Some(now);
-        let credit = self.credit(CreditRequest { amount: None, ..request }, now);
+        let credit = self.credit(CreditRequest { of: CreditOf::Rest, ..request }, now);
         if credit.is_err() {
             self.voided_at = None;
         }

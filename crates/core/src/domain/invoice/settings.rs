@@ -5,13 +5,17 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    guard::{Guard, SellerKind},
     paper::{PaperKind, PaperLook, Party, TaxCategory},
     series::Series,
     tax::TaxRules,
+    vat_states::VatState,
 };
 use crate::{
     crypto::Sealed,
-    domain::{InvoiceSettingsId, LookId, Mode, OrganizationId, SeriesId, Tenant, Timestamp, derived_id},
+    domain::{
+        Currency, InvoiceSettingsId, LookId, Mode, OrganizationId, SeriesId, Tenant, Timestamp, derived_id,
+    },
 };
 
 /// The part of the settings that is sealed: a sole trader's data are a person's.
@@ -48,7 +52,7 @@ impl SellerProfile {
     }
 }
 
-/// Lines that state no rate.
+/// Lines without tax: those that state a rate of zero, and those that state none where there is no default rate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Untaxed {
@@ -57,6 +61,22 @@ pub struct Untaxed {
     /// Why no tax is charged.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// The same as a code of the list VATEX (BT-121).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub code: Option<String>,
+}
+
+/// What a currency is worth in the seller's national one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExchangeRate {
+    /// The currency of documents.
+    pub currency: Currency,
+    /// Units of the national currency for one of it.
+    pub rate: Decimal,
+    /// Where the rate comes from; printed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<String>,
 }
 
 /// Settings as they are stored.
@@ -82,9 +102,12 @@ pub struct InvoiceSettings {
     /// Whether papers are sent to buyers.
     #[serde(default)]
     pub send_by_email: bool,
-    /// Where the law asks for certified software (Portugal): whether this installation is such.
+    /// Where the law asks for certified software ([`super::guard`]): whether this installation is such.
     #[serde(default)]
     pub certified_software: bool,
+    /// What kind of business the seller is, where that decides since when the law asks for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seller_kind: Option<SellerKind>,
     /// Language of papers; the customer's where absent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub language: Option<String>,
@@ -93,9 +116,15 @@ pub struct InvoiceSettings {
     /// Percent within prices of lines that state no rate.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub default_vat_rate: Option<Decimal>,
-    /// How such lines are taxed where there is no default rate.
+    /// How lines without tax are categorized.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub untaxed: Option<Untaxed>,
+    /// Rates that the seller charges beside those of their country, in percent.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub vat_rates: Vec<Decimal>,
+    /// What other currencies are worth in the seller's own.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub exchange_rates: Vec<ExchangeRate>,
     /// Where numbers come from.
     pub series: Vec<Series>,
     /// Rises with every change.
@@ -138,9 +167,6 @@ impl StoredLook {
     }
 }
 
-/// Countries where only certified software may issue invoices.
-const CERTIFIED_ONLY: [&str; 1] = ["PT"];
-
 impl InvoiceSettings {
     /// Field name of [`Self::profile`] for encryption.
     pub const PROFILE_FIELD: &'static str = "profile";
@@ -172,10 +198,13 @@ impl InvoiceSettings {
             enabled_since: None,
             send_by_email: false,
             certified_software: false,
+            seller_kind: None,
             language: None,
             time_zone: "UTC".to_owned(),
             default_vat_rate: None,
             untaxed: None,
+            vat_rates: Vec::new(),
+            exchange_rates: Vec::new(),
             series: series.to_vec(),
             version: 1,
             created_at: now,
@@ -199,14 +228,38 @@ impl InvoiceSettings {
         self.series.iter().find(|series| series.id == id)
     }
 
-    /// Whether "invoice" is reserved to certified software, which this is not stated to be.
-    pub fn receipts_only(&self) -> bool {
-        CERTIFIED_ONLY.contains(&self.country.as_str()) && !self.certified_software
+    /// The rule that reserves invoices of the seller's country to certified software, whether it applies yet or not.
+    /// `certified` names the countries for which such software stands behind the gateway.
+    pub fn guard(&self, certified: &[String]) -> Option<&'static Guard> {
+        let is_certified = self.certified_software || certified.contains(&self.country);
+        Guard::of(&self.country).filter(|_| !is_certified)
     }
 
-    /// What a payment's paper is.
-    pub fn payment_kind(&self) -> PaperKind {
-        if self.receipts_only() { PaperKind::PaymentReceipt } else { PaperKind::Invoice }
+    /// The same, where it applies on a day `YYYY-MM-DD` of the seller's zone.
+    pub fn guard_on(&self, certified: &[String], day: &str) -> Option<&'static Guard> {
+        self.guard(certified).filter(|guard| guard.applies(self.seller_kind, day))
+    }
+
+    /// What a payment's paper is on a day.
+    pub fn payment_kind(&self, certified: &[String], day: &str) -> PaperKind {
+        if self.guard_on(certified, day).is_some() { PaperKind::PaymentReceipt } else { PaperKind::Invoice }
+    }
+
+    /// What the seller's country says of the tax, where that is known.
+    pub fn vat_state(&self) -> Option<&'static VatState> {
+        VatState::of(&self.country)
+    }
+
+    /// The rates that the seller may charge: their country's and those that they named; empty where the country's are
+    /// not known and none is named.
+    pub fn known_rates(&self) -> Vec<Decimal> {
+        let of_country = self.vat_state().into_iter().flat_map(VatState::rates);
+        of_country.chain(self.vat_rates.iter().map(Decimal::normalize)).collect()
+    }
+
+    /// The rate from a currency to the seller's own.
+    pub fn exchange_rate(&self, currency: Currency) -> Option<&ExchangeRate> {
+        self.exchange_rates.iter().find(|rate| rate.currency == currency)
     }
 
     /// Whether a payment that succeeded then is invoiced by itself.
@@ -219,8 +272,10 @@ impl InvoiceSettings {
         let untaxed = self.untaxed.as_ref();
         TaxRules {
             default_rate: self.default_vat_rate,
-            untaxed: untaxed.map_or(TaxCategory::O, |untaxed| untaxed.category),
+            untaxed: untaxed.map(|untaxed| untaxed.category),
             reason: untaxed.and_then(|untaxed| untaxed.reason.clone()),
+            code: untaxed.and_then(|untaxed| untaxed.code.clone()),
+            rates: self.known_rates(),
         }
     }
 }
@@ -246,14 +301,27 @@ mod tests {
     }
 
     #[test]
-    fn portugal_gets_receipts_unless_the_software_is_certified() {
+    fn guarded_countries_get_receipts_unless_the_software_is_certified() {
         let tenant = Tenant::new(OrganizationId::from_bytes([1; 12]), Mode::Test);
         let mut settings = InvoiceSettings::initial(tenant, Timestamp::default());
-        assert_eq!(settings.payment_kind(), PaperKind::Invoice);
-        settings.country = "PT".to_owned();
-        assert_eq!(settings.payment_kind(), PaperKind::PaymentReceipt);
-        settings.certified_software = true;
-        assert_eq!(settings.payment_kind(), PaperKind::Invoice);
+        let kind = |settings: &InvoiceSettings, day: &str| settings.payment_kind(&[], day);
+        assert_eq!(kind(&settings, "2026-11-30"), PaperKind::Invoice);
+        for country in ["PT", "IT"] {
+            country.clone_into(&mut settings.country);
+            assert_eq!(kind(&settings, "2026-11-30"), PaperKind::PaymentReceipt, "{country}");
+            let operator = [country.to_owned()];
+            assert_eq!(settings.payment_kind(&operator, "2026-11-30"), PaperKind::Invoice);
+            assert_eq!(settings.payment_kind(&["ES".to_owned()], "2026-11-30"), PaperKind::PaymentReceipt);
+            settings.certified_software = true;
+            assert_eq!(kind(&settings, "2026-11-30"), PaperKind::Invoice);
+            settings.certified_software = false;
+        }
+        settings.country = "ES".to_owned();
+        assert_eq!(kind(&settings, "2026-12-31"), PaperKind::Invoice);
+        assert_eq!(kind(&settings, "2027-01-01"), PaperKind::PaymentReceipt);
+        settings.seller_kind = Some(SellerKind::Individual);
+        assert_eq!(kind(&settings, "2027-06-30"), PaperKind::Invoice);
+        assert_eq!(kind(&settings, "2027-07-01"), PaperKind::PaymentReceipt);
         assert_eq!(settings.series_for(PaperKind::CreditNote).unwrap().prefix, "CN-");
     }
 

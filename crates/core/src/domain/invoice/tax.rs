@@ -4,7 +4,7 @@
 //! Tax is computed per group (category and rate), half up; what a group's net comes to is then shared out
 //! among its lines, the odd units going to the largest remainders.
 
-use rust_decimal::{Decimal, prelude::ToPrimitive};
+use rust_decimal::{Decimal, RoundingStrategy, prelude::ToPrimitive};
 
 use super::{
     paper::{Allowance, PaperLine, PaperTax, PaperTotals, TaxCategory},
@@ -13,7 +13,7 @@ use super::{
 use crate::domain::{
     checkout::{
         AmountType, Item,
-        items::{ROUNDING_TYPE, share},
+        items::{DISCOUNT_TYPE, ROUNDING_TYPE, share},
     },
     money::AMOUNT_MAX,
 };
@@ -21,15 +21,20 @@ use crate::domain::{
 /// What an item type calls a line that is itself tax.
 const TAX_TYPE: &str = "tax";
 
-/// How lines that state no rate are taxed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How a seller's lines are taxed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaxRules {
     /// Percent within the price of lines that state none.
     pub default_rate: Option<Decimal>,
-    /// The category of lines without tax.
-    pub untaxed: TaxCategory,
+    /// The category of lines without tax, stated as such or not. Where the seller has none, a stated zero is zero
+    /// rated, and what states nothing is outside the tax.
+    pub untaxed: Option<TaxCategory>,
     /// Why no tax is charged on them.
     pub reason: Option<String>,
+    /// The same as a code of the list VATEX.
+    pub code: Option<String>,
+    /// The rates that a tax which stands on a line of its own can come from; any where empty.
+    pub rates: Vec<Decimal>,
 }
 
 /// A line as it was sold.
@@ -39,8 +44,10 @@ pub struct Sale {
     pub name: String,
     /// More about it.
     pub description: String,
-    /// How many.
-    pub quantity: i64,
+    /// How many; positive, at most six decimals.
+    pub quantity: Decimal,
+    /// The unit of the quantity, a code of [`super::units`].
+    pub unit: Option<String>,
     /// Minor units for one; negative for a reduction.
     pub unit_price: i64,
     /// Whether the price holds the tax.
@@ -61,7 +68,8 @@ impl Sale {
         Self {
             name,
             description,
-            quantity: item.quantity,
+            quantity: Decimal::from(item.quantity),
+            unit: None,
             unit_price: item.unit_price,
             amount_type: item.amount_type,
             rate: item.vat_rate,
@@ -69,6 +77,23 @@ impl Sale {
             item_type: item.item_type.clone(),
         }
     }
+
+    /// Minor units of the line: quantity × price, half up (EN 16931 rounds a line's amount once).
+    fn amount(&self) -> Option<i64> {
+        line_amount(self.quantity, self.unit_price).filter(|amount| amount.abs() <= AMOUNT_MAX)
+    }
+
+    /// Whether it lowers the document as a whole (BG-20) and stands with the totals. Every other line stays in its place,
+    /// also one below zero.
+    fn is_allowance(&self) -> bool {
+        self.item_type == DISCOUNT_TYPE
+    }
+}
+
+/// Quantity × price in minor units, half up.
+pub fn line_amount(quantity: Decimal, unit_price: i64) -> Option<i64> {
+    let exact = quantity.checked_mul(Decimal::from(unit_price))?;
+    exact.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero).to_i64()
 }
 
 /// Why lines cannot be put on paper.
@@ -156,23 +181,22 @@ pub fn compute(sales: &[Sale], rules: &TaxRules, words: &Words) -> Result<Comput
     let mut sold = Vec::with_capacity(sales.len());
     let mut sum: i64 = 0;
     for sale in sales {
-        let amount = sale.quantity.checked_mul(sale.unit_price).filter(|a| a.abs() <= AMOUNT_MAX);
-        let amount = amount.ok_or(TaxError::TooLarge)?;
+        let amount = sale.amount().ok_or(TaxError::TooLarge)?;
         sum = sum.checked_add(amount.abs()).filter(|s| *s <= AMOUNT_MAX).ok_or(TaxError::TooLarge)?;
         if sale.item_type == ROUNDING_TYPE { rounding += amount } else { sold.push((sale, amount)) }
     }
     let mut computed = match stated_tax(&sold) {
-        Some((net, tax)) => with_stated_tax(&sold, net, tax),
+        Some((net, tax)) => with_stated_tax(&sold, net, tax, rules),
         None => with_rates(&sold, rules, words)?,
     };
-    if computed.lines.is_empty() {
+    if computed.lines.iter().all(|line| line.amount < 0) {
         return Err(TaxError::NothingSold);
     }
-    for tax in &mut computed.taxes {
-        if matches!(tax.category, TaxCategory::E | TaxCategory::AE | TaxCategory::O) {
-            let own = rules.reason.clone().filter(|_| tax.category == rules.untaxed);
-            tax.exemption_reason = own.or_else(|| Some(words.exemption(tax.category).to_owned()));
-        }
+    for tax in computed.taxes.iter_mut().filter(|tax| tax.category.needs_reason()) {
+        let is_sellers = rules.untaxed == Some(tax.category);
+        let own = rules.reason.clone().filter(|_| is_sellers);
+        tax.exemption_reason = own.or_else(|| Some(words.exemption(tax.category).to_owned()));
+        tax.exemption_code = rules.code.clone().filter(|_| is_sellers);
     }
     computed.totals = totals(&computed, rounding);
     Ok(computed)
@@ -198,19 +222,37 @@ fn stated_tax(sold: &[(&Sale, i64)]) -> Option<(i64, i64)> {
     (plain && tax > 0 && net > 0).then_some((net, tax))
 }
 
-fn with_stated_tax(sold: &[(&Sale, i64)], net: i64, tax: i64) -> Computed {
+fn with_stated_tax(sold: &[(&Sale, i64)], net: i64, tax: i64, rules: &TaxRules) -> Computed {
     let tolerance = i64::try_from(sold.len()).unwrap_or(i64::MAX);
-    let rate = implied_rate(net, tax, tolerance);
-    let (mut lines, mut allowances) = (Vec::new(), Vec::new());
-    for (sale, amount) in sold.iter().filter(|(sale, _)| sale.item_type != TAX_TYPE) {
-        let entry = Entry { sale: 0, amount: *amount, is_net: true, net: *amount, shown: *amount };
-        put(sale, &entry, TaxCategory::S, rate, &mut lines, &mut allowances);
+    let rate =
+        known_rate(net, tax, tolerance, &rules.rates).unwrap_or_else(|| implied_rate(net, tax, tolerance));
+    let mut table = Table::default();
+    for (index, (sale, amount)) in sold.iter().enumerate().filter(|(_, (sale, _))| sale.item_type != TAX_TYPE)
+    {
+        let entry = Entry { sale: index, amount: *amount, is_net: true, net: *amount, shown: *amount };
+        table.put(sale, &entry, TaxCategory::S, rate);
     }
-    let taxes = vec![PaperTax { category: TaxCategory::S, rate, basis: net, tax, exemption_reason: None }];
-    Computed { prices_include_tax: false, lines, allowances, taxes, totals: NO_TOTALS }
+    let group = PaperTax {
+        category: TaxCategory::S,
+        rate,
+        basis: net,
+        tax,
+        exemption_reason: None,
+        exemption_code: None,
+    };
+    table.finish(false, vec![group])
 }
 
-/// The rate that a stated tax comes from: a half percent that explains it, else two digits.
+/// The rate of the seller's that a stated tax comes from; `None` where none explains it, as where several rates
+/// stand in one cart.
+fn known_rate(net: i64, tax: i64, tolerance: i64, rates: &[Decimal]) -> Option<Decimal> {
+    let off = |rate: &Decimal| share(net, *rate, Decimal::ONE_HUNDRED).map(|exact| (exact - tax).abs()).ok();
+    let fitting =
+        rates.iter().filter_map(|rate| Some((off(rate)?, *rate))).filter(|(off, _)| *off <= tolerance);
+    fitting.min_by_key(|(off, _)| *off).map(|(_, rate)| rate.normalize())
+}
+
+/// The rate that a stated tax looks like: a half percent that explains it, else two digits.
 fn implied_rate(net: i64, tax: i64, tolerance: i64) -> Decimal {
     let exact = Decimal::from(tax) * Decimal::ONE_HUNDRED / Decimal::from(net);
     let half = (exact * Decimal::TWO).round() / Decimal::TWO;
@@ -227,7 +269,7 @@ fn with_rates(sold: &[(&Sale, i64)], rules: &TaxRules, words: &Words) -> Result<
     // Amounts are shown without tax only where every taxed line is sold that way.
     let with_rate = || groups.iter().filter(|g| !g.rate.is_zero()).flat_map(|g| &g.entries);
     let prices_include_tax = with_rate().next().is_none() || with_rate().any(|entry| !entry.is_net);
-    let (mut lines, mut allowances, mut taxes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut taxes = Vec::new();
     for group in &mut groups {
         let (gross_part, net_part) = (group.sum(false), group.sum(true));
         let whole = Decimal::ONE_HUNDRED + group.rate;
@@ -240,18 +282,20 @@ fn with_rates(sold: &[(&Sale, i64)], rules: &TaxRules, words: &Words) -> Result<
             basis: gross_part - within + net_part,
             tax: within + on_top,
             exemption_reason: None,
+            exemption_code: None,
         });
     }
     let mut entries: Vec<(&Entry, &Group)> =
         groups.iter().flat_map(|group| group.entries.iter().map(move |entry| (entry, group))).collect();
     entries.sort_by_key(|(entry, _)| entry.sale);
+    let mut table = Table::default();
     for (entry, group) in entries {
-        put(sold[entry.sale].0, entry, group.category, group.rate, &mut lines, &mut allowances);
+        table.put(sold[entry.sale].0, entry, group.category, group.rate);
     }
-    for allowance in allowances.iter_mut().filter(|allowance| allowance.reason.is_empty()) {
+    for allowance in table.allowances.iter_mut().filter(|allowance| allowance.reason.is_empty()) {
         words.discount.clone_into(&mut allowance.reason);
     }
-    Ok(Computed { prices_include_tax, lines, allowances, taxes, totals: NO_TOTALS })
+    Ok(table.finish(prices_include_tax, taxes))
 }
 
 /// Sales by category and rate. A reduction that states no rate takes from every group what is its share.
@@ -259,13 +303,17 @@ fn grouped(sold: &[(&Sale, i64)], rules: &TaxRules) -> Vec<Group> {
     let rate_of = |sale: &Sale| sale.rate.or(rules.default_rate.filter(|_| sale.category.is_none()));
     let any_taxed = sold.iter().any(|(sale, _)| rate_of(sale).is_some_and(|rate| !rate.is_zero()));
     // Nothing else may stand beside what is outside the tax (EN 16931, BR-O-11): then it is zero rated.
-    let untaxed = if any_taxed && rules.untaxed == TaxCategory::O { TaxCategory::Z } else { rules.untaxed };
+    let or = |otherwise| match rules.untaxed.unwrap_or(otherwise) {
+        TaxCategory::O if any_taxed => TaxCategory::Z,
+        category => category,
+    };
+    let (zero, untaxed) = (or(TaxCategory::Z), or(TaxCategory::O));
     let mut groups: Vec<Group> = Vec::new();
     let mut shared = Vec::new();
     for (index, (sale, amount)) in sold.iter().enumerate() {
         let (category, rate) = match (sale.category, rate_of(sale)) {
             (Some(category), _) if category != TaxCategory::S => (category, Decimal::ZERO),
-            (_, Some(rate)) if rate.is_zero() => (TaxCategory::Z, Decimal::ZERO),
+            (_, Some(rate)) if rate.is_zero() => (zero, Decimal::ZERO),
             (_, Some(rate)) => (TaxCategory::S, rate.normalize()),
             (_, None) if *amount < 0 && any_taxed => {
                 shared.push((index, *amount));
@@ -326,39 +374,77 @@ fn settle(group: &mut Group, gross_net: i64, on_top: i64, prices_include_tax: bo
     }
 }
 
-fn put(
-    sale: &Sale,
-    entry: &Entry,
-    category: TaxCategory,
-    rate: Decimal,
-    lines: &mut Vec<PaperLine>,
-    allowances: &mut Vec<Allowance>,
-) {
-    if entry.amount < 0 {
-        let reason = sale.name.clone();
-        allowances.push(Allowance { reason, net: -entry.net, amount: -entry.shown, category, rate });
-        return;
+/// Lines and allowances as they are laid out.
+#[derive(Default)]
+struct Table {
+    lines: Vec<PaperLine>,
+    allowances: Vec<Allowance>,
+    /// The sale of each line, as its place among those that have lines.
+    places: Vec<u32>,
+    last: Option<usize>,
+}
+
+impl Table {
+    /// Adds a sale's entry: a line in its place, or an allowance of the whole document.
+    fn put(&mut self, sale: &Sale, entry: &Entry, category: TaxCategory, rate: Decimal) {
+        if entry.amount < 0 && sale.is_allowance() {
+            let reason = sale.name.clone();
+            let allowance = Allowance { reason, net: -entry.net, amount: -entry.shown, category, rate };
+            self.allowances.push(allowance);
+            return;
+        }
+        let mut line = PaperLine {
+            name: sale.name.clone(),
+            description: sale.description.clone(),
+            quantity: sale.quantity.normalize(),
+            unit: sale.unit.clone(),
+            unit_price: sale.unit_price,
+            net: entry.net,
+            amount: entry.shown,
+            category,
+            rate,
+            position: None,
+        };
+        // A price that was given without tax among prices with it, or a part of a reduction: its lines must still
+        // multiply out.
+        if line_amount(line.quantity, line.unit_price) != Some(line.amount) {
+            multiply_out(&mut line);
+        }
+        let previous = self.places.last().copied().unwrap_or_default();
+        self.places.push(if self.last == Some(entry.sale) { previous } else { previous + 1 });
+        self.last = Some(entry.sale);
+        self.lines.push(line);
     }
-    let mut line = PaperLine {
-        name: sale.name.clone(),
-        description: sale.description.clone(),
-        quantity: sale.quantity,
-        unit_price: sale.unit_price,
-        net: entry.net,
-        amount: entry.shown,
-        category,
-        rate,
-    };
-    // A price that was given without tax among prices with it: its lines must still multiply out.
-    if line.quantity.checked_mul(line.unit_price) != Some(line.amount) {
-        if line.quantity > 0 && line.amount % line.quantity == 0 {
-            line.unit_price = line.amount / line.quantity;
-        } else {
-            line.name = format!("{} × {}", line.quantity, line.name);
-            (line.quantity, line.unit_price) = (1, line.amount);
+
+    fn finish(mut self, prices_include_tax: bool, taxes: Vec<PaperTax>) -> Computed {
+        // Lines count themselves unless a sale became several.
+        let is_plain = self.places.iter().zip(1..).all(|(place, index)| *place == index);
+        if !is_plain {
+            for (line, place) in self.lines.iter_mut().zip(&self.places) {
+                line.position = Some(*place);
+            }
+        }
+        Computed {
+            prices_include_tax,
+            lines: self.lines,
+            allowances: self.allowances,
+            taxes,
+            totals: NO_TOTALS,
         }
     }
-    lines.push(line);
+}
+
+/// Gives a line a price that comes to its amount: for one where that is even, else for the whole quantity.
+pub(super) fn multiply_out(line: &mut PaperLine) {
+    let each = line.quantity.to_i64().filter(|quantity| line.quantity.is_integer() && *quantity > 0);
+    match each {
+        Some(1) => line.unit_price = line.amount,
+        Some(quantity) if line.amount % quantity == 0 => line.unit_price = line.amount / quantity,
+        _ => {
+            line.name = format!("{} × {}", line.quantity, line.name);
+            (line.quantity, line.unit, line.unit_price) = (Decimal::ONE, None, line.amount);
+        }
+    }
 }
 
 #[cfg(test)]

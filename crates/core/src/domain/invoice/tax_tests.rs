@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::checkout::items;
 
 pub(in crate::domain::invoice) fn rules() -> TaxRules {
-    TaxRules { default_rate: None, untaxed: TaxCategory::O, reason: None }
+    TaxRules::default()
 }
 
 fn item(quantity: i64, unit_price: i64, rate: Option<&str>, amount_type: AmountType, kind: &str) -> Item {
@@ -39,8 +39,7 @@ pub(in crate::domain::invoice) fn assert_agrees(c: &Computed) {
         let off = (Decimal::from(group.tax) - due).abs();
         assert!(off <= Decimal::from(entries.max(1)), "{group:?} is {off} off");
         assert_eq!(group.rate.is_zero(), group.category != TaxCategory::S);
-        let reason = matches!(group.category, TaxCategory::E | TaxCategory::AE | TaxCategory::O);
-        assert_eq!(group.exemption_reason.is_some(), reason);
+        assert_eq!(group.exemption_reason.is_some(), group.category.needs_reason());
     }
     let t = c.totals;
     assert_eq!(t.lines_net, c.lines.iter().map(|l| l.net).sum::<i64>());
@@ -53,7 +52,7 @@ pub(in crate::domain::invoice) fn assert_agrees(c: &Computed) {
         c.lines.iter().map(|l| l.amount).sum::<i64>() - c.allowances.iter().map(|a| a.amount).sum::<i64>();
     assert_eq!(shown, if c.prices_include_tax { t.gross } else { t.net });
     for line in &c.lines {
-        assert_eq!(line.quantity * line.unit_price, line.amount, "{line:?}");
+        assert_eq!(line_amount(line.quantity, line.unit_price), Some(line.amount), "{line:?}");
     }
 }
 
@@ -118,7 +117,7 @@ fn lines_without_any_rate_follow_the_sellers_rules() {
     let none = compute(&sales, &rules(), Words::of("de")).unwrap();
     assert_eq!(none.taxes[0].category, TaxCategory::O);
     assert_eq!(none.taxes[0].exemption_reason.as_deref(), Some("Nicht umsatzsteuerbar"));
-    let small = TaxRules { untaxed: TaxCategory::E, reason: Some("§ 19 UStG".into()), ..rules() };
+    let small = TaxRules { untaxed: Some(TaxCategory::E), reason: Some("§ 19 UStG".into()), ..rules() };
     let exempt = compute(&sales, &small, Words::of("de")).unwrap();
     assert_eq!(exempt.taxes[0].exemption_reason.as_deref(), Some("§ 19 UStG"));
     let usual = TaxRules { default_rate: Some(Decimal::from(25)), ..rules() };
@@ -132,6 +131,104 @@ fn lines_without_any_rate_follow_the_sellers_rules() {
     ]);
     assert_agrees(&mixed);
     assert_eq!(mixed.taxes[0].category, TaxCategory::Z);
+}
+
+/// A German small business whose shop states 0 % per line.
+#[test]
+fn stated_zero_takes_the_sellers_reason() {
+    let sales = [Sale::of(&item(1, 1_000, Some("0"), AmountType::Gross, "goods"))];
+    let none = compute(&sales, &rules(), Words::of("de")).unwrap();
+    assert_eq!((none.taxes[0].category, none.taxes[0].exemption_reason.as_deref()), (TaxCategory::Z, None));
+    for category in [TaxCategory::E, TaxCategory::AE, TaxCategory::K, TaxCategory::G, TaxCategory::O] {
+        let own = TaxRules {
+            untaxed: Some(category),
+            reason: Some("Gemäß § 19 UStG".to_owned()),
+            code: Some("VATEX-EU-132".to_owned()),
+            ..rules()
+        };
+        let computed = compute(&sales, &own, Words::of("de")).unwrap();
+        assert_agrees(&computed);
+        assert_eq!(computed.taxes[0].category, category);
+        assert_eq!(computed.taxes[0].exemption_reason.as_deref(), Some("Gemäß § 19 UStG"));
+        assert_eq!(computed.taxes[0].reason_code(), Some("VATEX-EU-132"));
+    }
+    let plain = TaxRules { untaxed: Some(TaxCategory::K), ..rules() };
+    let within_the_union = compute(&sales, &plain, Words::of("de")).unwrap();
+    assert_eq!(within_the_union.taxes[0].reason_code(), Some("VATEX-EU-IC"));
+    assert!(within_the_union.taxes[0].exemption_reason.as_deref().unwrap().starts_with("Steuerfreie"));
+}
+
+/// 19 % and 7 % in one cart, whose tax is one line: 13 % of nothing that exists.
+#[test]
+fn tax_of_several_rates_in_one_line_is_no_rate_of_the_sellers() {
+    let cart = [
+        item(1, 10_000, None, AmountType::Gross, "goods"),
+        item(1, 10_000, None, AmountType::Gross, "goods"),
+        item(1, 2_600, None, AmountType::Gross, "tax"),
+    ];
+    let sales: Vec<Sale> = cart.iter().map(Sale::of).collect();
+    let german = TaxRules { rates: vec![Decimal::from(19), Decimal::from(7)], ..rules() };
+    let computed = compute(&sales, &german, Words::of("en")).unwrap();
+    assert_eq!(
+        computed.taxes[0].rate,
+        Decimal::from(13),
+        "told as it looks; whoever issues it sees that it is none"
+    );
+    // Rounded per line by the shop: it is 19 all the same.
+    let rounded = [
+        item(3, 333, None, AmountType::Gross, "goods"),
+        item(1, 95, None, AmountType::Gross, "goods"),
+        item(1, 209, None, AmountType::Gross, "tax"),
+    ];
+    let sales: Vec<Sale> = rounded.iter().map(Sale::of).collect();
+    let computed = compute(&sales, &german, Words::of("en")).unwrap();
+    assert_eq!((computed.taxes[0].rate, computed.totals.tax), (Decimal::from(19), 209));
+}
+
+#[test]
+fn decimal_quantities_are_rounded_once_per_line() {
+    let mut hours = Sale::of(&item(1, 9_500, Some("19"), AmountType::Net, ""));
+    (hours.quantity, hours.unit) = ("7.5".parse().unwrap(), Some("HUR".to_owned()));
+    let mut thirds = Sale::of(&item(1, 10_001, Some("19"), AmountType::Net, ""));
+    thirds.quantity = "0.333333".parse().unwrap();
+    let computed = compute(&[hours, thirds], &rules(), Words::of("en")).unwrap();
+    assert_agrees(&computed);
+    assert_eq!((computed.lines[0].amount, computed.lines[1].amount), (71_250, 3_334));
+    assert_eq!(computed.lines[0].unit.as_deref(), Some("HUR"));
+    assert_eq!(computed.totals.tax, 14_171);
+}
+
+#[test]
+fn lines_below_zero_stay_in_their_place() {
+    let sale = |name: &str, price, rate| {
+        let mut sale = Sale::of(&item(1, price, rate, AmountType::Gross, ""));
+        name.clone_into(&mut sale.name);
+        sale
+    };
+    let sales = [
+        sale("Desk", 11_900, Some("19")),
+        sale("Loyalty discount", -1_190, Some("19")),
+        sale("Book", 1_070, Some("7")),
+    ];
+    let computed = compute(&sales, &rules(), Words::of("en")).unwrap();
+    assert_agrees(&computed);
+    let names: Vec<&str> = computed.lines.iter().map(|line| line.name.as_str()).collect();
+    assert_eq!(names, ["Desk", "Loyalty discount", "Book"]);
+    assert!(computed.allowances.is_empty() && computed.lines.iter().all(|line| line.position.is_none()));
+    // Without a rate of its own it lowers every rate, in parts that bear its number.
+    let sales = [sale("Desk", 11_900, Some("19")), sale("Off", -1_297, None), sale("Book", 1_070, Some("7"))];
+    let computed = compute(&sales, &rules(), Words::of("en")).unwrap();
+    assert_agrees(&computed);
+    let paper = crate::domain::invoice::compose::paper(
+        crate::domain::invoice::PaperKind::Invoice,
+        crate::domain::Currency::EUR,
+        crate::domain::invoice::compose::Heading::default(),
+        computed,
+    );
+    let rows: Vec<(String, &str)> =
+        paper.line_numbers().into_iter().zip(paper.lines.iter().map(|line| line.name.as_str())).collect();
+    let expected = [("1", "Desk"), ("2.1", "Off"), ("2.2", "Off"), ("3", "Book")];
+    assert_eq!(rows, expected.map(|(number, name)| (number.to_owned(), name)));
 }
 
 #[test]

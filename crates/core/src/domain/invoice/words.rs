@@ -16,6 +16,8 @@ pub struct Words {
     pub credit: &'static str,
     pub exempt: &'static str,
     pub reverse_charge: &'static str,
+    pub intra_community: &'static str,
+    pub export: &'static str,
     pub outside: &'static str,
 }
 
@@ -28,6 +30,8 @@ const ALL: [Words; 5] = [
         credit: "Credit on",
         exempt: "Exempt from VAT",
         reverse_charge: "Reverse charge: the recipient owes the VAT",
+        intra_community: "Intra-Community supply, exempt from VAT (Article 138 of Directive 2006/112/EC)",
+        export: "Export, exempt from VAT (Article 146 of Directive 2006/112/EC)",
         outside: "Not subject to VAT",
     },
     Words {
@@ -38,6 +42,8 @@ const ALL: [Words; 5] = [
         credit: "Crédito sobre",
         exempt: "Isento de IVA",
         reverse_charge: "IVA – autoliquidação",
+        intra_community: "Transmissão intracomunitária isenta de IVA (artigo 138.º da Diretiva 2006/112/CE)",
+        export: "Exportação isenta de IVA (artigo 146.º da Diretiva 2006/112/CE)",
         outside: "Não sujeito a IVA",
     },
     Words {
@@ -45,9 +51,11 @@ const ALL: [Words; 5] = [
         order: "Bestellung",
         discount: "Rabatt",
         partial: "Teil der Bestellung",
-        credit: "Gutschrift zu",
+        credit: "Korrektur zu Rechnung",
         exempt: "Von der Umsatzsteuer befreit",
         reverse_charge: "Steuerschuldnerschaft des Leistungsempfängers",
+        intra_community: "Steuerfreie innergemeinschaftliche Lieferung (Artikel 138 der Richtlinie 2006/112/EG)",
+        export: "Steuerfreie Ausfuhrlieferung (Artikel 146 der Richtlinie 2006/112/EG)",
         outside: "Nicht umsatzsteuerbar",
     },
     Words {
@@ -58,6 +66,8 @@ const ALL: [Words; 5] = [
         credit: "Avoir sur",
         exempt: "Exonéré de TVA",
         reverse_charge: "Autoliquidation",
+        intra_community: "Livraison intracommunautaire exonérée de TVA (article 138 de la directive 2006/112/CE)",
+        export: "Exportation exonérée de TVA (article 146 de la directive 2006/112/CE)",
         outside: "Hors champ de la TVA",
     },
     Words {
@@ -68,6 +78,8 @@ const ALL: [Words; 5] = [
         credit: "Abono sobre",
         exempt: "Exento de IVA",
         reverse_charge: "Inversión del sujeto pasivo",
+        intra_community: "Entrega intracomunitaria exenta de IVA (artículo 138 de la Directiva 2006/112/CE)",
+        export: "Exportación exenta de IVA (artículo 146 de la Directiva 2006/112/CE)",
         outside: "No sujeto a IVA",
     },
 ];
@@ -83,6 +95,8 @@ impl Words {
     pub const fn exemption(&self, category: TaxCategory) -> &'static str {
         match category {
             TaxCategory::AE => self.reverse_charge,
+            TaxCategory::K => self.intra_community,
+            TaxCategory::G => self.export,
             TaxCategory::O => self.outside,
             _ => self.exempt,
         }

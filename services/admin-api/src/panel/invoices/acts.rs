@@ -4,19 +4,25 @@ use axum::response::Response;
 use gateway_core::{
     app::{
         AppError,
-        invoices::{self, issue as documents, issue::NewCredit, mail, render as rendering},
+        invoices::{
+            self, duplicate as copying, issue as documents, issue::NewCredit, mail, render as rendering,
+        },
     },
-    domain::InvoiceId,
+    domain::{
+        InvoiceId,
+        invoice::{Invoice, LineRequest, Paper},
+    },
 };
 use web_kit::{ApiError, Path};
 
 use super::{
-    PATH,
+    PATH, lines,
     show::{self, One},
 };
 use crate::panel::{act, form::FormData, shell::Ctx};
 
 const CREDIT: &str = "POST panel/invoices/{id}/credit";
+const DUPLICATE: &str = "POST panel/invoices/{id}/duplicate";
 const SEND: &str = "POST panel/invoices/{id}/send";
 
 /// Issues a draft, and mails it where that is wished.
@@ -57,13 +63,63 @@ pub(super) async fn void(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Resu
 pub(super) async fn credit(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
     let invoice = invoices::get(ctx.app(), ctx.tenant(), one.id).await?;
     let key = act::key(&form, CREDIT, &page(one.id))?;
-    let new = NewCredit { amount: form.amount("amount", invoice.currency), reason: form.text("reason") };
+    let by_line = form.is("act", "credit-lines");
+    let (lines, rows) =
+        if by_line { asked_lines(&ctx, &invoice, &mut form).await? } else { Default::default() };
+    let amount = if by_line { None } else { form.amount("amount", invoice.currency) };
+    let new = NewCredit { amount, lines, reason: form.text("reason") };
     if !form.is_good() {
         return show::again(&ctx, one.id, form, None).await;
     }
     let said = |_: &_, credit: &gateway_core::domain::invoice::Credit| credit.id.to_string();
-    let done = documents::credit(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &said).await.map(drop);
-    after(&ctx, one.id, form, done, "credited").await
+    match documents::credit(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &said).await {
+        Ok(_) => Ok(ctx.see(&page(one.id), "credited")),
+        Err(error) => {
+            let alert = act::refused(&mut form, error)?;
+            // The request names lines in its own order, the page in the invoice's.
+            form.rename(|field| {
+                let index = field.strip_prefix("lines[")?.split_once(']')?.0.parse::<usize>().ok()?;
+                rows.get(index).map(|row| credit_field(*row))
+            });
+            show::again(&ctx, one.id, form, alert).await
+        }
+    }
+}
+
+/// The field that says how many of a line are credited.
+pub(super) fn credit_field(line: usize) -> String {
+    format!("credit[{line}]")
+}
+
+/// The lines for which a form names how many are credited, and their places on the invoice.
+async fn asked_lines(
+    ctx: &Ctx,
+    invoice: &Invoice,
+    form: &mut FormData,
+) -> Result<(Vec<LineRequest>, Vec<usize>), ApiError> {
+    let paper: Paper = invoices::bare_paper(&ctx.app().store.for_org(ctx.tenant()), invoice).await?;
+    let (mut asked, mut rows) = (Vec::new(), Vec::new());
+    for line in 0..paper.lines.len() {
+        let field = credit_field(line);
+        if form.text(&field).is_some() {
+            asked.push(LineRequest { line, quantity: Some(lines::decimal(form, &field)) });
+            rows.push(line);
+        }
+    }
+    if asked.is_empty() {
+        form.problem(&credit_field(0), "or another line needs how many of it are credited");
+    }
+    Ok((asked, rows))
+}
+
+/// Copies an invoice into a new draft.
+pub(super) async fn duplicate(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {
+    let key = act::key(&form, DUPLICATE, &page(one.id))?;
+    let said = |invoice: &Invoice, _: &Paper| invoice.id.to_string();
+    match copying::duplicate(ctx.app(), ctx.tenant(), one.id, Some(&key), &said).await {
+        Ok(made) => Ok(ctx.see(&format!("{PATH}/{}", super::new::id_of(made)), "created")),
+        Err(error) => stood_against(&ctx, one.id, form, error).await,
+    }
 }
 
 pub(super) async fn send(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use gateway_core::domain::{
     Currency,
     checkout::AmountType,
-    invoice::{paper::TaxCategory, tax::Sale},
+    invoice::{paper::TaxCategory, tax::Sale, units::UNITS},
 };
 use rust_decimal::Decimal;
 
-use crate::panel::form::FormData;
+use crate::panel::form::{FormData, major_units};
 
 /// Rows that are added at once.
 pub(super) const ROWS: usize = 5;
@@ -22,8 +22,17 @@ pub(super) const CATEGORIES: &[(TaxCategory, &str, &str)] = &[
     (TaxCategory::Z, "Z", "Zero rated"),
     (TaxCategory::E, "E", "Exempt"),
     (TaxCategory::AE, "AE", "Reverse charge"),
+    (TaxCategory::K, "K", "Supply within the EU"),
+    (TaxCategory::G, "G", "Export"),
     (TaxCategory::O, "O", "Outside the tax"),
 ];
+
+/// Units that a person can choose.
+pub(super) fn units() -> Vec<(&'static str, &'static str)> {
+    // One code for pieces is enough for people.
+    let known = UNITS.iter().filter(|unit| unit.code != "H87").map(|unit| (unit.code, unit.name));
+    std::iter::once(("", "–")).chain(known).collect()
+}
 
 /// A row, by the names of its fields.
 pub(super) struct Row {
@@ -31,6 +40,8 @@ pub(super) struct Row {
     pub(super) name: String,
     pub(super) description: String,
     pub(super) quantity: String,
+    pub(super) unit: String,
+    pub(super) item_type: String,
     pub(super) unit_price: String,
     pub(super) vat_rate: String,
     pub(super) vat_category: String,
@@ -45,6 +56,8 @@ pub(super) fn rows(count: usize) -> Vec<Row> {
             name: field("name"),
             description: field("description"),
             quantity: field("quantity"),
+            unit: field("unit"),
+            item_type: field("itemType"),
             unit_price: field("unitPrice"),
             vat_rate: field("vatRate"),
             vat_category: field("vatCategory"),
@@ -63,7 +76,8 @@ pub(super) fn compacted(form: &FormData) -> (FormData, usize) {
             None => fields.push((name.to_owned(), value.to_owned())),
         }
     }
-    filled.retain(|_, row| row.iter().any(|(_, value)| !value.trim().is_empty()));
+    // What a line is comes hidden with it, and does not make it one.
+    filled.retain(|_, row| row.iter().any(|(name, value)| *name != "itemType" && !value.trim().is_empty()));
     for (index, row) in filled.values().take(ROWS_MAX).enumerate() {
         let row = row.iter().map(|(field, value)| (format!("lines[{index}].{field}"), (*value).to_owned()));
         fields.extend(row);
@@ -94,17 +108,35 @@ pub(super) fn read(form: &mut FormData, count: usize, currency: Option<Currency>
         lines.push(Sale {
             name: text(form, "name"),
             description: text(form, "description"),
-            quantity: if form.text(&quantity).is_none() { 1 } else { whole(form, &quantity) },
+            quantity: if form.text(&quantity).is_none() { Decimal::ONE } else { decimal(form, &quantity) },
+            unit: form.text(&field("unit")),
             unit_price: currency
                 .and_then(|currency| form.signed_amount(&price, currency))
                 .unwrap_or_default(),
             amount_type,
             rate: percent(form, &field("vatRate")),
             category: category_of(&category),
-            item_type: String::new(),
+            item_type: text(form, "itemType"),
         });
     }
     lines
+}
+
+/// Lines as the fields of rows show them, priced in a currency.
+pub(super) fn fields(lines: &[Sale], currency: Currency) -> Vec<(String, String)> {
+    let mut fields = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let mut add = |name: &str, value: String| fields.push((format!("lines[{index}].{name}"), value));
+        add("name", line.name.clone());
+        add("description", line.description.clone());
+        add("quantity", line.quantity.normalize().to_string());
+        add("unit", line.unit.clone().unwrap_or_default());
+        add("itemType", line.item_type.clone());
+        add("unitPrice", major_units(line.unit_price, currency));
+        add("vatRate", line.rate.map(|rate| rate.normalize().to_string()).unwrap_or_default());
+        add("vatCategory", line.category.map(code_of).unwrap_or_default().to_owned());
+    }
+    fields
 }
 
 /// A category by its code.
@@ -117,12 +149,13 @@ pub(super) fn code_of(category: TaxCategory) -> &'static str {
     CATEGORIES.iter().find(|(known, _, _)| *known == category).map_or("", |(_, code, _)| code)
 }
 
-fn whole(form: &mut FormData, name: &str) -> i64 {
-    if let Ok(number) = form.value(name).trim().parse() {
+/// A quantity as people write it: `3`, `7.5`, `7,5`.
+pub(super) fn decimal(form: &mut FormData, name: &str) -> Decimal {
+    if let Ok(number) = Decimal::from_str_exact(&form.value(name).trim().replace(',', ".")) {
         return number;
     }
-    form.problem(name, "must be a whole number");
-    1
+    form.problem(name, "must be a number such as 3 or 7.5");
+    Decimal::ONE
 }
 
 /// A percentage as people write it: `23`, `5,5`, `19 %`.
@@ -177,10 +210,32 @@ mod tests {
             ("lines[2].name", "Free?"),
         ]);
         let lines = read(&mut form, 3, Some(Currency::EUR));
-        assert_eq!((lines[0].quantity, lines[0].unit_price), (1, -1250));
+        assert_eq!((lines[0].quantity, lines[0].unit_price), (Decimal::ONE, -1250));
         assert_eq!(lines[0].rate, Some("5.5".parse().unwrap()));
         assert_eq!((lines[0].amount_type, lines[1].category), (AmountType::Net, Some(TaxCategory::AE)));
         let wrong: Vec<&str> = form.problems().iter().map(|problem| problem.field.as_str()).collect();
         assert_eq!(wrong, ["lines[1].quantity", "lines[1].vatRate", "lines[2].unitPrice"]);
+    }
+
+    #[test]
+    fn hours_are_read_with_their_unit_and_shown_again() {
+        let sent = [
+            ("lines[0].name", "Work"),
+            ("lines[0].quantity", "7,5"),
+            ("lines[0].unit", "HUR"),
+            ("lines[0].unitPrice", "95.00"),
+            ("lines[0].vatCategory", "K"),
+        ];
+        let mut sent = form(&sent);
+        let lines = read(&mut sent, 1, Some(Currency::EUR));
+        assert!(sent.is_good());
+        assert_eq!(
+            (lines[0].quantity.to_string(), lines[0].unit.as_deref()),
+            ("7.5".to_owned(), Some("HUR"))
+        );
+        let shown = fields(&lines, Currency::EUR);
+        let mut again = FormData::of(shown.iter().map(|(name, value)| (name.as_str(), value.clone())));
+        again.problem("amountType", "is not looked at");
+        assert_eq!(read(&mut again, 1, Some(Currency::EUR)), lines);
     }
 }

@@ -2,6 +2,7 @@
 //! numbers come from.
 
 mod acts;
+mod edit;
 mod file;
 mod lines;
 mod list;
@@ -33,6 +34,9 @@ pub(super) fn screens(screens: Screens) -> Screens {
         .get(Scope::InvoiceRead, "/invoices/{id}", show::show)
         .get(Scope::InvoiceRead, "/invoices/{id}/pdf", file::pdf)
         .get(Scope::InvoiceRead, "/invoices/{id}/xml", file::xml)
+        .get(Scope::InvoiceWrite, "/invoices/{id}/edit", edit::show)
+        .post(Scope::InvoiceWrite, "/invoices/{id}/edit", edit::save)
+        .post(Scope::InvoiceCreate, "/invoices/{id}/duplicate", acts::duplicate)
         .post(Scope::InvoiceWrite, "/invoices/{id}/issue", acts::issue)
         .post(Scope::InvoiceWrite, "/invoices/{id}/void", acts::void)
         .post(Scope::InvoiceCreate, "/invoices/{id}/credit", acts::credit)

@@ -35,18 +35,33 @@ const ROUTE: &str = "POST panel/invoices";
 /// What people call the languages of papers.
 const LANGUAGE_NAMES: [&str; LANGUAGES.len()] = ["English", "Portuguese", "German", "French", "Spanish"];
 
+/// The form of a draft: a new one, or one that is changed.
 #[derive(Template)]
 #[template(path = "panel/invoice_new.html")]
-struct NewPage {
-    shell: Shell,
+pub(super) struct NewPage {
+    pub(super) shell: Shell,
     form: FormData,
     alert: Option<String>,
     key: String,
+    /// Where it is sent to.
+    pub(super) path: String,
+    /// A draft that is changed.
+    pub(super) draft: Option<Draft>,
     rows: Vec<Row>,
+    units: Vec<(&'static str, &'static str)>,
+    countries: Vec<(&'static str, &'static str)>,
     categories: Vec<(&'static str, &'static str)>,
     languages: Vec<(&'static str, &'static str)>,
     sites: Vec<(String, String)>,
     amount_types: [(&'static str, &'static str); 2],
+}
+
+/// What the form of a draft that is changed says of it.
+pub(super) struct Draft {
+    /// Its page.
+    pub(super) path: String,
+    /// The payment that it is of, as its lines must come to it.
+    pub(super) paid: Option<String>,
 }
 
 /// Languages of papers, as a choice.
@@ -62,7 +77,12 @@ pub(super) async fn show(ctx: Ctx) -> Result<Response, ApiError> {
     Ok(shell::page(&page))
 }
 
-async fn page(ctx: &Ctx, form: FormData, rows: usize, alert: Option<String>) -> Result<NewPage, ApiError> {
+pub(super) async fn page(
+    ctx: &Ctx,
+    form: FormData,
+    rows: usize,
+    alert: Option<String>,
+) -> Result<NewPage, ApiError> {
     let names = Names::of(ctx).await?;
     let mut sites = vec![(String::new(), "None".to_owned())];
     sites.extend(names.sites.into_iter().map(|(id, name)| (id.to_string(), name)));
@@ -73,7 +93,11 @@ async fn page(ctx: &Ctx, form: FormData, rows: usize, alert: Option<String>) -> 
         form,
         alert,
         key: act::fresh_key(),
+        path: "/invoices/new".to_owned(),
+        draft: None,
         rows: lines::rows(rows),
+        units: lines::units(),
+        countries: party::countries(),
         categories,
         languages: languages(),
         sites,
@@ -112,32 +136,45 @@ pub(super) async fn create(ctx: Ctx, form: FormData) -> Result<Response, ApiErro
     }
 }
 
-fn id_of(made: Created) -> String {
+pub(super) fn id_of(made: Created) -> String {
     match made {
         Created::Done(invoice) => invoice.id.to_string(),
         Created::Replay(id) => id,
     }
 }
 
-fn read(form: &mut FormData, count: usize) -> NewInvoice {
+/// The currency of a form.
+pub(super) fn currency(form: &mut FormData) -> Option<Currency> {
     if form.text("currency").is_none() {
         form.problem("currency", "is required");
     }
-    let currency = form.parsed::<Currency>("currency");
+    form.parsed::<Currency>("currency")
+}
+
+/// Buyer, dates, references and texts of a form.
+pub(super) fn heading(form: &mut FormData) -> Heading {
+    let has_rate = form.text("exchangeRate").is_some();
+    Heading {
+        language: form.text("language").unwrap_or_default(),
+        test: false,
+        buyer: party::read(form, "buyer"),
+        your_reference: form.text("yourReference").unwrap_or_default(),
+        order_reference: form.text("orderReference").unwrap_or_default(),
+        due_date: form.text("dueDate"),
+        supply_date: form.text("supplyDate"),
+        exchange_rate: has_rate.then(|| lines::decimal(form, "exchangeRate")),
+        exemption_reason: form.text("exemptionReason"),
+        notes: form.lines("notes"),
+    }
+}
+
+fn read(form: &mut FormData, count: usize) -> NewInvoice {
+    let currency = currency(form);
     NewInvoice {
         transaction: None,
         currency,
         lines: lines::read(form, count, currency),
-        heading: Heading {
-            language: form.text("language").unwrap_or_default(),
-            test: false,
-            buyer: party::read(form, "buyer"),
-            your_reference: form.text("yourReference").unwrap_or_default(),
-            order_reference: form.text("orderReference").unwrap_or_default(),
-            due_date: form.text("dueDate"),
-            supply_date: form.text("supplyDate"),
-            notes: form.lines("notes"),
-        },
+        heading: heading(form),
         site: form.parsed::<SiteId>("siteId"),
         series: None,
         issue: form.is("issue", "yes"),

@@ -1,6 +1,6 @@
 //! Sellers and buyers as fields of a form, under the names that the API gives them.
 
-use gateway_core::domain::invoice::paper::Party;
+use gateway_core::domain::{country, invoice::paper::Party};
 
 use crate::panel::form::FormData;
 
@@ -24,6 +24,18 @@ pub(super) fn read(form: &FormData, at: &str) -> Party {
     }
 }
 
+/// Countries of documents, as a choice: those of the list that EN 16931 uses.
+pub(super) fn countries() -> Vec<(&'static str, &'static str)> {
+    let mut all = vec![("", "–")];
+    all.extend(web_kit::country::countries(web_kit::Lang::En).iter().copied());
+    // Each beside the neighbours that its name begins like.
+    for (code, name) in ["1A", "XI"].into_iter().filter_map(|code| Some((code, country::name(code, "en")?))) {
+        let place = all.iter().skip(1).position(|(_, other)| *other > name && other.is_ascii());
+        all.insert(place.map_or(all.len(), |place| place + 1), (code, name));
+    }
+    all
+}
+
 /// The fields of the seller, as its form shows what is stored.
 pub(super) fn seller_fields(seller: &Party) -> [(&'static str, String); 12] {
     let given = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -33,7 +45,7 @@ pub(super) fn seller_fields(seller: &Party) -> [(&'static str, String); 12] {
         ("seller.address", seller.address.join("\n")),
         ("seller.postcode", seller.postcode.clone()),
         ("seller.city", seller.city.clone()),
-        ("seller.country", seller.country.clone()),
+        ("seller.country", code(&seller.country)),
         ("seller.vatId", given(&seller.vat_id)),
         ("seller.taxNumber", given(&seller.tax_number)),
         ("seller.registration", given(&seller.registration)),
@@ -41,6 +53,17 @@ pub(super) fn seller_fields(seller: &Party) -> [(&'static str, String); 12] {
         ("seller.phone", given(&seller.phone)),
         ("seller.website", given(&seller.website)),
     ]
+}
+
+/// The fields of a buyer under the names of their form.
+pub(super) fn buyer_fields(buyer: &Party) -> Vec<(String, String)> {
+    let fields = seller_fields(buyer).into_iter();
+    fields.map(|(name, value)| (name.replacen("seller", "buyer", 1), value)).collect()
+}
+
+/// A country as its choice knows it; what is none stays for the form to name.
+fn code(country: &str) -> String {
+    country::canonical(country).unwrap_or(country).to_owned()
 }
 
 #[cfg(test)]

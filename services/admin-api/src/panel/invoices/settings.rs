@@ -6,15 +6,19 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gateway_core::{
     app::settings::invoicing::{self, NewInvoiceSettings},
     domain::{
+        Currency,
         invoice::{
             InvoiceSettings, SellerProfile, Series,
-            paper::{Logo, LogoFormat, PaperLook},
-            settings::Untaxed,
+            guard::SellerKind,
+            paper::{Logo, LogoFormat, PaperLook, PaperTexts, TextKind},
+            settings::{ExchangeRate, Untaxed},
+            vat_states::VatState,
         },
         scope::Scope,
     },
 };
 use http::StatusCode;
+use rust_decimal::Decimal;
 use web_kit::ApiError;
 
 use super::{
@@ -41,8 +45,32 @@ struct SettingsPage {
     /// The logo as an address that holds it.
     logo: Option<String>,
     languages: Vec<(&'static str, &'static str)>,
+    countries: Vec<(&'static str, &'static str)>,
     categories: Vec<(&'static str, &'static str)>,
+    seller_kinds: [(&'static str, &'static str); 3],
+    /// The law that reserves invoices to certified software, and since when.
+    restriction: Option<(String, &'static str)>,
+    /// Rates of the seller's country, in words.
+    country_rates: String,
+    texts: Vec<TextGroup>,
     series: Vec<SeriesRow>,
+}
+
+/// The sentences of a kind of document.
+struct TextGroup {
+    name: &'static str,
+    /// Whether something is due on it, and terms say by when.
+    has_terms: bool,
+    languages: Vec<TextFields>,
+}
+
+/// The fields of one language.
+struct TextFields {
+    name: &'static str,
+    intro: String,
+    closing: String,
+    terms: String,
+    is_filled: bool,
 }
 
 struct SeriesRow {
@@ -70,8 +98,25 @@ fn page(
     all.extend(languages());
     let mut categories = vec![("", "Not stated")];
     categories.extend(CATEGORIES.iter().map(|(_, code, name)| (*code, *name)));
+    let certified = &ctx.app().certified_invoicing;
+    let today = gateway_core::app::invoices::today(ctx.app(), settings);
+    let restriction = settings.guard(certified).map(|guard| {
+        let since = guard.since(settings.seller_kind);
+        let applies = guard.applies(settings.seller_kind, &today);
+        let now = if applies {
+            format!("Payments get receipts instead of invoices, since {since}.")
+        } else {
+            format!("From {since} on, payments get receipts instead of invoices.")
+        };
+        (now, guard.reason)
+    });
     SettingsPage {
         shell: ctx.shell(SETTINGS, "Invoicing"),
+        texts: text_groups(&form),
+        countries: party::countries(),
+        seller_kinds: [("", "Not stated"), ("company", "Company"), ("individual", "Individual in business")],
+        restriction,
+        country_rates: settings.vat_state().map(VatState::rates_said).unwrap_or_default(),
         form,
         alert,
         enabled_since: settings.enabled_since.map(moment),
@@ -103,13 +148,85 @@ fn shown(logo: &Logo) -> String {
     format!("data:{kind};base64,{}", logo.data)
 }
 
+const TEXT_NAMES: [(TextKind, &str); 4] = [
+    (TextKind::OpenInvoice, "Open invoices"),
+    (TextKind::PaidInvoice, "Paid invoices"),
+    (TextKind::CreditNote, "Credit notes"),
+    (TextKind::PaymentReceipt, "Payment receipts"),
+];
+
+/// The field of a sentence. Those of open invoices in every language are the ones from before there were kinds.
+fn text_field(kind: TextKind, language: Option<&str>, what: &str) -> String {
+    match (kind, language) {
+        (TextKind::OpenInvoice, None) if what != "terms" => format!("look.{what}"),
+        _ => format!("texts.{}.{}.{what}", kind.as_str(), language.unwrap_or("any")),
+    }
+}
+
+/// Each language that sentences can be in, the first for all that have none of their own.
+fn text_languages() -> Vec<(Option<&'static str>, &'static str)> {
+    let all = std::iter::once((None, "Every language"));
+    all.chain(languages().into_iter().map(|(code, name)| (Some(code), name))).collect()
+}
+
+fn text_groups(form: &FormData) -> Vec<TextGroup> {
+    let group = |(kind, name): &(TextKind, &'static str)| {
+        let fields = |(language, name): (Option<&'static str>, &'static str)| {
+            let [intro, closing, terms] =
+                ["intro", "closing", "terms"].map(|what| text_field(*kind, language, what));
+            let is_filled = [&intro, &closing, &terms]
+                .iter()
+                .any(|field| form.text(field).is_some() || form.error(field).is_some());
+            TextFields { name, intro, closing, terms, is_filled }
+        };
+        TextGroup {
+            name,
+            has_terms: *kind == TextKind::OpenInvoice,
+            languages: text_languages().into_iter().map(fields).collect(),
+        }
+    };
+    TEXT_NAMES.iter().map(group).collect()
+}
+
+/// The sentences of a form, each kind and language that says anything.
+fn read_texts(form: &FormData) -> Vec<PaperTexts> {
+    let mut texts = Vec::new();
+    for (kind, _) in TEXT_NAMES {
+        for (language, _) in text_languages() {
+            let text = |what: &str| {
+                let field = text_field(kind, language, what);
+                form.text(&field).filter(|_| !field.starts_with("look."))
+            };
+            let one = PaperTexts {
+                kind,
+                language: language.map(str::to_owned),
+                intro: text("intro"),
+                closing: text("closing"),
+                terms: text("terms"),
+            };
+            texts.extend(Some(one).filter(|one| !one.is_empty()));
+        }
+    }
+    texts
+}
+
 /// The form as it shows what is stored.
 fn stored(settings: &InvoiceSettings, profile: &SellerProfile) -> FormData {
     let given = |text: &Option<String>| text.clone().unwrap_or_default();
     let on = |yes: bool| if yes { "true".to_owned() } else { String::new() };
     let look = &profile.look;
     let untaxed = settings.untaxed.as_ref();
+    let rates =
+        settings.vat_rates.iter().map(|rate| rate.normalize().to_string()).collect::<Vec<_>>().join(", ");
+    let exchange = settings.exchange_rates.iter().map(|rate| {
+        let source = rate.source.clone().unwrap_or_default();
+        format!("{} {} {source}", rate.currency, rate.rate.normalize()).trim_end().to_owned()
+    });
     let mut fields = vec![
+        ("sellerKind", settings.seller_kind.map(|kind| kind.as_str().to_owned()).unwrap_or_default()),
+        ("vatRates", rates),
+        ("exchangeRates", exchange.collect::<Vec<_>>().join("\n")),
+        ("untaxed.code", untaxed.and_then(|one| one.code.clone()).unwrap_or_default()),
         ("look.color", given(&look.color)),
         ("look.intro", given(&look.intro)),
         ("look.closing", given(&look.closing)),
@@ -124,7 +241,15 @@ fn stored(settings: &InvoiceSettings, profile: &SellerProfile) -> FormData {
         ("untaxed.reason", untaxed.and_then(|one| one.reason.clone()).unwrap_or_default()),
     ];
     fields.extend(party::seller_fields(&profile.seller));
-    FormData::of(fields)
+    let mut named: Vec<(String, String)> =
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    for texts in &look.texts {
+        let parts = [("intro", &texts.intro), ("closing", &texts.closing), ("terms", &texts.terms)];
+        named.extend(parts.into_iter().filter_map(|(what, text)| {
+            Some((text_field(texts.kind, texts.language.as_deref(), what), text.clone()?))
+        }));
+    }
+    FormData::of(named.iter().map(|(name, value)| (name.as_str(), value.clone())))
 }
 
 pub(super) async fn save(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
@@ -143,13 +268,63 @@ pub(super) async fn save(ctx: Ctx, mut form: FormData) -> Result<Response, ApiEr
         Err(error) => act::refused(&mut form, error)?,
     };
     form.name_lines("seller.address");
+    let texts = read_texts(&form);
+    form.rename(|field| page_name(field, &texts));
     let page = page(&ctx, &settings, &profile, form, alert);
     Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
+/// What a field of the settings is called on the page.
+fn page_name(field: &str, texts: &[PaperTexts]) -> Option<String> {
+    if let Some(rest) = field.strip_prefix("look.texts[") {
+        let (index, what) = rest.split_once("].")?;
+        let texts = texts.get(index.parse::<usize>().ok()?)?;
+        return Some(text_field(texts.kind, texts.language.as_deref(), what));
+    }
+    let list = ["exchangeRates", "vatRates"].into_iter().find(|list| field.starts_with(&format!("{list}[")));
+    list.map(str::to_owned)
+}
+
+/// Rates as people write them: `16, 5,5 %`: a comma between digits without a blank is a decimal one.
+fn rates(form: &mut FormData) -> Vec<Decimal> {
+    let text = form.value("vatRates").to_owned();
+    let parts =
+        text.split([';', '\n', ' ']).map(|part| part.trim().trim_end_matches(',').trim_end_matches('%'));
+    let mut rates = Vec::new();
+    for part in parts.filter(|part| !part.is_empty()) {
+        match Decimal::from_str_exact(&part.replace(',', ".")) {
+            Ok(rate) => rates.push(rate.normalize()),
+            Err(_) => {
+                form.problem("vatRates", "must be percentages with a blank between them, such as 16 5.5");
+            }
+        }
+    }
+    rates
+}
+
+/// A rate per line: `USD 0.9215 ECB, 2026-11-30`.
+fn exchange_rates(form: &mut FormData) -> Vec<ExchangeRate> {
+    let mut rates = Vec::new();
+    for (index, line) in form.lines("exchangeRates").iter().enumerate() {
+        let mut words = line.splitn(3, char::is_whitespace);
+        let currency = words.next().and_then(|code| code.parse::<Currency>().ok());
+        let rate = words.next().and_then(|rate| Decimal::from_str_exact(&rate.replace(',', ".")).ok());
+        let source = words.next().map(|source| source.trim().to_owned()).filter(|source| !source.is_empty());
+        if let Some((currency, rate)) = currency.zip(rate) {
+            rates.push(ExchangeRate { currency, rate, source });
+        } else {
+            form.problem("exchangeRates", format!("must be such as USD 0.9215 in line {}", index + 1));
+        }
+    }
+    rates
+}
+
 fn read(form: &mut FormData, kept: Option<Logo>) -> NewInvoiceSettings {
-    let untaxed = category_of(form.value("untaxed.category"))
-        .map(|category| Untaxed { category, reason: form.text("untaxed.reason") });
+    let untaxed = category_of(form.value("untaxed.category")).map(|category| Untaxed {
+        category,
+        reason: form.text("untaxed.reason"),
+        code: form.text("untaxed.code").map(|code| code.to_uppercase()),
+    });
     if untaxed.is_none() && form.text("untaxed.reason").is_some() {
         form.problem("untaxed.category", "is needed for the reason below");
     }
@@ -160,15 +335,19 @@ fn read(form: &mut FormData, kept: Option<Logo>) -> NewInvoiceSettings {
             logo: logo(form, kept),
             intro: form.text("look.intro"),
             closing: form.text("look.closing"),
+            texts: read_texts(form),
             footer: form.text("look.footer"),
         },
         enabled: form.is("enabled", "true"),
         send_by_email: form.is("sendByEmail", "true"),
         certified_software: form.is("certifiedSoftware", "true"),
+        seller_kind: SellerKind::ALL.iter().copied().find(|kind| form.is("sellerKind", kind.as_str())),
         language: form.text("language"),
         time_zone: form.text("timeZone"),
         default_vat_rate: percent(form, "defaultVatRate"),
         untaxed,
+        vat_rates: rates(form),
+        exchange_rates: exchange_rates(form),
     }
 }
 
@@ -212,6 +391,32 @@ mod tests {
         let mut wrong = FormData::of([("look.logo.data", STANDARD.encode(b"GIF89a"))]);
         assert_eq!(logo(&mut wrong, kept()), None);
         assert!(wrong.error("look.logo.data").is_some());
+    }
+
+    #[test]
+    fn sentences_and_rates_are_shown_and_read_again() {
+        let mut form = FormData::of([
+            ("look.intro", "Old".to_owned()),
+            ("texts.open_invoice.any.terms", "14 days".to_owned()),
+            ("texts.credit_note.de.intro", "Korrektur".to_owned()),
+            ("vatRates", "16 5,5 %".to_owned()),
+            ("exchangeRates", "USD 0.9215 ECB, 2026-11-30\nGBP 1,15".to_owned()),
+        ]);
+        let new = read(&mut form, None);
+        assert!(form.is_good(), "{:?}", form.problems());
+        let texts: Vec<_> = new.look.texts.iter().map(|t| (t.kind, t.language.as_deref())).collect();
+        assert_eq!(texts, [(TextKind::OpenInvoice, None), (TextKind::CreditNote, Some("de"))]);
+        assert_eq!(new.look.intro.as_deref(), Some("Old"));
+        assert_eq!(new.vat_rates, ["16".parse().unwrap(), "5.5".parse().unwrap()]);
+        assert_eq!(new.exchange_rates[0].source.as_deref(), Some("ECB, 2026-11-30"));
+        assert_eq!(new.exchange_rates[1].rate.to_string(), "1.15");
+        let name = page_name("look.texts[1].intro", &new.look.texts);
+        assert_eq!(name.as_deref(), Some("texts.credit_note.de.intro"));
+        assert_eq!(page_name("exchangeRates[1].rate", &[]).as_deref(), Some("exchangeRates"));
+        let mut wrong =
+            FormData::of([("exchangeRates", "dollars".to_owned()), ("vatRates", "high".to_owned())]);
+        read(&mut wrong, None);
+        assert!(wrong.error("exchangeRates").is_some() && wrong.error("vatRates").is_some());
     }
 
     #[test]

@@ -5,10 +5,12 @@ use axum::response::Response;
 use gateway_core::{
     app::invoices::{self, mail},
     domain::{
-        InvoiceId,
+        InvoiceId, country,
         invoice::{
             DocumentMail, Invoice, InvoiceStatus, MailState, Paper, PaperKind, RenderStatus,
+            credit::line_left,
             paper::{Party, TaxCategory},
+            units::Unit,
         },
         scope::Scope,
     },
@@ -75,7 +77,17 @@ struct Files {
     said: Option<String>,
 }
 
+/// A line that can be credited.
+struct CreditLineRow {
+    field: String,
+    number: String,
+    name: String,
+    /// How many of it are left, with its unit.
+    hint: String,
+}
+
 struct Line {
+    number: String,
     name: String,
     description: String,
     quantity: String,
@@ -117,12 +129,17 @@ struct Ask {
 #[expect(clippy::struct_excessive_bools, reason = "each act is possible or not")]
 struct Acts {
     issue: bool,
+    /// A draft may be changed.
+    edit: bool,
+    /// It can be copied into a new draft.
+    duplicate: bool,
     /// Whether a mail goes out by itself as soon as it is issued.
     mails_itself: bool,
     /// A draft is thrown away, an issued invoice is taken back by a credit note.
     discard: bool,
     void: bool,
     credit: Option<Ask>,
+    credit_lines: Vec<CreditLineRow>,
     pay: Option<Ask>,
     send: bool,
     render: bool,
@@ -131,6 +148,8 @@ struct Acts {
 impl Acts {
     const fn any(&self) -> bool {
         self.issue
+            || self.edit
+            || self.duplicate
             || self.discard
             || self.void
             || self.credit.is_some()
@@ -190,7 +209,7 @@ async fn page(ctx: &Ctx, id: InvoiceId, form: FormData, alert: Option<String>) -
         credits: credits(ctx, &invoice),
         mails: mails.iter().map(mail_row).collect(),
         paid: invoice.money.paid,
-        acts: acts(ctx, &invoice, settings.send_by_email),
+        acts: acts(ctx, &invoice, &paper, settings.send_by_email),
     })
 }
 
@@ -226,7 +245,8 @@ fn facts(ctx: &Ctx, invoice: &Invoice, paper: &Paper) -> Vec<(&'static str, Fact
     add("Document", Some(invoice.id.to_string()), None);
     add("Date", invoice.numbered.as_ref().map(|numbered| numbered.date.clone()), None);
     add("To be paid by", invoice.due_date.clone(), None);
-    add("Supplied on", paper.supply_date.clone(), None);
+    let supplied = paper.supply_date.clone().or_else(|| Some("The day of issue".to_owned()));
+    add("Date of supply", supplied, None);
     add("Your reference", Some(paper.your_reference.clone()), None);
     add("Order", Some(invoice.external_reference.clone()), None);
     if let Some(id) = invoice.corrects {
@@ -266,22 +286,26 @@ fn party(party: &Party) -> Vec<String> {
     let one = |text: &Option<String>| text.clone().unwrap_or_default();
     let mut all = vec![party.name.clone(), one(&party.contact)];
     all.extend(party.address.iter().cloned());
-    all.extend([place, party.country.clone(), one(&party.vat_id), one(&party.email), one(&party.phone)]);
+    let country = country::name(&party.country, "en").map_or_else(|| party.country.clone(), str::to_owned);
+    all.extend([place, country, one(&party.vat_id), one(&party.email), one(&party.phone)]);
     all.retain(|line| !line.is_empty());
     all
 }
 
 fn lines(ctx: &Ctx, paper: &Paper) -> Vec<Line> {
     let money = |minor| ctx.money(minor, paper.currency);
-    let line = paper.lines.iter().map(|line| Line {
+    let numbered = paper.line_numbers().into_iter().zip(&paper.lines);
+    let line = numbered.map(|(number, line)| Line {
+        number,
         name: line.name.clone(),
         description: line.description.clone(),
-        quantity: line.quantity.to_string(),
+        quantity: quantity(line.quantity, line.unit.as_deref()),
         price: money(line.unit_price),
         tax: rate(line.category, line.rate),
         amount: money(line.amount),
     });
     let allowance = paper.allowances.iter().map(|allowance| Line {
+        number: String::new(),
         name: allowance.reason.clone(),
         description: String::new(),
         quantity: String::new(),
@@ -290,6 +314,13 @@ fn lines(ctx: &Ctx, paper: &Paper) -> Vec<Line> {
         amount: money(-allowance.amount),
     });
     line.chain(allowance).collect()
+}
+
+/// How many, with the unit.
+fn quantity(quantity: Decimal, unit: Option<&str>) -> String {
+    let number = quantity.normalize();
+    let unit = unit.map(|code| Unit::of(code).map_or(code, |unit| unit.label("en")));
+    unit.map_or_else(|| number.to_string(), |unit| format!("{number} {unit}"))
 }
 
 fn taxes(ctx: &Ctx, paper: &Paper) -> Vec<Tax> {
@@ -309,6 +340,8 @@ fn rate(category: TaxCategory, rate: Decimal) -> String {
         TaxCategory::Z => "0 %".to_owned(),
         TaxCategory::E => "Exempt".to_owned(),
         TaxCategory::AE => "Reverse charge".to_owned(),
+        TaxCategory::K => "Within the EU".to_owned(),
+        TaxCategory::G => "Export".to_owned(),
         TaxCategory::O => "No tax".to_owned(),
     }
 }
@@ -350,7 +383,25 @@ fn mail_row(mail: &DocumentMail) -> MailRow {
     }
 }
 
-fn acts(ctx: &Ctx, invoice: &Invoice, mails_itself: bool) -> Acts {
+/// The lines of which something is left to credit.
+fn credit_lines(invoice: &Invoice, paper: &Paper) -> Vec<CreditLineRow> {
+    let rows = paper.line_numbers().into_iter().zip(&paper.lines).enumerate().filter_map(
+        |(index, (number, line))| {
+            let (left, _) = line_left(paper, &invoice.credits, index)?;
+            let left = Some(left).filter(|left| !left.is_zero())?;
+            let said = quantity(left, line.unit.as_deref());
+            Some(CreditLineRow {
+                field: super::acts::credit_field(index),
+                number,
+                name: line.name.clone(),
+                hint: format!("of {said}"),
+            })
+        },
+    );
+    rows.collect()
+}
+
+fn acts(ctx: &Ctx, invoice: &Invoice, paper: &Paper, mails_itself: bool) -> Acts {
     let ask = |left: i64| Ask {
         left: ctx.money(left, invoice.currency),
         value: major_units(left, invoice.currency),
@@ -361,15 +412,21 @@ fn acts(ctx: &Ctx, invoice: &Invoice, mails_itself: bool) -> Acts {
     let may_credit = invoice.kind == PaperKind::Invoice && is_issued;
     let left = invoice.creditable().amount();
     let takes_payment = !is_note && is_issued && invoice.payment_of.is_none();
-    let parked = invoice.rendering.as_ref().is_some_and(|r| r.status == RenderStatus::Parked);
+    let may_render = invoice.rendering.as_ref().is_some_and(|r| {
+        r.status == RenderStatus::Parked || r.status == RenderStatus::Done && !r.may_be_sent()
+    });
+    let may_edit = is_draft && !is_note && (!invoice.is_waiting() || invoice.blocked.is_some());
     Acts {
-        issue: is_draft && !is_note && !invoice.is_waiting(),
+        issue: is_draft && !invoice.is_waiting(),
+        edit: may_edit,
+        duplicate: invoice.kind == PaperKind::Invoice,
+        credit_lines: if may_credit && left > 0 { credit_lines(invoice, paper) } else { Vec::new() },
         mails_itself,
         discard: is_draft && !is_note,
         void: may_credit && left > 0 && invoice.money.paid <= invoice.money.returned,
         credit: Some(left).filter(|left| may_credit && *left > 0).map(ask),
         pay: Some(owed(invoice)).filter(|owed| takes_payment && *owed > 0).map(ask),
         send: invoice.numbered.is_some(),
-        render: parked,
+        render: may_render,
     }
 }

@@ -21,5 +21,5 @@ pub async fn get_invoice_settings(
     caller: Caller<InvoiceSettingsRead>,
 ) -> Result<Json<InvoiceSettingsBody>, ApiError> {
     let (settings, profile) = invoicing::get(&state.app, caller.tenant()).await?;
-    Ok(Json(body(&settings, profile)))
+    Ok(Json(body(&state.app, &settings, profile)))
 }

@@ -1,12 +1,15 @@
 //! `PUT /v1/invoice-settings`.
 
 use axum::extract::State;
-use gateway_core::app::settings::invoicing::{self, NewInvoiceSettings};
+use gateway_core::{
+    app::settings::invoicing::{self, NewInvoiceSettings},
+    domain::invoice::guard::SellerKind,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use web_kit::{ApiError, Json};
 
-use super::{InvoiceSettingsBody, LookBody, UntaxedBody, body};
+use super::{ExchangeRateBody, InvoiceSettingsBody, LookBody, UntaxedBody, body};
 use crate::{
     api::{number::Percent, v1::invoices::body::PartyBody},
     authority::{Caller, InvoiceSettingsWrite},
@@ -29,10 +32,14 @@ pub struct InvoiceSettingsInput {
     /// Whether papers are sent to buyers.
     #[serde(default)]
     send_by_email: bool,
-    /// Whether this installation is certified where the law asks for it (Portugal). Without it payments get
+    /// Whether this installation is certified where the law asks for it (Italy, Portugal, Spain). Without it payments get
     /// receipts instead of invoices there.
     #[serde(default)]
     certified_software: bool,
+    /// `company` or `individual`; the earlier date of the law where it is absent.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    seller_kind: Option<SellerKind>,
     /// `en`, `pt`, `de`, `fr` or `es`; the customer's where absent.
     #[serde(default)]
     language: Option<String>,
@@ -42,9 +49,15 @@ pub struct InvoiceSettingsInput {
     /// Percent within prices of lines that state no rate.
     #[serde(default)]
     default_vat_rate: Option<Percent>,
-    /// How such lines are taxed where there is no default rate.
+    /// How lines without tax are categorized.
     #[serde(default)]
     untaxed: Option<UntaxedBody>,
+    /// Rates that you charge beside those of your country, in percent: others are not issued by themselves.
+    #[serde(default)]
+    vat_rates: Vec<Percent>,
+    /// What other currencies are worth in your own.
+    #[serde(default)]
+    exchange_rates: Vec<ExchangeRateBody>,
 }
 
 /// Put invoice settings in the place of those before. Series stay as they are.
@@ -67,10 +80,13 @@ pub async fn put_invoice_settings(
         enabled: input.enabled,
         send_by_email: input.send_by_email,
         certified_software: input.certified_software,
+        seller_kind: input.seller_kind,
         language: input.language.filter(|language| !language.is_empty()),
         time_zone: input.time_zone.filter(|zone| !zone.is_empty()),
         default_vat_rate: input.default_vat_rate.map(|rate| rate.0),
         untaxed: input.untaxed.map(Into::into),
+        vat_rates: input.vat_rates.into_iter().map(|rate| rate.0.normalize()).collect(),
+        exchange_rates: input.exchange_rates.into_iter().map(Into::into).collect(),
     };
     if let Some(documents) = &state.documents
         && let Some(problem) = documents.logo_problem(&state.app, caller.tenant(), &new.look).await
@@ -78,5 +94,5 @@ pub async fn put_invoice_settings(
         return Err(ApiError::bad_field("look.logo.data", format!("cannot be printed: {problem}")));
     }
     let (settings, profile) = invoicing::put(&state.app, caller.tenant(), new).await?;
-    Ok(Json(body(&settings, profile)))
+    Ok(Json(body(&state.app, &settings, profile)))
 }

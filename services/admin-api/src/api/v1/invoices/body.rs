@@ -1,7 +1,7 @@
 //! Documents as the API shows them, and the parties on them.
 
 use gateway_core::domain::invoice::{
-    Credit, Invoice, Paper,
+    Credit, CreditLine, Invoice, Paper,
     paper::{Party, TaxCategory},
 };
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,11 @@ pub struct InvoiceBody {
     pub series_id: String,
     /// Whether a draft waits for its number.
     pub issuing: bool,
-    /// Why such a draft has none yet.
+    /// Why a draft has none yet. One that is held back for a person begins with a word: `buyer_missing`,
+    /// `buyer_vat_id_missing`, `vat_rate_unknown`, `order_already_invoiced` or `certified_software_required`.
     pub blocked: Option<String>,
+    /// Rises when somebody edits a draft.
+    pub revision: i64,
     /// ISO 4217.
     pub currency: String,
     /// Minor units to be paid, with tax and rounding.
@@ -63,8 +66,9 @@ pub struct InvoiceBody {
     pub no_xml: Option<String>,
     /// Characters on it that no font has.
     pub missing_glyphs: Vec<String>,
-    /// What a person must look at: `refund_bounced`, `not_rendered`, `missing_glyphs`, `rendered_with_notes` or
-    /// `credit_failed`.
+    /// What a person must look at: `refund_bounced`, `payment_failed`, `dispute_currency`, `not_rendered`,
+    /// `missing_glyphs`, `rendered_with_notes`, `tax_currency_missing`, `credit_failed`, or what a draft is held back
+    /// for (see `blocked`).
     pub needs_review: Option<ReviewBody>,
     /// `live` or `test`.
     pub mode: &'static str,
@@ -89,10 +93,30 @@ pub struct CreditBody {
     pub amount: i64,
     /// `refund`, `dispute`, `returned` or `request`.
     pub cause: String,
+    /// Which lines, where lines were named.
+    pub lines: Vec<CreditLineBody>,
     /// The merchant's reason.
     pub reason: Option<String>,
     /// When it was decided.
     pub at: String,
+}
+
+/// Part of a line that was taken back.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreditLineBody {
+    /// The line's place on the invoice, from 1.
+    pub line: usize,
+    /// How many of it, as decimal text.
+    pub quantity: String,
+    /// Minor units as the invoice prices its lines, before its allowances.
+    pub amount: i64,
+}
+
+impl From<&CreditLine> for CreditLineBody {
+    fn from(line: &CreditLine) -> Self {
+        Self { line: line.line + 1, quantity: line.quantity.normalize().to_string(), amount: line.amount }
+    }
 }
 
 impl From<&Credit> for CreditBody {
@@ -101,6 +125,7 @@ impl From<&Credit> for CreditBody {
             credit_note_id: credit.id.to_string(),
             amount: credit.amount,
             cause: credit.cause.split(':').next().unwrap_or_default().to_owned(),
+            lines: credit.lines.iter().map(CreditLineBody::from).collect(),
             reason: credit.reason.clone(),
             at: credit.at.to_string(),
         }
@@ -122,6 +147,7 @@ impl InvoiceBody {
             series_id: invoice.series_id.to_string(),
             issuing: invoice.is_waiting(),
             blocked: invoice.blocked.clone(),
+            revision: invoice.revision,
             currency: invoice.currency.to_string(),
             total: invoice.total,
             amount_paid: invoice.money.paid,
@@ -167,9 +193,10 @@ pub struct PartyBody {
     pub postcode: String,
     /// City.
     pub city: String,
-    /// ISO 3166-1 alpha-2.
+    /// A code of the list that EN 16931 uses: ISO 3166-1 alpha-2, `1A` for Kosovo, `XI` for Northern Ireland. `UK`, `EL`
+    /// and `XK` are taken for `GB`, `GR` and `1A`.
     pub country: String,
-    /// VAT identification number with its country prefix.
+    /// VAT identification number with its country prefix; checked by its shape.
     pub vat_id: Option<String>,
     /// A tax number without prefix.
     pub tax_number: Option<String>,
@@ -222,7 +249,8 @@ impl From<Party> for PartyBody {
     }
 }
 
-/// A category of value added tax: `S`, `Z`, `E`, `AE` or `O` (UNCL 5305).
+/// A category of value added tax (UNCL 5305): `S`, `Z`, `E` (exempt), `AE` (reverse charge), `K` (supply within the
+/// Union), `G` (export) or `O` (outside the tax).
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[schema(value_type = String, example = "E")]
 pub struct Category(pub TaxCategory);

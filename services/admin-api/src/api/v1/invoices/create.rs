@@ -10,6 +10,7 @@ use gateway_core::{
     },
 };
 use http::StatusCode;
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use web_kit::{ApiError, RawJson};
@@ -23,7 +24,7 @@ use crate::{
     api::{
         body::at_most,
         idempotency::IdempotencyHeader,
-        number::{Percent, Whole},
+        number::{Decimals, Percent, Whole},
     },
     authority::{Caller, InvoiceCreate},
     state::AppState,
@@ -32,7 +33,7 @@ use crate::{
 /// The route's template, which names the slot of an idempotency key.
 const ROUTE: &str = "POST /api/v1/invoices";
 
-/// A line.
+/// A line. Lines keep their order and are numbered; one below zero stays in its place.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LineInput {
@@ -41,8 +42,12 @@ pub struct LineInput {
     /// More about it.
     #[serde(default)]
     description: String,
-    /// How many; 1 when absent.
-    quantity: Option<Whole>,
+    /// How many, with at most 6 decimals; 1 when absent.
+    quantity: Option<Decimals>,
+    /// The unit, a code of UN/ECE Recommendation 20: `HUR` (hours), `DAY`, `KGM`, `LTR`, `MTR`, `C62` (pieces) and others
+    /// of the list in docs/invoices.md. Nothing is printed when absent.
+    #[serde(default)]
+    unit: Option<String>,
     /// Minor units for one; negative for a reduction.
     unit_price: Whole,
     /// `gross` (default) or `net`.
@@ -50,7 +55,8 @@ pub struct LineInput {
     amount_type: Option<AmountType>,
     /// Percent.
     vat_rate: Option<Percent>,
-    /// A category other than the rate's own.
+    /// A category other than the rate's own: `Z`, `E`, `AE`, `K`, `G` or `O`. Without one, a rate of 0 takes the category of
+    /// the settings (`untaxed`).
     vat_category: Option<Category>,
 }
 
@@ -59,7 +65,8 @@ impl From<LineInput> for Sale {
         Self {
             name: line.name,
             description: line.description,
-            quantity: line.quantity.map_or(1, |quantity| quantity.0),
+            quantity: line.quantity.map_or(Decimal::ONE, |quantity| quantity.0),
+            unit: line.unit.map(|unit| unit.trim().to_uppercase()).filter(|unit| !unit.is_empty()),
             unit_price: line.unit_price.0,
             amount_type: line.amount_type.unwrap_or_default(),
             rate: line.vat_rate.map(|rate| rate.0),
@@ -90,9 +97,16 @@ pub struct CreateInvoice {
     /// When it is to be paid, such as 2030-01-31.
     #[serde(default)]
     due_date: Option<String>,
-    /// When goods or services were supplied, where that is another day.
+    /// When goods or services were supplied; the day of issue when absent.
     #[serde(default)]
     supply_date: Option<String>,
+    /// Units of the seller's national currency for one of this invoice's, where that is another: its tax is stated in
+    /// both. That of the settings when absent.
+    #[serde(default)]
+    exchange_rate: Option<Decimals>,
+    /// Why lines of the category `E` are exempt; that of the settings when absent.
+    #[serde(default)]
+    exemption_reason: Option<String>,
     /// "Your reference".
     #[serde(default)]
     your_reference: String,
@@ -132,6 +146,8 @@ impl CreateInvoice {
                 order_reference: self.external_reference,
                 due_date: self.due_date,
                 supply_date: self.supply_date,
+                exchange_rate: self.exchange_rate.map(|rate| rate.0),
+                exemption_reason: self.exemption_reason.filter(|reason| !reason.trim().is_empty()),
                 notes: self.notes,
             },
             site: self.site_id,
@@ -144,7 +160,8 @@ impl CreateInvoice {
 /// Make a draft of an invoice, by hand or of a payment.
 ///
 /// Tax is computed per rate, half up. With `issue` it gets its number as soon as the worker sees it; what is
-/// missing about the seller is named in a 400.
+/// missing about the seller, or about a buyer whom the law wants named, is told in a 400. Of a payment whose order has
+/// an invoice already, the draft is held back (`blocked`).
 #[utoipa::path(
     post, path = "/invoices", tag = "invoices", operation_id = "createInvoice",
     params(("Idempotency-Key" = Option<String>, Header,

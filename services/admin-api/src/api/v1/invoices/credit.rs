@@ -5,7 +5,7 @@ use gateway_core::{
     app::invoices::issue::{Credited, NewCredit, credit},
     domain::{
         InvoiceId,
-        invoice::{Credit, Invoice},
+        invoice::{Credit, Invoice, LineRequest},
     },
 };
 use http::StatusCode;
@@ -18,7 +18,7 @@ use crate::{
     api::{
         body::{OptionalJson, Text},
         idempotency::IdempotencyHeader,
-        number::Whole,
+        number::{Decimals, Whole},
     },
     authority::{Caller, InvoiceCreate},
     state::AppState,
@@ -31,10 +31,32 @@ const ROUTE: &str = "POST /api/v1/invoices/{id}/credit";
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreditInvoice {
-    /// Minor units, with tax; all that is left when absent.
+    /// Minor units, with tax, split over the invoice's tax rates in proportion. All that is left when neither this nor
+    /// `lines` is there.
     amount: Option<Whole>,
+    /// Lines of the invoice: each takes its own rate, and its part of the discounts on the whole.
+    #[serde(default)]
+    lines: Vec<CreditLineInput>,
     /// Your reason, at most 500 characters; printed on the credit note.
     reason: Option<Text>,
+}
+
+/// A line to be credited.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreditLineInput {
+    /// Its place on the invoice (`document.lines`), from 1.
+    line: Whole,
+    /// How many of it, with at most 6 decimals; all that is left when absent.
+    quantity: Option<Decimals>,
+}
+
+impl From<CreditLineInput> for LineRequest {
+    fn from(input: CreditLineInput) -> Self {
+        // What is no place of a line is none that the invoice has.
+        let line = usize::try_from(input.line.0.saturating_sub(1)).unwrap_or(usize::MAX);
+        Self { line, quantity: input.quantity.map(|quantity| quantity.0) }
+    }
 }
 
 /// A credit that was decided.
@@ -52,7 +74,7 @@ pub struct CreditedBody {
 
 /// Credit an issued invoice, in full or in part.
 ///
-/// The amount is split over the invoice's tax rates in proportion. A credit moves no money; a refund that follows
+/// Name lines with their quantities, or an amount that is split over the invoice's tax rates in proportion. A credit moves no money; a refund that follows
 /// makes a credit note only for what has not been credited yet. Never more than is left: 422
 /// `CREDIT_EXCEEDS_BALANCE`.
 #[utoipa::path(
@@ -76,6 +98,7 @@ pub async fn credit_invoice(
     let idempotency = idempotency.with(ROUTE, &body.bytes);
     let new = NewCredit {
         amount: body.value.amount.map(|amount| amount.0),
+        lines: body.value.lines.into_iter().map(LineRequest::from).collect(),
         reason: Text::given(body.value.reason),
     };
     let done = credit(&state.app, caller.tenant(), id, new, idempotency.as_ref(), &written).await?;

@@ -3,6 +3,7 @@
 pub(super) mod body;
 mod create;
 mod credit;
+mod duplicate;
 mod file;
 mod get;
 mod issue;
@@ -13,6 +14,7 @@ mod record_payment;
 mod render;
 mod resolve_review;
 mod send;
+mod update;
 mod void;
 mod xml;
 
@@ -40,7 +42,8 @@ pub(crate) use file::stored;
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list::list_invoices, create::create_invoice))
-        .routes(routes!(get::get_invoice))
+        .routes(routes!(get::get_invoice, update::update_invoice))
+        .routes(routes!(duplicate::duplicate_invoice))
         .routes(routes!(issue::issue_invoice))
         .routes(routes!(void::void_invoice))
         .routes(routes!(credit::credit_invoice))

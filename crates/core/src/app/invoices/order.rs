@@ -1,0 +1,133 @@
+//! An order is invoiced once: what its earlier invoice means for the next payment.
+
+use mongodb::bson::doc;
+
+use crate::{
+    app::{App, AppError},
+    domain::{
+        InvoiceId,
+        checkout::Checkout,
+        invoice::{Invoice, InvoiceStatus, PaperKind, hold::Hold, hold::ORDER_ALREADY_INVOICED},
+        transaction::Transaction,
+    },
+    store::TenantStore,
+};
+
+/// Whether a merchant asks for a payment's document, or it is made by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// By itself.
+    No,
+    /// A merchant.
+    Yes,
+}
+
+/// What an order's earlier invoice means for a payment.
+pub(super) enum Settled {
+    /// There is none that counts.
+    Nothing,
+    /// The payment settles it.
+    Earlier(InvoiceId),
+    /// It stands in the way.
+    Held(Hold),
+}
+
+/// Earlier invoices of an order that are looked at.
+const EARLIER_MAX: i64 = 20;
+
+/// Whether a payment is what is left of its checkout's money: the one that paid it holds none any more, this one does.
+pub(super) async fn is_kept(
+    store: &TenantStore,
+    checkout: &Checkout,
+    transaction: &Transaction,
+) -> Result<bool, AppError> {
+    let Some(first) = checkout.paid_by else { return Ok(false) };
+    let first = store.get_majority::<Transaction>(first).await?;
+    Ok(first.is_some_and(|first| !holds_money(&first)) && holds_money(transaction))
+}
+
+fn holds_money(transaction: &Transaction) -> bool {
+    transaction.status.is_paid() && transaction.captured > transaction.refunded
+}
+
+/// Looks for the invoice that the order of a new one has already. Where it is open over the same amount, as after a
+/// payment that failed late, the payment is put on it; else the new one must wait for a person: two invoices of one
+/// supply owe its tax twice.
+pub(super) async fn settle_earlier(
+    app: &App,
+    new: &Invoice,
+    transaction: &Transaction,
+) -> Result<Settled, AppError> {
+    for earlier in earlier(app, new).await? {
+        if may_settle(&earlier, new) && settle(app, earlier.id, new, transaction).await? {
+            return Ok(Settled::Earlier(earlier.id));
+        }
+    }
+    Ok(still_invoiced(app, new).await?.map_or(Settled::Nothing, Settled::Held))
+}
+
+/// What stands against another invoice of an order, if anything.
+pub(super) async fn still_invoiced(app: &App, new: &Invoice) -> Result<Option<Hold>, AppError> {
+    let Some(earlier) = earlier(app, new).await?.into_iter().next() else { return Ok(None) };
+    let named = earlier.number().map_or_else(|| "a draft".to_owned(), str::to_owned);
+    let detail = format!(
+        "The order {} has an invoice already ({named}): refund the second payment, or credit that invoice and then \
+         issue this one.",
+        new.external_reference
+    );
+    Ok(Some(Hold { reason: ORDER_ALREADY_INVOICED, detail, fields: Vec::new() }))
+}
+
+/// Invoices of the same order that still claim or hold its money, oldest first.
+async fn earlier(app: &App, new: &Invoice) -> Result<Vec<Invoice>, AppError> {
+    let Some(site) = new.site_id.filter(|_| new.kind == PaperKind::Invoice) else { return Ok(Vec::new()) };
+    if new.external_reference.is_empty() {
+        return Ok(Vec::new());
+    }
+    let filter = doc! {
+        "siteId": site, "externalReference": &new.external_reference, "kind": "invoice", "_id": { "$ne": new.id },
+        "status": { "$in": ["draft", "issued", "open", "partially_settled", "settled", "partially_refunded"] },
+    };
+    let store = app.store.for_org(new.tenant());
+    let found: Vec<Invoice> = store.find(filter, doc! { "_id": 1 }, EARLIER_MAX).await?;
+    Ok(found.into_iter().filter(still_counts).collect())
+}
+
+/// Whether an invoice claims or holds money, or will: drafts by hand claim nothing yet.
+fn still_counts(invoice: &Invoice) -> bool {
+    match invoice.status {
+        InvoiceStatus::Draft => invoice.payment_of.is_some() || invoice.issue_due.is_some(),
+        _ => invoice.creditable().amount() > 0,
+    }
+}
+
+/// Whether a payment over a new invoice's amount settles an earlier one: nothing has come in for it and nothing was
+/// taken off.
+fn may_settle(earlier: &Invoice, new: &Invoice) -> bool {
+    earlier.status == InvoiceStatus::Open
+        && earlier.money.paid == 0
+        && earlier.credits.is_empty()
+        && (earlier.total, earlier.currency) == (new.total, new.currency)
+}
+
+/// Puts a payment on an open invoice; false where another was faster.
+async fn settle(
+    app: &App,
+    id: InvoiceId,
+    new: &Invoice,
+    transaction: &Transaction,
+) -> Result<bool, AppError> {
+    let now = app.now();
+    let change = app.change::<Invoice, _, _>(new.tenant(), id, "invoice", |invoice| {
+        if invoice.payment_of == Some(transaction.id) {
+            return Ok((false, true));
+        }
+        if !may_settle(invoice, new) {
+            return Ok((false, false));
+        }
+        invoice.take_payment(transaction.id, new.money, now);
+        Ok((true, true))
+    });
+    let (_, is_settled) = change.await?;
+    Ok(is_settled)
+}

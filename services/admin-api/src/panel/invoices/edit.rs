@@ -1,0 +1,139 @@
+//! `…/invoices/{id}/edit`: changes a draft, of a payment or by hand.
+
+use axum::response::Response;
+use gateway_core::{
+    app::{
+        AppError,
+        invoices::{
+            self,
+            edit::{DraftEdit, edit},
+        },
+    },
+    domain::{
+        checkout::items::ROUNDING_TYPE,
+        invoice::{Invoice, Paper, compose::sales_of, paper::TaxCategory},
+    },
+};
+use http::StatusCode;
+use web_kit::{ApiError, Path};
+
+use super::{
+    PATH, lines,
+    new::{self, Draft, NewPage},
+    party,
+    show::One,
+};
+use crate::panel::{
+    act,
+    form::FormData,
+    shell::{self, Ctx},
+};
+
+pub(super) async fn show(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
+    let (invoice, paper) = load(&ctx, one).await?;
+    let (form, count) = stored(&invoice, &paper);
+    let page = page(&ctx, &invoice, form, count, None).await?;
+    Ok(shell::page(&page))
+}
+
+pub(super) async fn save(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {
+    let (invoice, _) = load(&ctx, One { id: one.id }).await?;
+    let (mut form, count) = lines::compacted(&form);
+    if form.is("add", "rows") {
+        let page = page(&ctx, &invoice, form, count + lines::ROWS, None).await?;
+        return Ok(shell::page(&page));
+    }
+    let change = read(&mut form, count);
+    let done = if form.is_good() {
+        edit(ctx.app(), ctx.tenant(), one.id, change).await
+    } else {
+        Ok(invoice.clone())
+    };
+    let alert = match done {
+        Ok(_) if form.is_good() => return Ok(ctx.see(&format!("{PATH}/{}", one.id), "saved")),
+        Ok(_) => None,
+        Err(AppError::Conflict { code: "INVOICE_CHANGED", .. }) => Some(CHANGED.to_owned()),
+        Err(error) => act::refused(&mut form, error)?,
+    };
+    form.name_lines("buyer.address");
+    form.name_lines("notes");
+    let page = page(&ctx, &invoice, form, count, alert).await?;
+    Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+}
+
+/// What somebody reads whose colleague was faster. What they typed stays on the page.
+const CHANGED: &str = "Somebody else changed this draft after you opened it. Open it in another tab to see the change, \
+                       then load this page again and repeat yours.";
+
+async fn load(ctx: &Ctx, one: One) -> Result<(Invoice, Paper), ApiError> {
+    let invoice = invoices::get(ctx.app(), ctx.tenant(), one.id).await?;
+    let paper = invoices::bare_paper(&ctx.app().store.for_org(ctx.tenant()), &invoice).await?;
+    Ok((invoice, paper))
+}
+
+async fn page(
+    ctx: &Ctx,
+    invoice: &Invoice,
+    form: FormData,
+    rows: usize,
+    alert: Option<String>,
+) -> Result<NewPage, ApiError> {
+    let mut page = new::page(ctx, form, rows, alert).await?;
+    let path = format!("{PATH}/{}", invoice.id);
+    page.shell = ctx.shell(PATH, "Edit draft");
+    page.path = format!("{path}/edit");
+    let paid = invoice.payment_of.map(|_| ctx.money(invoice.total, invoice.currency));
+    page.draft = Some(Draft { path, paid });
+    Ok(page)
+}
+
+/// The form as it shows what is stored, and how many rows its lines take.
+fn stored(invoice: &Invoice, paper: &Paper) -> (FormData, usize) {
+    let given = |text: &Option<String>| text.clone().unwrap_or_default();
+    // What a shop rounded is no line, and stays as it is.
+    let mut sales = sales_of(paper);
+    sales.retain(|sale| sale.item_type != ROUNDING_TYPE);
+    let exempt = paper.taxes.iter().find(|tax| tax.category == TaxCategory::E);
+    let rate = paper.exchange.as_ref().filter(|exchange| exchange.source.is_none());
+    let amount_type = if paper.prices_include_tax { "gross" } else { "net" };
+    let mut fields = vec![
+        ("revision".to_owned(), invoice.revision.to_string()),
+        ("currency".to_owned(), paper.currency.to_string()),
+        ("amountType".to_owned(), amount_type.to_owned()),
+        ("dueDate".to_owned(), given(&paper.due_date)),
+        ("supplyDate".to_owned(), given(&paper.supply_date)),
+        ("exchangeRate".to_owned(), rate.map(|exchange| exchange.rate.to_string()).unwrap_or_default()),
+        (
+            "exemptionReason".to_owned(),
+            exempt.and_then(|tax| tax.exemption_reason.clone()).unwrap_or_default(),
+        ),
+        ("yourReference".to_owned(), paper.your_reference.clone()),
+        ("orderReference".to_owned(), paper.order_reference.clone()),
+        ("language".to_owned(), paper.language.clone()),
+        ("notes".to_owned(), paper.notes.join("\n")),
+    ];
+    fields.extend(party::buyer_fields(&paper.buyer));
+    fields.extend(lines::fields(&sales, paper.currency));
+    let form = FormData::of(fields.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    (form, sales.len())
+}
+
+fn read(form: &mut FormData, count: usize) -> DraftEdit {
+    let currency = new::currency(form);
+    let heading = new::heading(form);
+    DraftEdit {
+        revision: form.parsed("revision"),
+        currency,
+        lines: Some(lines::read(form, count, currency)),
+        buyer: Some(heading.buyer),
+        language: Some(heading.language),
+        due_date: Some(heading.due_date),
+        supply_date: Some(heading.supply_date),
+        your_reference: Some(heading.your_reference),
+        order_reference: Some(heading.order_reference),
+        notes: Some(heading.notes),
+        exchange_rate: Some(heading.exchange_rate),
+        exemption_reason: Some(heading.exemption_reason),
+        series: None,
+    }
+}
