@@ -64,6 +64,36 @@ pub fn format_amount(minor: i64, currency: &str, exponent: u8, locale: Locale) -
     }
 }
 
+/// A text of the gateway's use cases as people read it: what stands there as `4900 minor units (EUR 49.00)`, which is
+/// how `gateway_core::domain::Money` writes itself, becomes `€49.00`.
+pub fn for_people(text: &str, locale: Locale) -> String {
+    const MARKS: [&str; 2] = [" minor units (", " minor unit ("];
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((at, mark)) = MARKS.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min() {
+        let (before, after) = (&rest[..at], &rest[at + mark.len()..]);
+        let start = before
+            .rfind(|c: char| !(c.is_ascii_digit() || c == '-'))
+            .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+        let money = || {
+            let (money, end) = (after.split_once(')')?.0, after.find(')')? + 1);
+            let currency: gateway_core::domain::Currency = money.split_once(' ')?.0.parse().ok()?;
+            let exponent = u8::try_from(currency.exponent()).ok()?;
+            let minor = before[start..].parse().ok()?;
+            Some((format_amount(minor, currency.code(), exponent, locale), end))
+        };
+        if let Some((shown, end)) = money() {
+            out.push_str(&before[..start]);
+            out.push_str(&shown);
+            rest = &after[end..];
+        } else {
+            out.push_str(&rest[..at + mark.len()]);
+            rest = after;
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 fn format_number(units: u64, exponent: u8, rules: &Convention) -> String {
     let exponent = usize::from(exponent);
     let digits = format!("{units:0>width$}", width = exponent + 1);
@@ -191,6 +221,20 @@ mod tests {
         assert_eq!(amount(0, "EUR", 2, "de"), "0,00~€");
         assert_eq!(amount(-1, "EUR", 2, "en"), "-€0.01");
         assert_eq!(amount(i64::MIN, "EUR", 2, "en"), "-€92,233,720,368,547,758.08");
+    }
+
+    #[test]
+    fn amounts_in_sentences_become_money() {
+        use gateway_core::domain::Money;
+        let said = |minor, code: &str| Money::new(minor, code.parse().unwrap()).to_string();
+        let english = Locale::ENGLISH;
+        let text = format!("at most {} can be refunded, not {}", said(4900, "EUR"), said(123_456_789, "JPY"));
+        assert_eq!(for_people(&text, english), "at most €49.00 can be refunded, not ¥123,456,789");
+        assert_eq!(for_people(&said(-1, "EUR"), english), "\u{2212}€0.01");
+        assert_eq!(for_people(&format!("ü{}!", said(5, "KWD")), english), "üKWD\u{a0}0.005!");
+        for as_it_is in ["", "no amount", "7 minor units", "x minor units (EUR 1.00)", "7 minor units (EUR"] {
+            assert_eq!(for_people(as_it_is, english), as_it_is);
+        }
     }
 
     #[test]

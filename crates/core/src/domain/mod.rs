@@ -50,6 +50,7 @@ pub mod delivery;
 pub mod discount;
 pub mod endpoint;
 pub mod erasure;
+pub mod form_submission;
 pub mod id;
 pub mod image;
 pub mod invitation;

@@ -130,6 +130,26 @@ impl Money {
     }
 }
 
+impl Money {
+    /// The amount in the currency's main unit, as a form shows it and people type it: `49.00`, `-0.005`, `1200`.
+    pub fn major(self) -> String {
+        let exponent = usize::try_from(self.currency.exponent()).unwrap_or(2);
+        let digits = format!("{:0>width$}", self.minor.unsigned_abs(), width = exponent + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - exponent);
+        let (sign, point) = (if self.minor < 0 { "-" } else { "" }, if exponent > 0 { "." } else { "" });
+        format!("{sign}{whole}{point}{fraction}")
+    }
+}
+
+/// As errors of the API write an amount, for programmers and for people: `4900 minor units (EUR 49.00)`. Pages show
+/// the money alone (`web_kit::money::for_people`).
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = if self.minor.unsigned_abs() == 1 { "unit" } else { "units" };
+        write!(f, "{} minor {unit} ({} {})", self.minor, self.currency, self.major())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -147,6 +167,18 @@ mod tests {
     fn refuses_what_is_no_currency_of_trade() {
         for code in ["", "EU", "EURO", "ZZZ", "XAU", "CLF", "€", "XXX"] {
             assert_eq!(code.parse::<Currency>(), Err(MoneyError::UnknownCurrency), "{code}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_written_in_minor_units_and_as_money() {
+        for (minor, code, text) in [
+            (4900, "EUR", "4900 minor units (EUR 49.00)"),
+            (-1, "EUR", "-1 minor unit (EUR -0.01)"),
+            (5000, "JPY", "5000 minor units (JPY 5000)"),
+            (5, "KWD", "5 minor units (KWD 0.005)"),
+        ] {
+            assert_eq!(Money::new(minor, code.parse().unwrap()).to_string(), text);
         }
     }
 

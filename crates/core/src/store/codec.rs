@@ -71,6 +71,7 @@ id_codec!(
     PasskeyId,
     InvitationId,
     AuditEntryId,
+    FormSubmissionId,
 );
 
 /// An id as the driver wants it.

@@ -42,6 +42,7 @@ use crate::{
         delivery::Delivery,
         discount::{Discount, DiscountClaim},
         endpoint::WebhookEndpoint,
+        form_submission::FormSubmission,
         image::ProductImage,
         invitation::Invitation,
         invoice::{DocumentMail, Invoice, InvoiceSettings, StoredFiles, StoredLook},
@@ -166,6 +167,7 @@ entities! {
     AuditEntry(AuditEntryId) in "audit_log";
     AuditDraft(AuditEntryId) in "audit_drafts";
     AuditHead(OrganizationId) in "audit_heads";
+    FormSubmission(FormSubmissionId) in "form_submissions";
 }
 
 /// How to reach MongoDB.

@@ -3,6 +3,7 @@
 mod body;
 mod docs;
 mod document;
+pub mod etag;
 mod idempotency;
 mod number;
 pub(crate) mod query;

@@ -4,6 +4,9 @@
 //! one object (the payment, a refund, a dispute); the status is a pure function of those facts, so that
 //! every order ends in the same place. See `reduce.rs`.
 
+mod corrections;
+#[cfg(test)]
+mod corrections_tests;
 mod facts;
 mod lifecycle;
 mod operation;
@@ -18,6 +21,7 @@ mod transfer_tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use corrections::{CorrectionError, SentBack, SentBackEntries};
 pub use facts::{
     DisputeFact, DisputeState, Failure, PaymentFact, PaymentState, ProviderRef, ProviderUpdate, RefundFact,
     RefundState, Source,
@@ -26,7 +30,7 @@ pub use lifecycle::TransactionStatus;
 pub use operation::{Operation, OperationError, OperationKind};
 pub use reduce::{Applied, UpdateMismatch};
 pub use refund::{REFUNDS_MAX, Refund, RefundError, RefundRequest};
-pub use transfer::{CONFIRMATIONS_MAX, Confirmation, ConfirmationError};
+pub use transfer::{CONFIRMATIONS_MAX, Confirmation, ConfirmationError, Overpayment};
 
 use super::{
     CheckoutId, Currency, DiscountId, Metadata, Mode, Money, OrganizationId, ProviderId, SiteId, Tenant,
@@ -357,7 +361,7 @@ impl Transaction {
     pub fn may_be_given_up(&self) -> bool {
         self.status == TransactionStatus::Initiated
             || self.was_declined()
-            || (self.awaits_transfer() && self.confirmations.is_empty())
+            || (self.awaits_transfer() && self.received() == 0)
     }
 
     /// Flags it for a person; the first reason stays until it is resolved.

@@ -53,7 +53,6 @@ struct NewPage {
     sites: Vec<(String, String)>,
     languages: Vec<(&'static str, &'static str)>,
     lifetimes: &'static [(&'static str, &'static str)],
-    key: String,
     rows: Vec<Row>,
 }
 
@@ -102,7 +101,6 @@ async fn page(ctx: &Ctx, form: FormData, alert: Option<String>) -> Result<NewPag
         sites: names.sites.iter().map(|(id, name)| (id.to_string(), name.clone())).collect(),
         languages: std::iter::once(("", "The customer’s browser decides")).chain(languages).collect(),
         lifetimes: LIFETIMES,
-        key: form.text("key").unwrap_or_else(|| gateway_core::crypto::random::public_id("")),
         rows: (0..rows_of(&form)).map(Row::at).collect(),
         form,
     })

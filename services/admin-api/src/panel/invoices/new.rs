@@ -41,7 +41,6 @@ struct NewPage {
     shell: Shell,
     form: FormData,
     alert: Option<String>,
-    key: String,
     rows: Vec<Row>,
     categories: Vec<(&'static str, &'static str)>,
     languages: Vec<(&'static str, &'static str)>,
@@ -72,7 +71,6 @@ async fn page(ctx: &Ctx, form: FormData, rows: usize, alert: Option<String>) -> 
         shell: ctx.shell(PATH, "New invoice"),
         form,
         alert,
-        key: act::fresh_key(),
         rows: lines::rows(rows),
         categories,
         languages: languages(),
@@ -105,8 +103,6 @@ pub(super) async fn create(ctx: Ctx, form: FormData) -> Result<Response, ApiErro
                 Some(alert) => Some(alert),
                 None => act::refused(&mut form, error)?,
             };
-            form.name_lines("buyer.address");
-            form.name_lines("notes");
             again(&ctx, form, count, alert).await
         }
     }

@@ -4,7 +4,10 @@ use askama::Template;
 use axum::response::Response;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gateway_core::{
-    app::settings::invoicing::{self, NewInvoiceSettings},
+    app::{
+        AppError,
+        settings::invoicing::{self, NewInvoiceSettings},
+    },
     domain::{
         invoice::{
             InvoiceSettings, SellerProfile, Series,
@@ -124,22 +127,28 @@ fn stored(settings: &InvoiceSettings, profile: &SellerProfile) -> FormData {
         ("untaxed.reason", untaxed.and_then(|one| one.reason.clone()).unwrap_or_default()),
     ];
     fields.extend(party::seller_fields(&profile.seller));
-    FormData::of(fields)
+    FormData::of_stored(fields)
 }
 
 pub(super) async fn save(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
-    let (settings, profile) = invoicing::get(ctx.app(), ctx.tenant()).await?;
-    let new = read(&mut form, profile.look.logo.clone());
-    let done =
-        if form.is_good() { invoicing::put(ctx.app(), ctx.tenant(), new).await.map(drop) } else { Ok(()) };
-    let alert = match done {
-        Ok(()) if form.is_good() => return Ok(ctx.see(SETTINGS, "saved")),
-        Ok(()) => None,
-        Err(error) => act::refused(&mut form, error)?,
-    };
-    form.name_lines("seller.address");
-    let page = page(&ctx, &settings, &profile, form, alert);
-    Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+    for _ in 0..act::EDIT_TRIES {
+        let (settings, profile) = invoicing::get(ctx.app(), ctx.tenant()).await?;
+        let new = read(&mut form, profile.look.logo.clone());
+        form.also(invoicing::problems(&new));
+        let stored = stored(&settings, &profile);
+        let is_stale = act::changed_meanwhile(&ctx, &mut form, &stored, "putInvoiceSettings", None).await?;
+        let mut alert = None;
+        if !is_stale && form.is_good() {
+            match invoicing::put_over(ctx.app(), ctx.tenant(), new, Some(settings.version)).await {
+                Ok(_) => return Ok(ctx.see(SETTINGS, "saved")),
+                Err(AppError::Stale) => continue,
+                Err(error) => alert = act::refused(&mut form, error)?,
+            }
+        }
+        let page = page(&ctx, &settings, &profile, form, alert);
+        return Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
+    }
+    Err(AppError::Busy.into())
 }
 
 fn read(form: &mut FormData, kept: Option<Logo>) -> NewInvoiceSettings {

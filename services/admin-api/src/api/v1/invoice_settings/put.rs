@@ -8,6 +8,7 @@ use web_kit::{ApiError, Json};
 
 use super::{InvoiceSettingsBody, LookBody, UntaxedBody, body};
 use crate::{
+    api::etag::{IfMatch, Tagged},
     api::{number::Percent, v1::invoices::body::PartyBody},
     authority::{Caller, InvoiceSettingsWrite},
     state::AppState,
@@ -59,8 +60,9 @@ pub struct InvoiceSettingsInput {
 pub async fn put_invoice_settings(
     State(state): State<AppState>,
     caller: Caller<InvoiceSettingsWrite>,
+    if_match: IfMatch,
     Json(input): Json<InvoiceSettingsInput>,
-) -> Result<Json<InvoiceSettingsBody>, ApiError> {
+) -> Result<Tagged<InvoiceSettingsBody>, ApiError> {
     let new = NewInvoiceSettings {
         seller: input.seller.into(),
         look: input.look.into(),
@@ -72,6 +74,7 @@ pub async fn put_invoice_settings(
         default_vat_rate: input.default_vat_rate.map(|rate| rate.0),
         untaxed: input.untaxed.map(Into::into),
     };
-    let (settings, profile) = invoicing::put(&state.app, caller.tenant(), new).await?;
-    Ok(Json(body(&settings, profile)))
+    let version = if_match.number();
+    let (settings, profile) = invoicing::put_over(&state.app, caller.tenant(), new, version).await?;
+    Ok(Tagged::new(settings.version, body(&settings, profile)))
 }

@@ -53,6 +53,7 @@ pub async fn create_api_key(
         scopes: input.scopes,
         allowed_networks: input.allowed_networks,
         expires_at: input.expires_at,
+        ..NewKey::default()
     };
     let (made, token) = api_keys::create(&state.app, tenant, new, Some(caller.authority())).await?;
     let body = NewApiKeyBody { key: ApiKeyBody::from(&made), api_key: token.expose().to_owned() };

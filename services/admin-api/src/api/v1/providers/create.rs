@@ -108,6 +108,7 @@ pub async fn create_provider(
         credentials: input.credentials.into_new(),
         bank: input.bank_account.map(BankAccountInput::into_new),
         currencies: input.currencies,
+        ..ProviderSettings::default()
     };
     let account = providers::create(&state.app, caller.tenant(), input.kind, settings).await?;
     Ok((StatusCode::CREATED, Json(body(&state.app, &account).await?)))

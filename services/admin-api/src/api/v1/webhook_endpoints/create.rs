@@ -32,7 +32,12 @@ pub struct EndpointInput {
 impl EndpointInput {
     /// What the use case takes.
     pub fn into_settings(self) -> EndpointSettings {
-        EndpointSettings { url: self.url, description: self.description, event_types: self.event_types }
+        EndpointSettings {
+            url: self.url,
+            description: self.description,
+            event_types: self.event_types,
+            ..EndpointSettings::default()
+        }
     }
 }
 
