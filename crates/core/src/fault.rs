@@ -39,9 +39,6 @@ pub const POINTS: &[&str] = &[
     "credit.after_decide",
     "credit.after_request",
     "resend.after_update",
-    "confirm.after_save",
-    "reverse.after_save",
-    "record_refund.after_save",
     "render.after_take",
     "render.after_files",
     "mail.after_queue",
@@ -52,6 +49,9 @@ pub const POINTS: &[&str] = &[
     "erase.after_begin",
     "erase.after_transaction",
     "erase.before_end",
+    "confirm.after_save",
+    "reverse.after_save",
+    "record_refund.after_save",
 ];
 
 /// Recovery code that can be switched off.

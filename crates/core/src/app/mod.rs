@@ -46,6 +46,7 @@ use crate::{
     domain::{
         ApiKeyId, Clock, OrganizationId, PersonId, ProviderId, SiteId, Tenant, Timestamp,
         api_key::ApiKey,
+        bank::BankAccount,
         custom_domain::CustomDomain,
         discount::Discount,
         endpoint::WebhookEndpoint,
@@ -281,6 +282,10 @@ impl App {
         let mut credentials: Credentials = serde_json::from_str(&text)
             .map_err(|_| StoreError::Malformed("credentials of a provider".to_owned()))?;
         self.fall_back_to_environment(account, &mut credentials);
+        if !account.mode.is_live() {
+            // Whatever is told of it from here on, nobody can pay to it.
+            credentials.bank = credentials.bank.map(BankAccount::for_testing);
+        }
         let account =
             Account { id: account.id, mode: account.mode, account: account.account.clone(), credentials };
         Ok(Arc::new(account))

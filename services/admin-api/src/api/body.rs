@@ -9,8 +9,12 @@ use axum::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{
+        DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
 };
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use web_kit::{ApiError, RawJson, json::body_error};
 
@@ -76,7 +80,53 @@ where
             Ok(None)
         }
         fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
-            if text.is_empty() { Ok(None) } else { Err(E::custom("must be an object")) }
+            if text.trim().is_empty() { Ok(None) } else { Err(E::custom("must be an object")) }
+        }
+    }
+    deserializer.deserialize_any(Reads(PhantomData))
+}
+
+/// A number, or nothing: `null` and `""`, which is what many shops write for a field without content.
+pub fn given<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    let is_blank = |text: &str| text.trim_matches('"').trim().is_empty();
+    match raw.get() {
+        "null" => Ok(None),
+        text if text.starts_with('"') && is_blank(text) => Ok(None),
+        text => serde_json::from_str(text).map(Some).map_err(|error| D::Error::custom(without_place(&error))),
+    }
+}
+
+/// What is wrong, without " at line 1 column 5": that counts from the field.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rfind(" at line ").map_or_else(|| text.clone(), |at| text[..at].to_owned())
+}
+
+/// A list, or nothing: `null` and `""`.
+pub fn list_or_nothing<'de, T, D>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Reads<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Reads<T> {
+        type Value = Option<Vec<T>>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Vec<T>>, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(list)).map(Some)
+        }
+        fn visit_unit<E: Error>(self) -> Result<Option<Vec<T>>, E> {
+            Ok(None)
+        }
+        fn visit_str<E: Error>(self, text: &str) -> Result<Option<Vec<T>>, E> {
+            if text.trim().is_empty() { Ok(None) } else { Err(E::custom("must be a list")) }
         }
     }
     deserializer.deserialize_any(Reads(PhantomData))

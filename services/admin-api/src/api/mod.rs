@@ -30,6 +30,8 @@ use crate::{audit, state::AppState};
 pub fn router(state: AppState) -> Router {
     let (routes, document) = v1::router().split_for_parts();
     let recording = (state.app.clone(), Arc::new(audit::Operations::of(&document)));
+    let known = Arc::new(query::Known::of(&document));
+    let routes = routes.route_layer(from_fn_with_state(known, query::layer));
     let routes = routes.route_layer(from_fn_with_state(recording, audit::layer));
     let open_api = Router::new().route("/openapi.json", get(open_api));
     let open_api = open_api.route("/docs", get(docs::show));

@@ -36,6 +36,19 @@ pub(crate) const SEEN_FIELD: &str = "seen";
 /// Bytes of a hash that tell a field's value from another.
 const SEEN_BYTES: usize = 6;
 
+/// What problems begin with that go on after the name of their field.
+const VERBS: &[&str] = &[
+    "must", "is", "are", "belongs", "names", "has", "may", "cannot", "needs", "holds", "says", "does",
+    "comes",
+];
+
+/// Refusals that are about a field, though they are no mistake of the request's form.
+const AT_FIELD: &[(&str, &str)] = &[
+    ("REFUND_EXCEEDS_BALANCE", "amount"),
+    ("CREDIT_EXCEEDS_BALANCE", "amount"),
+    ("PAYMENT_EXCEEDS_BALANCE", "amount"),
+];
+
 /// A form's fields as they were sent, and what is wrong with them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FormData {
@@ -290,7 +303,9 @@ impl FormData {
             let known = labels.known.iter().find(|(known, _)| known == name);
             known.map_or_else(|| "This".to_owned(), |(_, label)| label.clone())
         };
-        let joint = if problem.starts_with("line ") { ": " } else { " " };
+        // "Name is required", and "Amount: at most €5.00 can be refunded".
+        let verb = problem.split(' ').next().unwrap_or_default();
+        let joint = if VERBS.contains(&verb) { " " } else { ": " };
         Some(self.said(&format!("{label}{joint}{problem}")))
     }
 
@@ -398,9 +413,9 @@ impl FormData {
         if minor.is_none() {
             let digits = match currency.exponent() {
                 0 => "without decimals, such as 12".to_owned(),
-                digits => format!("with at most {digits} decimals, such as 12.{:0>1$}", 5, digits as usize),
+                digits => format!("with at most {digits} decimals, such as 12.{:0<1$}", 5, digits as usize),
             };
-            self.problem(name, format!("must be an amount of {} {digits}", currency.code()));
+            self.problem(name, format!("must be an amount in {} {digits}", currency.code()));
         }
         minor
     }
@@ -449,7 +464,23 @@ impl FormData {
         if error.status.is_server_error() || error.status == 404 {
             return Err(error);
         }
+        if let Some((_, field)) = AT_FIELD.iter().find(|(code, field)| *code == error.code && self.has(field))
+        {
+            self.problem(field, error.message.into_owned());
+            return Ok(None);
+        }
         Ok(if self.take(&error) { None } else { Some(self.said(&error.message)) })
+    }
+
+    /// The same form with other fields: rows were taken out, or added.
+    pub(crate) fn having<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { pairs, ..self.clone() }
+    }
+
+    /// What was found wrong so far, for the use case to add what it finds.
+    pub(crate) fn wrong(&self) -> Vec<Problem> {
+        self.problems.iter().map(|one| Problem::new(one.field.clone(), one.problem.clone())).collect()
     }
 
     /// Notes what is wrong with a field. The first that is found counts: what is empty is not also too short.
@@ -646,7 +677,7 @@ mod tests {
         }
         let mut form = FormData::of([("at", "tomorrow".to_owned()), ("rate", "5,5".to_owned())]);
         assert_eq!((form.moment("at"), form.day("at")), (None, None));
-        assert_eq!(form.problems().len(), 2);
+        assert_eq!(form.problems().len(), 1, "the first counts");
         let mut day = FormData::of([("on", "2030-01-31".to_owned())]);
         assert_eq!(day.day("on").unwrap().to_string(), "2030-01-31T00:00:00.000Z");
         assert_eq!(form.percent("rate"), Some(Decimal::new(55, 1)));

@@ -198,6 +198,10 @@ pub const OF_DISCOUNTS: (&[&str], &[Recovery]) =
 pub const OF_ERASURES: (&[&str], &[Recovery]) =
     (&["erase.after_begin", "erase.after_transaction", "erase.before_end"], &[Recovery::ErasureSweep]);
 
+/// The same of a payment whose money nobody confirms by hand: shown in `wire/kill.rs`.
+pub const OF_TRANSFERS: (&[&str], &[Recovery]) =
+    (&["confirm.after_save", "reverse.after_save", "record_refund.after_save"], &[Recovery::Idempotency]);
+
 /// Points by who passes them, one group per cluster; `KILL_POINT=relay` leaves only those that begin so.
 pub fn of(service: Service) -> impl Iterator<Item = &'static Point> {
     let wanted = std::env::var("KILL_POINT").unwrap_or_default();

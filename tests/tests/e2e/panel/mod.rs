@@ -10,6 +10,7 @@ mod dashboard;
 mod developers;
 mod discounts;
 mod domains;
+mod forms;
 mod guard;
 mod hand;
 mod invoices;
@@ -133,23 +134,22 @@ impl<'a> Operator<'a> {
         self.door.send(self.request(Method::POST, &self.path(path)).form(&all)).await
     }
 
-    /// What the edit form at an address is loaded with. Its page has that address, or the one above.
+    /// What the edit form at an address is loaded with. Its page has that address, or one above.
     pub async fn seen(&self, path: &str) -> Option<String> {
         let action = self.path(path);
-        let above = path.rsplit_once('/').map_or("", |(above, _)| above);
-        for page in [path, above] {
-            let page = self.see(page).await;
-            if page.status != 200 {
-                continue;
+        let mut page = path;
+        loop {
+            let shown = self.see(page).await;
+            if shown.status == 200 {
+                let forms = attack::html::forms(&attack::html::parse(&shown.text));
+                let form = forms.into_iter().find(|form| form.is_post && form.action == action);
+                let seen = form.and_then(|form| form.fields.into_iter().find(|field| field.name == "seen"));
+                if let Some(seen) = seen {
+                    return Some(seen.value);
+                }
             }
-            let forms = attack::html::forms(&attack::html::parse(&page.text));
-            let form = forms.into_iter().find(|form| form.is_post && form.action == action);
-            let seen = form.and_then(|form| form.fields.into_iter().find(|field| field.name == "seen"));
-            if let Some(seen) = seen {
-                return Some(seen.value);
-            }
+            page = page.rsplit_once('/').map(|(above, _)| above).filter(|above| !above.is_empty())?;
         }
-        None
     }
 
     /// Sends a form that must work; answers where it leads, inside the shop's screens.

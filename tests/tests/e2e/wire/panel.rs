@@ -103,7 +103,7 @@ async fn a_transfer_is_found_by_its_reference_and_confirmed_once() {
     let second: Vec<_> = [("key", hidden(&theirs, "key"))].into_iter().chain(fields).collect();
     let answer = other.send(&act, &second).await;
     assert_eq!(answer.status, 422);
-    assert!(answer.text.contains("somebody has confirmed money since"), "{}", answer.text);
+    assert!(answer.text.contains("Somebody has confirmed money since"), "{}", answer.text);
     assert_eq!(stored(&door.app, &transfer).await.received(), 400);
 
     let html = editor.page(&path).await;

@@ -9,14 +9,14 @@ use super::{
 use crate::{
     app::{
         App, AppError, Problem,
-        create_checkout::IdempotencyKey,
+        create_checkout::{IdempotencyKey, first_of_each},
         settings::{
             finish,
             invoicing::{check_party, check_text},
         },
     },
     domain::{
-        Currency, InvoiceId, SeriesId, SiteId, Tenant, TransactionId,
+        Currency, InvoiceId, Money, SeriesId, SiteId, Tenant, TransactionId,
         checkout::items::{ITEMS_MAX, QUANTITY_MAX},
         invoice::{
             Invoice, InvoiceSettings, Paper, PaperKind,
@@ -51,6 +51,8 @@ pub struct NewInvoice {
     pub series: Option<SeriesId>,
     /// Whether it is issued at once.
     pub issue: bool,
+    /// What its reader found wrong already. It is refused, and all that is wrong is told at once.
+    pub wrong: Vec<Problem>,
 }
 
 /// What a request for a draft came to.
@@ -203,7 +205,10 @@ async fn by_hand(
 }
 
 fn check(new: &NewInvoice) -> Result<(), AppError> {
-    let mut problems = Vec::new();
+    let mut problems = new.wrong.clone();
+    if new.currency.is_none() {
+        problems.push(Problem::new("currency", "is required"));
+    }
     let heading = &new.heading;
     check_party("buyer", &heading.buyer, &mut problems);
     if heading.buyer.name.trim().is_empty() {
@@ -230,13 +235,17 @@ fn check(new: &NewInvoice) -> Result<(), AppError> {
     if new.lines.is_empty() || new.lines.len() > ITEMS_MAX {
         problems.push(Problem::new("lines", "must be 1 to 1000 lines"));
     }
+    let most = new.currency.map_or_else(
+        || format!("{AMOUNT_MAX} minor units"),
+        |currency| Money::new(AMOUNT_MAX, currency).to_string(),
+    );
     for (index, line) in new.lines.iter().enumerate() {
-        check_line(index, line, &mut problems);
+        check_line(index, line, &most, &mut problems);
     }
-    finish(problems)
+    finish(first_of_each(problems))
 }
 
-fn check_line(index: usize, line: &Sale, problems: &mut Vec<Problem>) {
+fn check_line(index: usize, line: &Sale, most: &str, problems: &mut Vec<Problem>) {
     let mut problem =
         |field: &str, text: &str| problems.push(Problem::new(format!("lines[{index}].{field}"), text));
     let long = |text: &str| {
@@ -254,7 +263,7 @@ fn check_line(index: usize, line: &Sale, problems: &mut Vec<Problem>) {
         problem("quantity", "must be 1 to 1000000");
     }
     if line.unit_price.abs() > AMOUNT_MAX {
-        problem("unitPrice", "is too large");
+        problem("unitPrice", &format!("must be at most {most}"));
     }
     let is_percent = |rate: rust_decimal::Decimal| {
         !rate.is_sign_negative() && rate <= rust_decimal::Decimal::ONE_HUNDRED && rate.scale() <= 4

@@ -10,7 +10,7 @@ use crate::{
     app::{App, AppError, Problem, create_checkout::IdempotencyKey, settings::finish},
     crypto::random,
     domain::{
-        InvoiceId, Tenant,
+        InvoiceId, Money, Tenant,
         invoice::{
             Credit, CreditError, CreditRequest, InvalidTransition, Invoice, InvoiceSettings, InvoiceStatus,
             MoneyState,
@@ -205,7 +205,10 @@ pub async fn record_payment(
             let owed = invoice.total - invoice.credited() - invoice.money.paid;
             let amount = amount.unwrap_or(owed);
             if owed <= 0 || amount > owed {
-                let message = format!("{amount} minor units were named, {} are owed", owed.max(0));
+                let message = {
+                    let in_words = |minor| Money::new(minor, invoice.currency);
+                    format!("at most {} is owed, not {}", in_words(owed.max(0)), in_words(amount))
+                };
                 return Err(AppError::Unprocessable { code: "PAYMENT_EXCEEDS_BALANCE", message });
             }
             let money = MoneyState { paid: invoice.money.paid + amount, ..invoice.money };

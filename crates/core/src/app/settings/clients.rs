@@ -214,7 +214,7 @@ pub async fn delete(app: &App, tenant: Tenant, id: ClientId) -> Result<(), AppEr
     let (client, _) = get(app, tenant, id).await?;
     let store = app.store.for_org(tenant);
     if store.find_one::<Checkout>(doc! { "clientId": { "$in": client.labels() } }).await?.is_some() {
-        let message = "checkouts name this client: erase their personal data instead";
+        let message = "checkouts name this client by its id or reference: erase the personal data instead";
         return Err(AppError::conflict("CLIENT_IN_USE", message));
     }
     let is_gone = store.delete::<Client>(id, doc! { "erasure": { "$exists": false } }).await?;

@@ -124,7 +124,13 @@ fn credits_stop_at_the_total() {
     invoice.credit(ask(1, Some(190)), Timestamp::default()).unwrap();
     assert_eq!(invoice.credit(ask(2, Some(0)), Timestamp::default()).unwrap_err(), CreditError::NotPositive);
     let refused = invoice.credit(ask(2, Some(1001)), Timestamp::default()).unwrap_err();
-    assert_eq!(refused, CreditError::TooMuch { asked: 1001, left: 1000 });
+    assert_eq!(
+        refused,
+        CreditError::TooMuch {
+            asked: Money::new(1001, Currency::EUR),
+            left: Money::new(1000, Currency::EUR)
+        }
+    );
     let rest = invoice.credit(ask(3, None), Timestamp::default()).unwrap();
     assert_eq!((rest.amount, invoice.status), (1000, InvoiceStatus::Credited));
     let net: i64 = invoice.credits.iter().map(|credit| credit.groups[0].net).sum();

@@ -25,8 +25,8 @@ pub use series::{Numbered, Series, SeriesPeriod};
 pub use settings::{InvoiceSettings, SellerProfile, StoredLook};
 
 use super::{
-    CheckoutId, Currency, InvoiceId, LookId, Mode, OrganizationId, SeriesId, SiteId, Tenant, Timestamp,
-    Trail, TransactionId,
+    CheckoutId, Currency, InvoiceId, LookId, Mode, Money, OrganizationId, SeriesId, SiteId, Tenant,
+    Timestamp, Trail, TransactionId,
     checkout::Idempotency,
     outbox::{Changed, EventType, Outbox},
     transaction::Review,
@@ -264,12 +264,12 @@ pub enum CreditError {
     #[error("a {} that is {} cannot be credited", .0.as_str(), .1.as_str())]
     Status(PaperKind, InvoiceStatus),
     /// More than is left.
-    #[error("{asked} minor units were asked for, {left} are left to credit")]
+    #[error("at most {left} can be credited, not {asked}")]
     TooMuch {
         /// Asked for.
-        asked: i64,
+        asked: Money,
         /// Left.
-        left: i64,
+        left: Money,
     },
     /// Zero or less.
     #[error("the amount to credit must be more than zero")]
@@ -399,7 +399,8 @@ impl Invoice {
             return Err(CreditError::NotPositive);
         }
         if asked > left || left <= 0 {
-            return Err(CreditError::TooMuch { asked, left });
+            let in_words = |minor| Money::new(minor, self.currency);
+            return Err(CreditError::TooMuch { asked: in_words(asked), left: in_words(left) });
         }
         if self.credits.len() >= CREDITS_MAX {
             return Err(CreditError::TooMany);

@@ -91,10 +91,8 @@ pub(super) async fn create(ctx: Ctx, form: FormData) -> Result<Response, ApiErro
         return Ok(shell::page(&page));
     }
     let key = act::key(&form, ROUTE, PATH)?;
-    let new = read(&mut form, count);
-    if !form.is_good() {
-        return again(&ctx, form, count, None).await;
-    }
+    let mut new = read(&mut form, count);
+    new.wrong = form.wrong();
     let (said, issue) = (|invoice: &Invoice, _: &Paper| invoice.id.to_string(), new.issue);
     match make(ctx.app(), ctx.tenant(), new, Some(&key), &said).await {
         Ok(made) => Ok(ctx.see(&format!("{PATH}/{}", id_of(made)), if issue { "issued" } else { "created" })),
@@ -137,6 +135,7 @@ fn read(form: &mut FormData, count: usize) -> NewInvoice {
         site: form.parsed::<SiteId>("siteId"),
         series: None,
         issue: form.is("issue", "yes"),
+        wrong: Vec::new(),
     }
 }
 

@@ -155,21 +155,22 @@ async fn page(
     Ok(shell::page_with(status, &page))
 }
 
-/// A tenant's providers.
-async fn providers(ctx: &Ctx) -> Result<Vec<ProviderAccount>, ApiError> {
+/// A tenant's providers: id and name.
+async fn providers(ctx: &Ctx) -> Result<Vec<(String, String)>, ApiError> {
     let all = PageRequest { page: 1, limit: PROVIDERS_MAX, after: None };
-    Ok(list::all::<ProviderAccount>(ctx.app(), ctx.tenant(), &all).await?.rows)
+    let found = list::all::<ProviderAccount>(ctx.app(), ctx.tenant(), &all).await?.rows;
+    Ok(found.into_iter().map(|one| (one.id.to_string(), one.name)).collect())
 }
 
 /// The providers in the order that the form has, those that it does not know at the end, with the one moved whose
 /// button was pressed.
-fn places(all: &[ProviderAccount], form: &FormData) -> Vec<Place> {
+fn places(all: &[(String, String)], form: &FormData) -> Vec<Place> {
     let mut order: Vec<&str> = form.values(ORDER).collect();
     // A form that shows a site has no order yet: what is offered stands first.
     order.extend(form.values(OFFERED));
     let mut ids: Vec<String> = Vec::with_capacity(all.len());
-    for id in order.into_iter().map(str::to_owned).chain(all.iter().map(|one| one.id.to_string())) {
-        if !ids.contains(&id) && all.iter().any(|one| one.id.to_string() == id) {
+    for id in order.into_iter().map(str::to_owned).chain(all.iter().map(|(id, _)| id.clone())) {
+        if !ids.contains(&id) && all.iter().any(|(known, _)| *known == id) {
             ids.push(id);
         }
     }
@@ -183,7 +184,7 @@ fn places(all: &[ProviderAccount], form: &FormData) -> Vec<Place> {
     }
     let last = ids.len().saturating_sub(1);
     let place = |(index, id): (usize, String)| Place {
-        name: all.iter().find(|one| one.id.to_string() == id).map(|one| one.name.clone()).unwrap_or_default(),
+        name: all.iter().find(|(known, _)| *known == id).map(|(_, name)| name.clone()).unwrap_or_default(),
         is_offered: form.is(OFFERED, &id),
         is_first: index == 0,
         is_last: index == last,
@@ -201,7 +202,9 @@ fn places(all: &[ProviderAccount], form: &FormData) -> Vec<Place> {
 async fn stored(ctx: &Ctx, site: &Site) -> Result<FormData, ApiError> {
     let flag = |yes: bool| if yes { "true".to_owned() } else { String::new() };
     let all = providers(ctx).await?;
-    let name = |id: &ProviderId| all.iter().find(|one| one.id == *id).map(|one| one.name.as_str());
+    let name = |id: &ProviderId| {
+        all.iter().find(|(known, _)| *known == id.to_string()).map(|(_, name)| name.as_str())
+    };
     let names: Vec<&str> = site.provider_ids.iter().filter_map(name).collect();
     let fields = [
         ("name", site.name.clone()),
@@ -248,19 +251,10 @@ fn in_their_places(form: &FormData) -> Vec<ProviderId> {
 mod tests {
     use super::*;
 
-    fn account(id: ProviderId) -> ProviderAccount {
-        serde_json::from_value(serde_json::json!({
-            "_id": id.to_string(), "org": id.to_string(), "mode": "test", "type": "sandbox", "name": id.to_string(),
-            "enabled": true, "credentials": "", "version": 1,
-            "createdAt": "2030-01-01T00:00:00Z", "updatedAt": "2030-01-01T00:00:00Z",
-        }))
-        .unwrap()
-    }
-
     #[test]
     fn providers_are_offered_in_the_order_of_the_form() {
         let ids: Vec<String> = (0..4).map(|_| ProviderId::generate().to_string()).collect();
-        let all: Vec<ProviderAccount> = ids.iter().map(|id| account(id.parse().unwrap())).collect();
+        let all: Vec<(String, String)> = ids.iter().map(|id| (id.clone(), "Example".to_owned())).collect();
         let form = |fields: &[(&str, &str)]| {
             FormData::of(fields.iter().map(|(name, value)| (*name, (*value).to_owned())))
         };
