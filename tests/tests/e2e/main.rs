@@ -23,6 +23,7 @@ mod hooks;
 mod in_process;
 mod invoices;
 mod kill;
+mod open_api;
 mod panel;
 mod people;
 mod permutations;

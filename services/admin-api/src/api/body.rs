@@ -16,7 +16,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use web_kit::{ApiError, RawJson, json::body_error};
+use web_kit::{ApiError, FieldProblem, RawJson, json::body_error};
 
 /// Text; whole numbers are taken as their text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, ToSchema)]
@@ -130,6 +130,18 @@ where
         }
     }
     deserializer.deserialize_any(Reads(PhantomData))
+}
+
+/// Words of a closed set. Of several that are not in it all are told, not only the first.
+pub fn words<T: DeserializeOwned>(field: &str, given: &[String]) -> Result<Vec<T>, ApiError> {
+    let (mut read, mut problems) = (Vec::with_capacity(given.len()), Vec::new());
+    for (index, word) in given.iter().enumerate() {
+        match serde_json::from_value(serde_json::Value::from(word.as_str())) {
+            Ok(one) => read.push(one),
+            Err(error) => problems.push(FieldProblem::new(format!("{field}[{index}]"), error.to_string())),
+        }
+    }
+    if problems.is_empty() { Ok(read) } else { Err(ApiError::bad_request(problems)) }
 }
 
 /// For a `PATCH`: absent is `None`, `null` is `Some(None)`.

@@ -45,7 +45,8 @@ pub struct CreateProvider {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BankAccountInput {
-    /// Whose it is, at most 70 characters.
+    /// Whose it is, at most 70 characters; `accountHolder` is the same.
+    #[serde(alias = "accountHolder")]
     holder: Option<String>,
     /// Its number, with or without blanks.
     iban: Option<String>,

@@ -12,6 +12,7 @@ use web_kit::{ApiError, Json};
 
 use super::{EndpointSecretBody, body};
 use crate::{
+    api::body::words,
     authority::{Caller, EndpointWrite},
     state::AppState,
 };
@@ -25,19 +26,20 @@ pub struct EndpointInput {
     /// For people.
     description: Option<String>,
     /// The event types wanted; all but `provider_event.received` when empty.
-    #[schema(value_type = Option<Vec<String>>)]
-    event_types: Option<Vec<EventType>>,
+    event_types: Option<Vec<String>>,
 }
 
 impl EndpointInput {
     /// What the use case takes.
-    pub fn into_settings(self) -> EndpointSettings {
-        EndpointSettings {
+    pub fn into_settings(self) -> Result<EndpointSettings, ApiError> {
+        let event_types =
+            self.event_types.map(|given| words::<EventType>("eventTypes", &given)).transpose()?;
+        Ok(EndpointSettings {
             url: self.url,
             description: self.description,
-            event_types: self.event_types,
+            event_types,
             ..EndpointSettings::default()
-        }
+        })
     }
 }
 
@@ -53,7 +55,7 @@ pub async fn create_endpoint(
     caller: Caller<EndpointWrite>,
     Json(input): Json<EndpointInput>,
 ) -> Result<(StatusCode, Json<EndpointSecretBody>), ApiError> {
-    let (endpoint, secret) = endpoints::create(&state.app, caller.tenant(), input.into_settings()).await?;
+    let (endpoint, secret) = endpoints::create(&state.app, caller.tenant(), input.into_settings()?).await?;
     let endpoint = body(&state.app, &endpoint).await?;
     let secret = secret.expose().to_owned();
     Ok((StatusCode::CREATED, Json(EndpointSecretBody { endpoint, secret })))

@@ -27,7 +27,7 @@ pub async fn update_endpoint(
     Json(input): Json<EndpointInput>,
 ) -> Result<Tagged<EndpointBody>, ApiError> {
     let settings =
-        endpoints::EndpointSettings { expected_version: if_match.number(), ..input.into_settings() };
+        endpoints::EndpointSettings { expected_version: if_match.number(), ..input.into_settings()? };
     let endpoint = endpoints::update(&state.app, caller.tenant(), id, settings).await?;
     Ok(Tagged::new(endpoint.version, body(&state.app, &endpoint).await?))
 }
