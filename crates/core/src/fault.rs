@@ -53,6 +53,9 @@ pub const POINTS: &[&str] = &[
     "erase.after_begin",
     "erase.after_transaction",
     "erase.before_end",
+    "confirm.after_save",
+    "reverse.after_save",
+    "record_refund.after_save",
 ];
 
 /// Recovery code that can be switched off.

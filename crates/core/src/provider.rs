@@ -168,10 +168,10 @@ pub enum NotTaken {
     #[error("it cannot authorize now and capture later")]
     ManualCapture,
     /// Less than it takes.
-    #[error("it takes {} minor units of {} at least", .0.minor, .0.currency)]
+    #[error("it takes {0} at least")]
     TooSmall(Money),
     /// More than it takes.
-    #[error("it takes {} minor units of {} at most", .0.minor, .0.currency)]
+    #[error("it takes {0} at most")]
     TooLarge(Money),
     /// It has no unit small enough for this amount.
     #[error("it has no unit for this amount")]

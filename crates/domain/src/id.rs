@@ -100,6 +100,7 @@ macro_rules! every_id {
             PasskeyId,
             InvitationId,
             AuditEntryId,
+            FormSubmissionId,
         );
     };
 }
@@ -162,6 +163,8 @@ entity_id! {
     InvitationId;
     /// An entry of an audit log.
     AuditEntryId;
+    /// A form of the panel that was sent.
+    FormSubmissionId;
 }
 
 /// An id that follows from its parts, so that doing the same thing twice names the same document.

@@ -18,6 +18,8 @@ use tokio::{
 pub struct Mail {
     /// Whom the envelope names.
     pub to: Vec<String>,
+    /// Whether it was sent as one whose addresses are not in ASCII alone (RFC 6531).
+    pub is_international: bool,
     /// Head and body, as they were sent.
     pub text: String,
 }
@@ -83,11 +85,20 @@ impl Drop for SmtpSink {
 impl SmtpSink {
     /// Listens on a free port.
     pub async fn start() -> Self {
+        Self::offering(true).await
+    }
+
+    /// One that takes addresses in ASCII alone.
+    pub async fn without_smtputf8() -> Self {
+        Self::offering(false).await
+    }
+
+    async fn offering(smtputf8: bool) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let state = Arc::<Mutex<State>>::default();
         let shared = Arc::clone(&state);
-        let serving = tokio::spawn(receive(listener, move |mail| keep(&shared, mail)));
+        let serving = tokio::spawn(take(listener, smtputf8, move |mail| keep(&shared, mail)));
         Self { address, state, serving }
     }
 
@@ -112,23 +123,39 @@ pub async fn receive<F>(listener: TcpListener, decide: F)
 where
     F: Fn(Mail) -> Fate + Send + Sync + 'static,
 {
+    take(listener, true, decide).await;
+}
+
+async fn take<F>(listener: TcpListener, smtputf8: bool, decide: F)
+where
+    F: Fn(Mail) -> Fate + Send + Sync + 'static,
+{
     let decide = Arc::new(decide);
     while let Ok((stream, _)) = listener.accept().await {
         let decide = Arc::clone(&decide);
         // A client that goes away is nobody's concern.
-        tokio::spawn(async move { drop(serve(stream, &*decide).await) });
+        tokio::spawn(async move { drop(serve(stream, smtputf8, &*decide).await) });
     }
 }
 
-async fn serve(stream: TcpStream, decide: &(impl Fn(Mail) -> Fate + Sync)) -> std::io::Result<()> {
+async fn serve(
+    stream: TcpStream,
+    smtputf8: bool,
+    decide: &(impl Fn(Mail) -> Fate + Sync),
+) -> std::io::Result<()> {
     let (reading, mut writing) = stream.into_split();
     let mut lines = BufReader::new(reading).lines();
     writing.write_all(b"220 sink\r\n").await?;
-    let mut to = Vec::new();
+    let (mut to, mut is_international) = (Vec::new(), false);
     while let Some(line) = lines.next_line().await? {
         let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         let answer: &[u8] = match verb.as_str() {
+            "EHLO" if smtputf8 => b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
             "EHLO" | "HELO" => b"250 sink\r\n",
+            "MAIL" => {
+                is_international = line.ends_with(" SMTPUTF8") || line.contains(" SMTPUTF8 ");
+                if is_international && !smtputf8 { b"555 not here\r\n" } else { b"250 ok\r\n" }
+            }
             "RCPT" => {
                 to.push(line.split(['<', '>']).nth(1).unwrap_or_default().to_owned());
                 b"250 ok\r\n"
@@ -136,7 +163,7 @@ async fn serve(stream: TcpStream, decide: &(impl Fn(Mail) -> Fate + Sync)) -> st
             "DATA" => {
                 writing.write_all(b"354 go on\r\n").await?;
                 let text = data(&mut lines).await?;
-                let mail = Mail { to: std::mem::take(&mut to), text };
+                let mail = Mail { to: std::mem::take(&mut to), is_international, text };
                 match decide(mail) {
                     Fate::Take => b"250 kept\r\n",
                     Fate::TakeAndCut => return Ok(()),

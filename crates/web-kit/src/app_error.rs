@@ -30,6 +30,7 @@ impl From<AppError> for ApiError {
             AppError::TooMany { wait } => Self::too_many_requests(wait),
             AppError::MissingScope(scope) => Self::forbidden_scope(scope.as_str()),
             AppError::Forbidden { .. } => plain(StatusCode::FORBIDDEN),
+            AppError::Stale => plain(StatusCode::PRECONDITION_FAILED),
             AppError::StillRunning => Self { retry_after: Some(BUSY_RETRY), ..plain(StatusCode::CONFLICT) },
             AppError::Unprocessable { .. } => plain(StatusCode::UNPROCESSABLE_ENTITY),
             AppError::Busy => Self::unavailable(BUSY_RETRY),

@@ -42,6 +42,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for RawJson<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         check_content_type(request.headers())?;
+        check_encoding(request.headers())?;
         let bytes = Bytes::from_request(request, state).await.map_err(|error| body_error(&error))?;
         let value = parse(&bytes)?;
         Ok(Self { bytes, value })
@@ -60,6 +61,8 @@ impl<T: Serialize> IntoResponse for Json<T> {
 /// Reads JSON from bytes. 400 `INVALID_JSON` for what is no JSON, 400 `VALIDATION_FAILED` naming the field for
 /// JSON of the wrong shape.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // Some editors and tools put a byte order mark in front, which is no part of the text.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut source = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut source).map_err(|error| {
         let path = path_text(error.path());
@@ -138,6 +141,21 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     ))
 }
 
+/// 415 for a body that is compressed: it is read as it comes.
+fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let given = headers.get_all(header::CONTENT_ENCODING).iter();
+    let given = given.flat_map(|value| value.to_str().unwrap_or("?").split(','));
+    let other = given.map(str::trim).find(|one| !one.is_empty() && !one.eq_ignore_ascii_case("identity"));
+    match other {
+        None => Ok(()),
+        Some(other) => Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            format!("Send the body as it is: the Content-Encoding '{other}' is not taken."),
+        )),
+    }
+}
+
 /// 413 for a body beyond the limit, 400 for one that broke off.
 pub fn body_error(rejection: &BytesRejection) -> ApiError {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -191,6 +209,28 @@ mod tests {
         assert_eq!(field(r#"{"items": [{"quantity": 1, "quantity": 3}]}"#), "items[0].quantity");
         assert_eq!(field("[]"), "body");
         assert_eq!(field("7"), "body");
+    }
+
+    #[tokio::test]
+    async fn a_mark_in_front_is_skipped_and_an_encoding_is_named() {
+        let order: Order = parse(b"\xef\xbb\xbf{\"items\": []}").unwrap();
+        assert!(order.items.is_empty());
+        let send = async |encoding: Option<&str>| {
+            let mut request = http::Request::post("/").header(header::CONTENT_TYPE, "application/json");
+            if let Some(encoding) = encoding {
+                request = request.header(header::CONTENT_ENCODING, encoding);
+            }
+            let request = request.body(axum::body::Body::from(r#"{"items": []}"#)).unwrap();
+            Json::<Order>::from_request(request, &()).await.map(|_| ())
+        };
+        for good in [None, Some("identity"), Some(" Identity ")] {
+            assert!(send(good).await.is_ok(), "{good:?}");
+        }
+        for other in ["gzip", "identity, br", "zstd"] {
+            let error = send(Some(other)).await.unwrap_err();
+            assert_eq!(error.status, 415, "{other}");
+            assert!(error.message.contains(other.trim_start_matches("identity, ")), "{}", error.message);
+        }
     }
 
     #[test]

@@ -21,10 +21,10 @@ const CURSOR_LENGTH_MAX: usize = 256;
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Page number, from 1.
-    #[param(default = 1, minimum = 1)]
+    #[param(required = false, default = 1, minimum = 1)]
     pub page: u32,
     /// Rows on a page.
-    #[param(default = 50, minimum = 1, maximum = 100)]
+    #[param(required = false, default = 50, minimum = 1, maximum = 100)]
     pub limit: u32,
     /// Cursor of the page before (`nextCursor`); reaches any depth. Not together with `page`.
     #[param(required = false)]

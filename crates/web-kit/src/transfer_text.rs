@@ -27,8 +27,10 @@ pub struct TransferText {
     pub reference: &'static str,
     /// `{date}`.
     pub pay_by: &'static str,
-    /// `{shop}`.
+    /// `{shop}`; how long it takes.
     pub told: &'static str,
+    /// In test mode.
+    pub test: &'static str,
 }
 
 impl TransferText {
@@ -55,7 +57,8 @@ static EN: TransferText = TransferText {
     amount: "Amount",
     reference: "Payment reference",
     pay_by: "The money should arrive by {date}.",
-    told: "We tell {shop} once the money has arrived, which usually takes one or two working days. You can close this page.",
+    told: "A transfer usually takes one or two working days. You can close this page: {shop} recognises it by the reference.",
+    test: "Test mode: nobody can pay to this account, and no banking app takes the code. Confirm the payment in the panel.",
 };
 
 static PT: TransferText = TransferText {
@@ -69,7 +72,8 @@ static PT: TransferText = TransferText {
     amount: "Valor",
     reference: "Referência de pagamento",
     pay_by: "O dinheiro deve chegar até {date}.",
-    told: "Avisamos {shop} assim que o dinheiro chegar, o que costuma demorar um ou dois dias úteis. Pode fechar esta página.",
+    told: "Uma transferência costuma demorar um ou dois dias úteis. Pode fechar esta página: {shop} reconhece-a pela referência.",
+    test: "Modo de teste: ninguém pode pagar para esta conta, e nenhuma app bancária aceita o código. Confirme o pagamento no painel.",
 };
 
 static DE: TransferText = TransferText {
@@ -83,7 +87,8 @@ static DE: TransferText = TransferText {
     amount: "Betrag",
     reference: "Verwendungszweck",
     pay_by: "Das Geld sollte bis zum {date} eingehen.",
-    told: "Wir sagen {shop} Bescheid, sobald das Geld da ist; meist dauert das ein bis zwei Werktage. Sie können diese Seite schließen.",
+    told: "Eine Überweisung dauert meist ein bis zwei Werktage. Sie können diese Seite schließen: {shop} erkennt sie am Verwendungszweck.",
+    test: "Testmodus: Auf dieses Konto kann niemand zahlen, und keine Banking-App nimmt den Code an. Bestätigen Sie die Zahlung im Panel.",
 };
 
 static FR: TransferText = TransferText {
@@ -97,7 +102,8 @@ static FR: TransferText = TransferText {
     amount: "Montant",
     reference: "Référence du paiement",
     pay_by: "L’argent doit arriver avant le {date}.",
-    told: "Nous prévenons {shop} dès que l’argent est arrivé, en général après un ou deux jours ouvrés. Vous pouvez fermer cette page.",
+    told: "Un virement prend en général un ou deux jours ouvrés. Vous pouvez fermer cette page\u{a0}: {shop} le reconnaît à sa référence.",
+    test: "Mode test\u{a0}: personne ne peut payer sur ce compte, et aucune appli bancaire n’accepte le code. Confirmez le paiement dans le panneau.",
 };
 
 static ES: TransferText = TransferText {
@@ -111,7 +117,8 @@ static ES: TransferText = TransferText {
     amount: "Importe",
     reference: "Referencia de pago",
     pay_by: "El dinero debería llegar antes del {date}.",
-    told: "Avisamos a {shop} en cuanto llegue el dinero, lo que suele tardar uno o dos días laborables. Puede cerrar esta página.",
+    told: "Una transferencia suele tardar uno o dos días laborables. Puede cerrar esta página: {shop} la reconoce por la referencia.",
+    test: "Modo de prueba: nadie puede pagar a esta cuenta y ninguna app bancaria acepta el código. Confirme el pago en el panel.",
 };
 
 #[cfg(test)]
@@ -122,7 +129,7 @@ mod tests {
     #[test]
     fn all_languages_have_the_same_placeholders_and_words_of_their_own() {
         let english = fields_of(&format!("{:?}", TransferText::of(Lang::En)));
-        assert_eq!(english.len(), 11);
+        assert_eq!(english.len(), 12);
         for lang in Lang::ALL {
             let own = fields_of(&format!("{:?}", TransferText::of(lang)));
             for ((name, text), (_, own)) in english.iter().zip(own) {

@@ -48,5 +48,6 @@ if ($genuine !== true) {
 $message = json_decode($body, true, 64, JSON_THROW_ON_ERROR);
 // Store first, then answer. A message may come twice, and late: do nothing for a `deliveryId` or `webhook-id` that
 // you know, nor for an `eventVersion` at or below the newest one that you have seen of this transaction.
-error_log($path . ' ' . ($message['status'] ?? $message['type']));
+// An IPN has a `status`, the test message an `eventType`, and a webhook a `type`.
+error_log($path . ' ' . ($message['status'] ?? $message['eventType'] ?? $message['type']));
 http_response_code(200); // For an IPN exactly 200.

@@ -22,7 +22,7 @@ use gateway_core::{
 use http::{HeaderMap, header, request};
 use web_kit::{ApiError, ClientIp};
 
-use crate::state::AppState;
+use crate::{api::query::refuse_unknown, state::AppState};
 
 /// A scope as a type.
 pub trait RequiredScope: Send + Sync + 'static {
@@ -140,6 +140,7 @@ impl<S: RequiredScope> FromRequestParts<AppState> for Caller<S> {
         }
         // From here on it may be done: not without a word in the audit log.
         audit::by(&state.app, &authority).await?;
+        refuse_unknown(parts)?;
         Ok(Self { authority, scope: PhantomData })
     }
 }

@@ -29,7 +29,7 @@ use testkit::{process::workspace_binary, shared_mongod};
 use crate::{
     admin::door::{Answer, Door},
     in_process,
-    panel::{Operator, person},
+    panel::{Operator, fresh_key, person},
 };
 
 const NOTHING: &str = "000000000000000000000000";
@@ -123,7 +123,9 @@ async fn every_form_of_the_panel_leaves_an_entry() {
         let path = parts.collect::<Vec<_>>().join("/");
         let request = a_request();
         let sent = operator.request(Method::POST, &path).header("x-request-id", &request);
-        let answer = door.send(sent.form(&[("csrf", operator.csrf.as_str()), ("name", "")])).await;
+        let answer = door
+            .send(sent.form(&[("csrf", operator.csrf.as_str()), ("key", &fresh_key()), ("name", "")]))
+            .await;
         let entry = entry_of(&door.app, &request).await;
         let entry = entry.unwrap_or_else(|| panic!("{path} left no entry: {}", answer.status));
         assert_eq!(entry.act.channel, Channel::Panel);

@@ -10,10 +10,11 @@ use std::{
 use gateway_core::{
     app::{
         bootstrap::{Bootstrapped, Plan, Wanted, bootstrap},
+        deliveries,
         settings::endpoints::{self, EndpointSettings},
     },
     crypto::signature::{ipn_signature, standard_webhooks},
-    domain::{Clock, Mode, SystemClock, outbox::EventType},
+    domain::{Clock, Mode, SystemClock, delivery::DeliveryState, outbox::EventType},
 };
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -161,6 +162,23 @@ impl<'a> Shop<'a> {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+
+    /// The gateway's own test message is taken like any other.
+    async fn hears_a_test(&self) {
+        let (app, tenant) = (&self.gateway.app, self.seed.tenant);
+        let url = self.url("/ipn");
+        let sent = deliveries::send_test_ipn(app, tenant, self.seed.site.id, Some(&url)).await.unwrap();
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let found = deliveries::get(app, tenant, sent.id).await.unwrap();
+            if found.state == DeliveryState::Delivered {
+                assert_eq!(found.attempts.len(), 1, "{:?}", found.attempts);
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "not taken: {:?}", found.attempts);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 /// Runs a command to its end.
@@ -253,6 +271,7 @@ async fn plays_the_shop(gateway: &Cluster, create: &[&str], receive: &[&str]) {
     shop.pay(&checkout).await;
     // That they were delivered proves that the example verified the gateway's own signatures.
     let delivered = shop.told().await;
+    shop.hears_a_test().await;
 
     let secrets = [shop.seed.site_webhook_secret.expose(), shop.webhook_secret.as_str()];
     for message in messages(secrets, &delivered) {
@@ -290,14 +309,24 @@ fn example(file: &str) -> String {
 /// The example in a language plays the shop.
 async fn example_of(program: &str, create: &str, receive: &[&str]) {
     let gateway = Cluster::start(&shared_mongod().await, "examples").await;
+    // Whatever an interpreter warns of is an error here.
+    let strict = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/strict.php");
+    let strict = format!("auto_prepend_file={}", strict.display());
+    let flags: &[&str] = match program {
+        "node" => &["--throw-deprecation"],
+        "python3" => &["-W", "error"],
+        _ => &["-d", "error_reporting=-1", "-d", &strict],
+    };
     let program = tools::locate(program).unwrap().display().to_string();
     let files: Vec<String> = receive
         .iter()
         .map(|word| if word.contains('/') { example(word) } else { (*word).to_owned() })
         .collect();
-    let mut receive = vec![program.as_str()];
-    receive.extend(files.iter().map(String::as_str));
-    plays_the_shop(&gateway, &[&program, &example(create)], &receive).await;
+    let create = example(create);
+    let start: Vec<&str> = [program.as_str()].into_iter().chain(flags.iter().copied()).collect();
+    let create = [start.clone(), vec![&create]].concat();
+    let receive = [start, files.iter().map(String::as_str).collect()].concat();
+    plays_the_shop(&gateway, &create, &receive).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

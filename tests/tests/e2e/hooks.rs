@@ -285,5 +285,9 @@ async fn one_odd_event_takes_no_neighbour_with_it() {
     ids.sort_unstable();
     assert_eq!(ids, ["EV000000", "EV000002", "EV_ODD"]);
     let odd = events.iter().find(|event| event.event_id == "EV_ODD").unwrap();
-    assert_eq!((odd.state, odd.attempts), (EventState::Received, 1), "it is tried again, and parked in the end");
+    assert_eq!(
+        (odd.state, odd.attempts),
+        (EventState::Received, 1),
+        "it is tried again, and parked in the end"
+    );
 }

@@ -25,6 +25,7 @@ mod in_process;
 mod invoices;
 mod isolate;
 mod kill;
+mod open_api;
 mod orders;
 mod panel;
 mod people;

@@ -8,8 +8,9 @@ use gateway_core::{
         AppError,
         apply::{apply_event, confirm, sweep_events},
         catch_up,
-        migrations,
         create_checkout::create_checkout,
+        migrations,
+        orders::gate::SecondPayment,
         refund::{NewRefund, Refunded, refund},
         settings::providers,
         start_payment::{StartedPayment, amount_out_of_range, offered_providers, start_payment},
@@ -335,7 +336,7 @@ async fn checkout_of(world: &World, reference: &str, email: &str, address: Optio
 }
 
 async fn start(world: &World, checkout: &Checkout) -> Result<StartedPayment, AppError> {
-    start_payment(&world.app, checkout, world.provider).await
+    start_payment(&world.app, checkout, world.provider, SecondPayment::Ask).await
 }
 
 #[tokio::test]

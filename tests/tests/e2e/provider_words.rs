@@ -1,7 +1,7 @@
 //! What providers say, over HTTP: merchants read it, nobody else does; and a provider's page shows how it does.
 
 use gateway_core::{
-    app::{apply::confirm, settings::clients, start_payment::start_payment},
+    app::{apply::confirm, orders::gate::SecondPayment, settings::clients, start_payment::start_payment},
     domain::{ProviderId, Tenant, checkout::Checkout, role::Role, transaction::Transaction},
 };
 use mongodb::bson::{Document, doc};
@@ -54,7 +54,8 @@ impl World {
             "amount": 1000, "currency": "EUR", "externalReference": reference, "email": " max@bücher.example ",
         });
         let checkout = self.created(body).await;
-        let started = start_payment(&self.front.app, &checkout, self.provider()).await.unwrap();
+        let started =
+            start_payment(&self.front.app, &checkout, self.provider(), SecondPayment::Ask).await.unwrap();
         let session = started.transaction.reference("checkout_session").unwrap().to_owned();
         (started.transaction, session)
     }
@@ -203,7 +204,12 @@ async fn a_providers_page_shows_what_was_missed_and_catches_up() {
     let page = format!("/providers/{}", world.provider());
     admin.done(&format!("{page}/test"), &[]).await;
     let html = admin.page(&page).await;
-    for part in ["The credentials may not read: Disputes", "Catch up", "Refused webhooks", "The signature fits no stored secret"] {
+    for part in [
+        "The credentials may not read: Disputes",
+        "Catch up",
+        "Refused webhooks",
+        "The signature fits no stored secret",
+    ] {
         assert!(html.contains(part), "{part}: {html}");
     }
     let api = format!("/v1/providers/{}", world.provider());
@@ -224,7 +230,10 @@ async fn a_providers_page_shows_what_was_missed_and_catches_up() {
     gateway_core::app::apply::sweep_events(&door.app).await.unwrap();
     let seen = door.get(&shop.key, &format!("/v1/transactions/{}", paid.id)).await.ok(200);
     assert_eq!((&seen["status"], &seen["amountRefunded"]), (&"disputed".into(), &200.into()), "{seen}");
-    assert_eq!((&seen["disputes"][0]["kind"], &seen["disputes"][0]["currency"]), (&"dispute".into(), &"EUR".into()));
+    assert_eq!(
+        (&seen["disputes"][0]["kind"], &seen["disputes"][0]["currency"]),
+        (&"dispute".into(), &"EUR".into())
+    );
 
     let sandbox = shop.seed.sandbox.as_ref().unwrap().id;
     let none = door.post(&shop.key, &format!("/v1/providers/{sandbox}/catch-up"), &json!({})).await;

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use gateway_core::{
     app::{
         App,
-        invoices::mail::{self, Mailer},
+        invoices::mail::{self, MailError, Mailer},
+        people::codes::OutgoingCode,
         receipts,
         settings::{
             invoicing,
@@ -147,4 +148,38 @@ async fn nobody_gets_two_mails_about_one_payment_or_one_that_is_days_old() {
     desk.work().await;
     assert!(desk.sink.mails().is_empty());
     assert_eq!(desk.mails().await[0].state, MailState::Failed);
+}
+
+async fn handed_to(sink: &SmtpSink, to: &str) -> Result<(), MailError> {
+    let mailer = SmtpMailer::new(&sink.url(), "Example <gateway@example.com>").unwrap();
+    let mail = OutgoingCode {
+        id: "65".to_owned(),
+        to: to.to_owned(),
+        language: "en".to_owned(),
+        code: None,
+        page: "https://admin.example.com/login".to_owned(),
+    };
+    mailer.send_sign_in_code(&mail).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_of_other_scripts_are_taken_where_the_server_takes_them() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (modern, old) = (SmtpSink::start().await, SmtpSink::without_smtputf8().await);
+    for sink in [&modern, &old] {
+        handed_to(sink, "kunde@müller.example").await.unwrap();
+        assert_eq!(sink.mails()[0].to, ["kunde@xn--mller-kva.example"]);
+        assert!(!sink.mails()[0].is_international, "nothing but the domain was foreign to it");
+    }
+    for to in ["müller@example.com", "用户@例子.测试"] {
+        handed_to(&modern, to).await.unwrap();
+        let refused = handed_to(&old, to).await.unwrap_err();
+        assert!(refused.is_permanent, "another try would end the same");
+        assert!(refused.text.contains("does not take addresses with non-ASCII letters"), "{refused:?}");
+    }
+    let arrived = modern.mails();
+    assert_eq!(arrived[1].to, ["müller@example.com"]);
+    assert_eq!(arrived[2].to, ["用户@xn--fsqu00a.xn--0zwm56d"]);
+    assert!(arrived[1].is_international && arrived[2].is_international);
+    assert_eq!(old.mails().len(), 1);
 }

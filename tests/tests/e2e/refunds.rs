@@ -54,7 +54,8 @@ async fn give_back(world: &World, id: TransactionId, amount: i64) -> Result<Refu
 /// As if a refund had been asked for so many hours ago; the reconciler is due.
 async fn age(world: &World, id: TransactionId, hours: i64) {
     let then = DateTime::from_millis(world.app.now().millis() - hours * 3_600_000);
-    let old = doc! { "$set": { "reconcile.due": then, "refunds.0.createdAt": then, "refunds.0.updatedAt": then } };
+    let old =
+        doc! { "$set": { "reconcile.due": then, "refunds.0.createdAt": then, "refunds.0.updatedAt": then } };
     world.pretend(Transaction::COLLECTION, id, old).await;
 }
 
@@ -80,10 +81,10 @@ async fn a_refund_whose_answer_was_lost_is_found_and_not_made_again() {
         age(&world, id, hours).await;
         reconcile(&world).await;
         let found = world.transaction(id).await;
-        assert_eq!(found.refunds.iter().map(|r| (r.amount, r.state)).collect::<Vec<_>>(), [(
-            400,
-            RefundState::Succeeded
-        )]);
+        assert_eq!(
+            found.refunds.iter().map(|r| (r.amount, r.state)).collect::<Vec<_>>(),
+            [(400, RefundState::Succeeded)]
+        );
         assert_eq!((sim.effects().refunds_created, found.refunded), (1, 400), "after {hours} hours");
         assert!(flags(&found).is_empty());
     }
@@ -100,7 +101,7 @@ async fn a_refund_that_never_arrived_is_sent_within_a_day_and_never_later() {
         age(&world, id, hours).await;
         reconcile(&world).await;
         let after = world.transaction(id).await;
-        assert_eq!(sim.effects().refunds_created, u32::from(is_sent), "after {hours} hours");
+        assert_eq!(sim.effects().refunds_created, u64::from(is_sent), "after {hours} hours");
         let flagged: &[&str] = if is_sent { &[] } else { &["refund_unknown"] };
         assert_eq!(flags(&after), flagged, "after {hours} hours");
         assert_eq!(after.refundable(), 600, "its money stays reserved until somebody has looked");
@@ -202,7 +203,11 @@ async fn refunds_that_take_days_never_add_up_to_more_than_was_paid() {
     assert!(refused.to_string().contains("300"), "{refused}");
     assert_eq!(give_back(&world, id, 300).await.unwrap(), RefundState::Pending);
     let pending = world.transaction(id).await;
-    assert_eq!((pending.status, pending.refunded), (TransactionStatus::Succeeded, 0), "nothing went back yet");
+    assert_eq!(
+        (pending.status, pending.refunded),
+        (TransactionStatus::Succeeded, 0),
+        "nothing went back yet"
+    );
     // One bounces: its money can be given back again.
     sim.refund_fails(pending.refunds[0].reference.as_ref().unwrap()).unwrap();
     sim.refund_succeeds(pending.refunds[1].reference.as_ref().unwrap()).unwrap();
@@ -231,7 +236,7 @@ async fn while_the_bank_only_asks_money_goes_back_and_a_chargeback_takes_it() {
 
 /// A payment whose money was authorized so many hours ago.
 async fn authorized(world: &World, sim: &StripeSim, hours: i64) -> (Checkout, Transaction) {
-    let by_hand = |new: &mut NewCheckout| new.capture_method = Some(CaptureMethod::Manual);
+    let by_hand = |new: &mut NewCheckout| new.capture_method = CaptureMethod::Manual;
     let checkout = world.checkout_with("ORD-1", by_hand).await;
     let started = start_payment(&world.app, &checkout, world.provider, SecondPayment::Ask).await.unwrap();
     sim.set_time_offset_ms(-hours * 3_600_000);

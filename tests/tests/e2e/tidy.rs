@@ -91,7 +91,8 @@ fn the_domain_knows_no_database_and_no_http() {
     let words = ["mongodb", "bson", "axum", "reqwest", "hyper", "http::"];
     let mut offences = lines_with("crates/core/src/domain/", &words, |_| false);
     // How an id and a time of the domain are written down stands beside them: no other crate may say so.
-    offences.extend(lines_with("crates/domain/src/", &words, |source| source.path.ends_with("/src/codec.rs")));
+    offences
+        .extend(lines_with("crates/domain/src/", &words, |source| source.path.ends_with("/src/codec.rs")));
     must_be_empty(&offences, "the domain is pure: a BSON shape belongs in store/, a call in app/");
 }
 
@@ -458,4 +459,61 @@ fn the_example_env_file_has_every_variable_and_its_explanation() {
     // Debug builds are not deployed.
     let documented = variables_documented(Some("## Debug builds only"));
     assert_eq!(named, documented, "deploy/.env.example and docs/configuration.md name the same variables");
+}
+
+/// Names in capitals that stand in the guides and are no codes of errors: variables of the environment.
+fn is_of_the_environment(word: &str) -> bool {
+    const OURS: [&str; 3] = ["IPN_SECRET", "WEBHOOK_SECRET", "SHOP_URL"];
+    let configuration = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    word.starts_with("TOLLGATE_") || OURS.contains(&word) || configuration.contains(&format!("`{word}`"))
+}
+
+#[test]
+fn every_code_that_the_guides_name_is_one_that_is_answered() {
+    let sources: String =
+        ["crates/", "services/"].iter().flat_map(|folder| rust(folder)).map(|source| source.text).collect();
+    let (mut offences, mut found) = (Vec::new(), 0);
+    for guide in ["docs/api.md", "docs/bank-transfers.md", "docs/invoices.md", "docs/operations.md"] {
+        let text = std::fs::read_to_string(root().join(guide)).unwrap();
+        for word in text.split('`').skip(1).step_by(2) {
+            let parts: Vec<&str> = word.split('_').collect();
+            let is_code = parts.len() > 1
+                && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase()));
+            if !is_code || is_of_the_environment(word) {
+                continue;
+            }
+            found += 1;
+            if !sources.contains(&format!("\"{word}\"")) {
+                offences.push(format!("{guide}: `{word}`"));
+            }
+        }
+    }
+    assert!(found > 30, "{found}");
+    must_be_empty(&offences, "a guide names a code that nothing answers");
+}
+
+#[test]
+fn the_guide_lists_every_scope_and_every_event_type() {
+    use gateway_core::domain::{outbox::EventType, scope::Scope};
+    let guide = std::fs::read_to_string(root().join("docs/api.md")).unwrap();
+    let scopes = Scope::ALL.iter().map(|scope| format!("| `{}` |", scope.as_str()));
+    must_be_empty(
+        &scopes.filter(|row| !guide.contains(row.as_str())).collect::<Vec<_>>(),
+        "scopes without a row",
+    );
+    // `transaction.<status>` and `refund.pending`, `.succeeded` are said in short.
+    let kinds: BTreeSet<&str> =
+        EventType::ALL.iter().map(|event| event.as_str().split('.').next().unwrap()).collect();
+    let missing = kinds.into_iter().filter(|kind| !guide.contains(&format!("`{kind}."))).map(str::to_owned);
+    must_be_empty(&missing.collect::<Vec<_>>(), "kinds of events that the guide does not tell of");
+}
+
+/// What a browser cuts off without a word may change what was meant: an IBAN, an address, a name.
+#[test]
+fn no_field_of_a_page_is_cut_off() {
+    let templates =
+        tracked().into_iter().filter(|path| path.starts_with("services/") && path.contains("/templates/"));
+    let cuts =
+        templates.filter(|path| std::fs::read_to_string(root().join(path)).unwrap().contains("maxlength"));
+    must_be_empty(&cuts.collect::<Vec<_>>(), "fields with a maxlength: say in an error what is too long");
 }

@@ -4,19 +4,20 @@
 //! the version that was read: said twice with one key it counts once, and of several at the same moment none is
 //! lost and none is counted twice.
 
-use super::{App, AppError, Problem, create_checkout::IdempotencyKey, project};
+use super::{App, AppError, Problem, create_checkout::IdempotencyKey, project, settings::finish};
 use crate::{
     domain::{
         ConfirmationId, Currency, Tenant, Timestamp, TransactionId,
-        transaction::{Confirmation, ConfirmationError, Transaction},
+        checkout::Idempotency,
+        transaction::{Confirmation, ConfirmationError, CorrectionError, Overpayment, Transaction},
     },
-    fault::Recovery,
+    fault::{self, Recovery},
 };
 
 /// Longest reference of a bank, in characters.
-const REFERENCE_CHARS_MAX: usize = 140;
+pub(super) const REFERENCE_CHARS_MAX: usize = 140;
 /// Longest note, in characters.
-const NOTE_CHARS_MAX: usize = 500;
+pub(super) const NOTE_CHARS_MAX: usize = 500;
 
 /// Money that has come.
 #[derive(Debug, Clone, Default)]
@@ -31,6 +32,8 @@ pub struct NewConfirmation {
     pub bank_reference: Option<String>,
     /// For people.
     pub note: Option<String>,
+    /// Whether it may be more than is missing: whoever says so has been asked.
+    pub allow_overpayment: bool,
     /// What had been confirmed when this was decided: refused where somebody came between.
     pub seen: Option<i64>,
 }
@@ -62,6 +65,7 @@ pub async fn confirm_manual(
     let fresh = Confirmation {
         id: ConfirmationId::generate(),
         amount: new.amount,
+        reverses: None,
         received_at: new.received_at.unwrap_or(now),
         bank_reference: new.bank_reference.clone(),
         note: new.note.clone(),
@@ -69,22 +73,16 @@ pub async fn confirm_manual(
         created_at: now,
     };
     let decide = |t: &mut Transaction| {
-        if let (Some(stored), Some(key)) = (same_request(t, &fresh), idempotency) {
+        if let (Some(stored), Some(key)) = (same_request(t, fresh.idem.as_ref()), idempotency) {
             return Ok((false, Some(key.replay(app, stored)?)));
         }
         agrees(t, &new)?;
-        t.confirm(fresh.clone(), now).map_err(|error| error_of(&error))?;
-        let Some(record) = t.confirmations.last().and_then(|one| one.idem.clone()) else {
-            return Ok((true, None));
-        };
-        let reply = render(t, fresh.id);
-        if let Some(last) = t.confirmations.last_mut() {
-            last.idem =
-                Some(crate::domain::checkout::Idempotency { reply: Some(reply.clone().into()), ..record });
-        }
-        Ok((true, Some(reply)))
+        let overpayment = if new.allow_overpayment { Overpayment::Allowed } else { Overpayment::Refused };
+        t.confirm(fresh.clone(), overpayment, now).map_err(|error| error_of(&error))?;
+        Ok((true, with_reply(t, fresh.id, render)))
     };
     let (transaction, reply) = app.change::<Transaction, _, _>(tenant, id, "transaction", decide).await?;
+    fault::point("confirm.after_save");
     // Also for a repetition: the first one may have been cut off here. Else the reconciler does it.
     project::project_checkout(app, &transaction).await?;
     Ok(match reply {
@@ -93,11 +91,67 @@ pub async fn confirm_manual(
     })
 }
 
-fn same_request<'a>(
+/// Takes a confirmation back by a counter-entry: what was confirmed by mistake. A payment that no longer reaches its
+/// amount fails, and whoever was told that it was paid is told so. `render` makes the reply that is stored.
+pub async fn reverse(
+    app: &App,
+    tenant: Tenant,
+    id: TransactionId,
+    of: ConfirmationId,
+    note: Option<String>,
+    idempotency: Option<&IdempotencyKey>,
+    render: &(dyn Fn(&Transaction, ConfirmationId) -> String + Send + Sync),
+) -> Result<Confirmed, AppError> {
+    let idempotency = idempotency.filter(|_| Recovery::Idempotency.is_on());
+    let now = app.now();
+    let mut problems = Vec::new();
+    check_texts(&[("note", note.as_ref(), NOTE_CHARS_MAX)], &mut problems);
+    finish(problems)?;
+    if let Some(key) = idempotency {
+        key.refuse_elsewhere(app, tenant, "confirmations", id).await?;
+    }
+    let fresh = Confirmation {
+        id: ConfirmationId::generate(),
+        amount: 0,
+        reverses: Some(of),
+        received_at: now,
+        bank_reference: None,
+        note,
+        idem: idempotency.map(|key| key.record(app, tenant, None)),
+        created_at: now,
+    };
+    let decide = |t: &mut Transaction| {
+        if let (Some(stored), Some(key)) = (same_request(t, fresh.idem.as_ref()), idempotency) {
+            return Ok((false, Some(key.replay(app, stored)?)));
+        }
+        t.reverse_confirmation(of, fresh.clone(), now).map_err(|error| correction_error(&error))?;
+        Ok((true, with_reply(t, fresh.id, render)))
+    };
+    let (transaction, reply) = app.change::<Transaction, _, _>(tenant, id, "transaction", decide).await?;
+    fault::point("reverse.after_save");
+    Ok(match reply {
+        Some(reply) => Confirmed::Replay(reply),
+        None => Confirmed::Done(Box::new(transaction), fresh.id),
+    })
+}
+
+/// Puts the reply into the record of an entry that was just made, where it has one.
+pub(super) fn with_reply(
+    transaction: &mut Transaction,
+    entry: ConfirmationId,
+    render: &(dyn Fn(&Transaction, ConfirmationId) -> String + Send + Sync),
+) -> Option<String> {
+    let reply = render(transaction, entry);
+    let made = transaction.confirmations.iter_mut().find(|one| one.id == entry)?;
+    made.idem.as_mut()?.reply = Some(reply.clone().into());
+    Some(reply)
+}
+
+pub(super) fn same_request<'a>(
     transaction: &'a Transaction,
-    fresh: &Confirmation,
-) -> Option<&'a crate::domain::checkout::Idempotency> {
-    let slot = fresh.idem.as_ref()?.slot;
+    fresh: Option<&Idempotency>,
+) -> Option<&'a Idempotency> {
+    let slot = fresh?.slot;
     transaction.confirmations.iter().filter_map(|one| one.idem.as_ref()).find(|idem| idem.slot == slot)
 }
 
@@ -106,14 +160,20 @@ fn check(new: &NewConfirmation, now: Timestamp) -> Result<(), AppError> {
     if new.received_at.is_some_and(|at| at > now) {
         problems.push(Problem::new("receivedAt", "must not be in the future"));
     }
-    let texts =
-        [("bankReference", &new.bank_reference, REFERENCE_CHARS_MAX), ("note", &new.note, NOTE_CHARS_MAX)];
+    let texts = [
+        ("bankReference", new.bank_reference.as_ref(), REFERENCE_CHARS_MAX),
+        ("note", new.note.as_ref(), NOTE_CHARS_MAX),
+    ];
+    check_texts(&texts, &mut problems);
+    finish(problems)
+}
+
+pub(super) fn check_texts(texts: &[(&str, Option<&String>, usize)], problems: &mut Vec<Problem>) {
     for (field, text, chars_max) in texts {
-        if text.as_ref().is_some_and(|text| text.chars().count() > chars_max) {
-            problems.push(Problem::new(field, format!("must be at most {chars_max} characters")));
+        if text.is_some_and(|text| text.chars().count() > *chars_max) {
+            problems.push(Problem::new(*field, format!("must be at most {chars_max} characters")));
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(AppError::Invalid(problems)) }
 }
 
 /// Whether it is about this payment, and about what its sender has seen of it.
@@ -135,10 +195,33 @@ fn error_of(error: &ConfirmationError) -> AppError {
     match error {
         ConfirmationError::NotByHand => AppError::conflict("TRANSACTION_NOT_CONFIRMABLE", message),
         ConfirmationError::AlreadyPaid => AppError::conflict("TRANSACTION_ALREADY_PAID", message),
+        ConfirmationError::ExceedsMissing { .. } => {
+            AppError::conflict("CONFIRMATION_EXCEEDS_AMOUNT", message)
+        }
         ConfirmationError::Known(_) => AppError::conflict("CONFIRMATION_KNOWN", message),
         ConfirmationError::TooMany => AppError::conflict("TOO_MANY_CONFIRMATIONS", message),
         ConfirmationError::NotPositive => AppError::field("amount", "must be more than zero"),
         ConfirmationError::TooLarge => AppError::field("amount", "is too large"),
         ConfirmationError::Mismatch(_) => AppError::internal(message),
+    }
+}
+
+/// Why a correction was not made.
+pub(super) fn correction_error(error: &CorrectionError) -> AppError {
+    let message = error.to_string();
+    match error {
+        CorrectionError::NotByHand => AppError::conflict("TRANSACTION_NOT_CONFIRMABLE", message),
+        CorrectionError::Unknown => AppError::NotFound("confirmation"),
+        CorrectionError::IsCorrection | CorrectionError::SentBack => {
+            AppError::conflict("CONFIRMATION_NOT_REVERSIBLE", message)
+        }
+        CorrectionError::Reversed => AppError::conflict("CONFIRMATION_REVERSED", message),
+        CorrectionError::NothingLeft => AppError::conflict("TRANSACTION_NOT_REFUNDABLE", message),
+        CorrectionError::ExceedsBalance { .. } => {
+            AppError::Unprocessable { code: "REFUND_EXCEEDS_BALANCE", message }
+        }
+        CorrectionError::NotPositive => AppError::field("amount", "must be more than zero"),
+        CorrectionError::Known(_) => AppError::conflict("REFUND_KNOWN", message),
+        CorrectionError::TooMany => AppError::conflict("TOO_MANY_CONFIRMATIONS", message),
     }
 }

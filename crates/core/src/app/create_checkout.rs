@@ -15,7 +15,7 @@ use crate::{
         KeyMode, OrganizationKeys, PrivateText, RequestDigest, idempotency_slot, normalize_email, random,
     },
     domain::{
-        CheckoutId, Currency, Metadata, Mode, ProductId, SiteId, Tenant, Timestamp, TransactionId,
+        CheckoutId, Currency, Metadata, Mode, Money, ProductId, SiteId, Tenant, Timestamp, TransactionId,
         checkout::{
             Address, AppliedDiscount, CaptureMethod, Checkout, CheckoutStatus, Customer, Idempotency,
             IpnTarget, Item, LIFETIME_SECONDS_DEFAULT, LIFETIME_SECONDS_MAX, LIFETIME_SECONDS_MIN, Price,
@@ -177,6 +177,8 @@ pub struct NewCheckout {
     pub locale: Option<String>,
     /// Whether amounts are minor units whatever the site's shop sends: a person typed them.
     pub in_minor_units: bool,
+    /// What its reader found wrong already. It is refused, and all that is wrong is told at once.
+    pub wrong: Vec<Problem>,
 }
 
 impl NewCheckout {
@@ -258,7 +260,8 @@ async fn insert(app: &App, checkout: &Checkout) -> Result<InsertOutcome, AppErro
     let document =
         bson::serialize_to_raw_document_buf(checkout).map_err(|e| AppError::internal(e.to_string()))?;
     if document.as_bytes().len() > DOCUMENT_BYTES_MAX {
-        return Err(AppError::field("items", "the checkout is larger than 256 KiB in all"));
+        let problem = "the checkout is larger than 256 KiB in all: send fewer lines, or shorter texts";
+        return Err(AppError::field("items", problem));
     }
     fault::point("create.before_insert");
     let outcome = app.store.checkout_writer().insert(oid(checkout.id), document).await;
@@ -336,14 +339,15 @@ struct Valid {
 }
 
 async fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp) -> Result<Valid, AppError> {
-    let mut problems = Vec::new();
+    let mut problems = std::mem::take(&mut new.wrong);
     tidy_email(&mut new.customer.email);
     clients::fill_in(app, site.tenant(), new).await?;
-    if let Some(id) = new.product_id {
-        if !new.items.is_empty() {
-            return Err(AppError::field("productId", "must not be combined with items"));
+    match new.product_id {
+        Some(_) if !new.items.is_empty() => {
+            problems.push(Problem::new("productId", "must not be combined with items"));
         }
-        new.items.push(Item { product_id: Some(id), quantity: 1, ..Item::default() });
+        Some(id) => new.items.push(Item { product_id: Some(id), quantity: 1, ..Item::default() }),
+        None => {}
     }
     let named = ReferencedProducts::load(app, site.tenant(), new).await?;
     let currency = named.currency(new, &mut problems);
@@ -353,7 +357,12 @@ async fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp)
     }
     named.fill(&mut new.items);
     check_items(&new.items, &mut problems);
-    let amount = if problems.is_empty() { work_out_amount(new, &mut problems) } else { None };
+    let of_amount = ["items", "amount", "currency", "productId"];
+    let is_summed = |problem: &Problem| of_amount.iter().any(|start| problem.field.starts_with(start));
+    let amount = match currency {
+        Some(currency) if !problems.iter().any(is_summed) => work_out_amount(new, currency, &mut problems),
+        _ => None,
+    };
     check_references(new, &mut problems);
     check_customer(&new.customer, &mut problems);
     check_metadata(&new.metadata, &mut problems);
@@ -367,11 +376,22 @@ async fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp)
         }
     }
     let (Some(amount), Some(currency), true) = (amount, currency, problems.is_empty()) else {
-        return Err(AppError::Invalid(problems));
+        return Err(AppError::Invalid(first_of_each(problems)));
     };
     let of = (site.tenant(), site.id);
     let (amount, discount) = named.discount(app, of, new, amount, currency, now).await?;
     Ok(Valid { amount, currency, discount, expires_at, ipn })
+}
+
+/// One problem of each field, the first: what could not be read is not also too short.
+pub(crate) fn first_of_each(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut first: Vec<Problem> = Vec::with_capacity(problems.len());
+    for problem in problems {
+        if !first.iter().any(|known| known.field == problem.field) {
+            first.push(problem);
+        }
+    }
+    first
 }
 
 /// Both published plugins send total × 100 whatever the currency. What a division leaves over shows up as a
@@ -426,12 +446,12 @@ fn check_items(items: &[Item], problems: &mut Vec<Problem>) {
     }
 }
 
-fn work_out_amount(new: &mut NewCheckout, problems: &mut Vec<Problem>) -> Option<i64> {
+fn work_out_amount(new: &mut NewCheckout, currency: Currency, problems: &mut Vec<Problem>) -> Option<i64> {
     let amount = match new.amount {
         Some(amount) => match items::reconcile(&mut new.items, amount) {
             Ok(()) => amount,
             Err(error) => {
-                problems.push(Problem::new("amount", error.to_string()));
+                problems.push(Problem::new("amount", error.in_words(currency)));
                 return None;
             }
         },
@@ -442,13 +462,13 @@ fn work_out_amount(new: &mut NewCheckout, problems: &mut Vec<Problem>) -> Option
         None => match items::totals(&new.items) {
             Ok(totals) => totals.gross,
             Err(error) => {
-                problems.push(Problem::new("items", error.to_string()));
+                problems.push(Problem::new("items", error.in_words(currency)));
                 return None;
             }
         },
     };
     if !(0..=AMOUNT_MAX).contains(&amount) {
-        let text = format!("must be from 0 to {AMOUNT_MAX} minor units");
+        let text = format!("must be from 0 to {}", Money::new(AMOUNT_MAX, currency));
         problems.push(Problem::new("amount", text));
         return None;
     }

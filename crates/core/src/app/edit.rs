@@ -3,6 +3,7 @@
 use super::{
     App, AppError, Problem,
     create_checkout::{Expiry, check_expiry, check_metadata},
+    settings::expect,
 };
 use crate::domain::{
     CheckoutId, Metadata, Tenant, Timestamp, TransactionId,
@@ -13,6 +14,8 @@ use crate::domain::{
 /// A change of a checkout; what is absent stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct CheckoutChange {
+    /// The version that the change was decided on; any where absent.
+    pub expected_version: Option<i64>,
     /// Replaces all pairs.
     pub metadata: Option<Metadata>,
     /// Another end; only while it is open.
@@ -39,6 +42,7 @@ pub async fn edit_checkout(
     }
     let (checkout, ()) = app
         .change::<Checkout, _, _>(tenant, id, "checkout", |checkout| {
+            expect(checkout, change.expected_version)?;
             if let Some(metadata) = &change.metadata {
                 if metadata.is_empty()
                     && checkout.external_reference.is_empty()

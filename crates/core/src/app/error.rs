@@ -66,6 +66,9 @@ pub enum AppError {
         /// For people.
         message: String,
     },
+    /// It is not what the caller has read any more.
+    #[error("it was changed since you read it: read it again, then decide")]
+    Stale,
     /// The original of this request is still running: come back.
     #[error("a request with this Idempotency-Key is still running")]
     StillRunning,
@@ -137,7 +140,9 @@ impl AppError {
             Self::Invalid(_) => "VALIDATION_FAILED",
             Self::NotFound(_) | Self::NoSuch(_) => "NOT_FOUND",
             Self::Unauthorized(_) => "UNAUTHORIZED",
-            Self::MissingScope(_) => "MISSING_SCOPE",
+            // The name that published clients know; the text names the scope.
+            Self::MissingScope(_) => "FORBIDDEN",
+            Self::Stale => "PRECONDITION_FAILED",
             Self::TooMany { .. } => "RATE_LIMITED",
             Self::NotProven { code, .. }
             | Self::Forbidden { code, .. }

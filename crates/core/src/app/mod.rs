@@ -15,6 +15,7 @@ pub mod discount_claims;
 pub mod edit;
 pub mod error;
 pub mod first_steps;
+pub mod form_submissions;
 pub mod health;
 pub mod images;
 pub mod intake;
@@ -28,6 +29,7 @@ pub mod people;
 pub mod personal;
 pub mod project;
 pub mod receipts;
+pub mod record_refund;
 mod referenced_products;
 pub mod refund;
 pub mod reprice;
@@ -48,6 +50,7 @@ use crate::{
     domain::{
         ApiKeyId, Clock, OrganizationId, PersonId, ProviderId, SiteId, Tenant, Timestamp,
         api_key::ApiKey,
+        bank::BankAccount,
         custom_domain::CustomDomain,
         discount::Discount,
         endpoint::WebhookEndpoint,
@@ -297,6 +300,10 @@ impl App {
         // The provider's page tells of those that are left out.
         credentials.webhook_secrets.retain(|secret| is_strong_secret(secret));
         self.fall_back_to_environment(account, &mut credentials);
+        if !account.mode.is_live() {
+            // Whatever is told of it from here on, nobody can pay to it.
+            credentials.bank = credentials.bank.map(BankAccount::for_testing);
+        }
         let account =
             Account { id: account.id, mode: account.mode, account: account.account.clone(), credentials };
         Ok(Arc::new(account))

@@ -5,8 +5,9 @@ use super::{
     people::{self, Authority},
     settings::finish,
 };
-use crate::domain::{
-    OrganizationId, PersonId, organization::Organization, person::MEMBERSHIPS_MAX, role::Role,
+use crate::{
+    domain::{OrganizationId, PersonId, organization::Organization, person::MEMBERSHIPS_MAX, role::Role},
+    store::StoreError,
 };
 
 /// Longest name, in characters.
@@ -15,13 +16,25 @@ const NAME_CHARS_MAX: usize = 100;
 /// Gives an organization another name. It belongs to both modes, as people do: no key of test mode does it.
 /// Other nodes show it after [`super::SETTINGS_CACHE`] at the latest.
 pub async fn rename(app: &App, by: &Authority, name: &str) -> Result<Organization, AppError> {
+    rename_over(app, by, name, None).await
+}
+
+/// [`rename`] over the version that was read, and no other.
+pub async fn rename_over(
+    app: &App,
+    by: &Authority,
+    name: &str,
+    expected_version: Option<i64>,
+) -> Result<Organization, AppError> {
     people::members::may_change_people(by)?;
     let (id, name) = (by.tenant().organization, checked(name)?);
-    if !app.store.rename_organization(id, &name).await? {
-        return Err(AppError::NotFound("organization"));
-    }
+    let is_done = app.store.rename_organization(id, &name, expected_version).await?;
     app.forget_organization(id).await;
-    app.store.lookup_organization(id).await?.ok_or(AppError::NotFound("organization"))
+    let found = app.store.lookup_organization(id).await?;
+    if !is_done && found.is_some() {
+        return Err(AppError::Stale);
+    }
+    found.ok_or(AppError::NotFound("organization"))
 }
 
 /// Makes an organization. Only a system administrator does, and becomes its Admin.
@@ -29,6 +42,16 @@ pub async fn rename(app: &App, by: &Authority, name: &str) -> Result<Organizatio
 /// The organization first, then the membership: what is cut off in between is an organization without people, into
 /// which the operator can invite.
 pub async fn create(app: &App, by: PersonId, name: &str) -> Result<Organization, AppError> {
+    create_as(app, by, name, OrganizationId::generate()).await
+}
+
+/// [`create`] under an id that is the same for every try of one request.
+pub async fn create_as(
+    app: &App,
+    by: PersonId,
+    name: &str,
+    id: OrganizationId,
+) -> Result<Organization, AppError> {
     let person = people::get(app, by).await?;
     audit::by_one_of_the_installation(app, &person).await?;
     if !person.system_admin || person.disabled_at.is_some() {
@@ -37,15 +60,21 @@ pub async fn create(app: &App, by: PersonId, name: &str) -> Result<Organization,
     }
     let too_many =
         || AppError::conflict("TOO_MANY_ORGANIZATIONS", "nobody is in more than 100 organizations");
-    if person.memberships.len() >= MEMBERSHIPS_MAX {
+    let is_member = person.memberships.iter().any(|membership| membership.org == id);
+    if person.memberships.len() >= MEMBERSHIPS_MAX && !is_member {
         return Err(too_many());
     }
     let (name, now) = (checked(name)?, app.now());
-    let organization = Organization { id: OrganizationId::generate(), name, created_at: now };
-    app.store.insert_organization(&organization).await?;
+    let organization = Organization { id, name, version: 0, created_at: now };
+    match app.store.insert_organization(&organization).await {
+        // An earlier try of the same request has made it.
+        Ok(()) | Err(StoreError::Duplicate) => {}
+        Err(error) => return Err(error.into()),
+    }
     audit::made_organization(organization.id);
     people::change(app, by, |person| {
-        if person.memberships.len() >= MEMBERSHIPS_MAX {
+        let is_member = person.memberships.iter().any(|membership| membership.org == id);
+        if person.memberships.len() >= MEMBERSHIPS_MAX && !is_member {
             return Err(too_many());
         }
         person.put_membership(organization.id, Role::Admin, now);

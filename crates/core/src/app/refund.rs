@@ -269,7 +269,11 @@ pub async fn cancel(
     let (cancelled, ()) = app
         .change::<Transaction, (), _>(tenant, id, "transaction", |t| {
             may_be_cancelled(app, t, refund_id)?;
-            t.reject_refund(refund_id, Failure::new("cancelled", "It was cancelled before it was made."), now);
+            t.reject_refund(
+                refund_id,
+                Failure::new("cancelled", "It was cancelled before it was made."),
+                now,
+            );
             t.schedule_reconcile(true, now);
             Ok((true, ()))
         })

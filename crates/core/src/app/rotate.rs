@@ -127,8 +127,10 @@ const FINGERPRINTS: &[(&str, &str)] = &[
     ("checkouts", "idem.fingerprint"),
     ("transactions", "refunds.idem.fingerprint"),
     ("transactions", "operations.idem.fingerprint"),
+    ("transactions", "confirmations.idem.fingerprint"),
     ("invoices", "idem.fingerprint"),
     ("invoices", "credits.idem.fingerprint"),
+    ("form_submissions", "fingerprint"),
 ];
 
 /// Everything that has a data key: the organizations, and the installation with its people.

@@ -18,8 +18,8 @@ use crate::{
         discount::DiscountRefusal,
         provider_account::ProviderAccount,
         transaction::{
-            Failure, NextStep, PROVIDER_REJECTED, Payment, PaymentState, ProviderRef, StartPlan, StatusChange, Transaction,
-            TransactionStatus,
+            Failure, NextStep, PROVIDER_REJECTED, Payment, PaymentState, ProviderRef, StartPlan,
+            StatusChange, Transaction, TransactionStatus,
         },
     },
     fault::{self, Recovery},

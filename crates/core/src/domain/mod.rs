@@ -51,6 +51,7 @@ pub mod delivery;
 pub mod discount;
 pub mod endpoint;
 pub mod erasure;
+pub mod form_submission;
 pub mod image;
 pub mod invitation;
 pub mod invoice;

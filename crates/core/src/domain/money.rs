@@ -164,6 +164,17 @@ impl Money {
     }
 }
 
+impl Money {
+    /// The amount in the currency's main unit, as a form shows it and people type it: `49.00`, `-0.005`, `1200`.
+    pub fn major(self) -> String {
+        let exponent = usize::try_from(self.currency.exponent()).unwrap_or(2);
+        let digits = format!("{:0>width$}", self.minor.unsigned_abs(), width = exponent + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - exponent);
+        let (sign, point) = (if self.minor < 0 { "-" } else { "" }, if exponent > 0 { "." } else { "" });
+        format!("{sign}{whole}{point}{fraction}")
+    }
+}
+
 /// As English sentences write it: `€49.00`, `USD 1,200.00`. Pages and documents have formats of their own.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

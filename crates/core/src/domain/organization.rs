@@ -13,6 +13,9 @@ pub struct Organization {
     pub id: OrganizationId,
     /// What people call it.
     pub name: String,
+    /// Rises with every change of the name.
+    #[serde(default)]
+    pub version: i64,
     /// When it was made.
     pub created_at: Timestamp,
 }

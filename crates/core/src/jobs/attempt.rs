@@ -256,7 +256,9 @@ type Headers = Vec<(&'static str, String)>;
 /// Signs at the moment of sending, with the secret of that moment.
 async fn ipn_headers(app: &App, delivery: &Delivery, body: &[u8]) -> Result<Headers, NotReady> {
     let id = delivery.site_id.ok_or(NotReady::Gone("the message names no site"))?;
-    let site = app.site(delivery.tenant(), id).await?.ok_or(NotReady::Gone("the site is gone"))?;
+    // Not from memory: whoever has made a new secret installs it at once.
+    let site = app.store.for_org(delivery.tenant()).get::<Site>(id).await?;
+    let site = site.ok_or(NotReady::Gone("the site is gone"))?;
     let now = app.now();
     let (sealed, field) = site.signing_secret(now);
     let secret = app.store.for_org(delivery.tenant()).open(Site::COLLECTION, id, field, sealed).await?;
@@ -277,11 +279,8 @@ async fn webhook_target(app: &App, delivery: &Delivery, body: &[u8]) -> Result<(
     let id = delivery.endpoint_id.ok_or(NotReady::Gone("the message names no endpoint"))?;
     let tenant = delivery.tenant();
     let store = app.store.for_org(tenant);
-    let cached = app.enabled_endpoints(tenant).await?.iter().find(|endpoint| endpoint.id == id).cloned();
-    let endpoint = match cached {
-        Some(endpoint) => endpoint,
-        None => store.get::<WebhookEndpoint>(id).await?.ok_or(NotReady::Gone("the endpoint is gone"))?,
-    };
+    // Not from memory: whoever has rotated the secret installs the new one at once.
+    let endpoint = store.get::<WebhookEndpoint>(id).await?.ok_or(NotReady::Gone("the endpoint is gone"))?;
     if !endpoint.enabled {
         return Err(NotReady::Gone("the endpoint is disabled"));
     }

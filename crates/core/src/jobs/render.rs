@@ -212,6 +212,7 @@ fn confirmation(confirmation: &Confirmation) -> Value {
     json!({
         "id": confirmation.id,
         "amount": confirmation.amount,
+        "reverses": confirmation.reverses,
         "receivedAt": confirmation.received_at,
         "bankReference": confirmation.bank_reference,
         "note": confirmation.note,

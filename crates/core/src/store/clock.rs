@@ -74,7 +74,8 @@ impl Store {
         if skew.is_tolerable() {
             return Ok(());
         }
-        let advice = "let NTP set both machines: which checkout of an order is the newest is told by the time";
+        let advice =
+            "let NTP set both machines: which checkout of an order is the newest is told by the time";
         Err(StoreError::Unsafe(format!("{skew}: {advice}")))
     }
 }

@@ -312,6 +312,7 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("invitations", invitations()),
         ("audit_log", audit_log()),
         ("audit_drafts", vec![due()]),
+        ("form_submissions", vec![tenant_id(), expiry()]),
         ("sandbox_payments", vec![unique("transaction", doc! { "transactionId": 1 }), due()]),
     ]
 }

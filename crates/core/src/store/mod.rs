@@ -47,6 +47,7 @@ use crate::{
         delivery::Delivery,
         discount::{Discount, DiscountClaim},
         endpoint::WebhookEndpoint,
+        form_submission::FormSubmission,
         image::ProductImage,
         invitation::Invitation,
         invoice::{DocumentMail, Invoice, InvoiceSettings, StoredFiles, StoredLook},
@@ -200,6 +201,7 @@ entities! {
     AuditEntry(AuditEntryId) in "audit_log";
     AuditDraft(AuditEntryId) in "audit_drafts";
     AuditHead(OrganizationId) in "audit_heads";
+    FormSubmission(FormSubmissionId) in "form_submissions";
 }
 
 /// How to reach MongoDB.

@@ -378,11 +378,22 @@ impl Store {
         Ok(())
     }
 
-    /// Gives an organization another name; false where there is none.
-    pub async fn rename_organization(&self, id: OrganizationId, name: &str) -> Result<bool, StoreError> {
+    /// Gives an organization another name; false where there is none, or none of the version that is expected.
+    pub async fn rename_organization(
+        &self,
+        id: OrganizationId,
+        name: &str,
+        expected_version: Option<i64>,
+    ) -> Result<bool, StoreError> {
         let collection = self.database().collection::<Organization>(ORGANIZATIONS);
-        let done = collection.update_one(doc! { "_id": oid(id) }, doc! { "$set": { "name": name } }).await?;
-        Ok(done.matched_count == 1)
+        let mut filter = doc! { "_id": oid(id) };
+        if let Some(version) = expected_version {
+            // One that was made before there were versions has none: it is at 0.
+            let absent = if version == 0 { Bson::Null } else { Bson::Int64(version) };
+            filter.insert("version", doc! { "$in": [version, absent] });
+        }
+        let update = doc! { "$set": { "name": name }, "$inc": { "version": 1_i64 } };
+        Ok(collection.update_one(filter, update).await?.matched_count == 1)
     }
 }
 

@@ -9,10 +9,14 @@ use axum::{
 };
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{
+        DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
 };
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use web_kit::{ApiError, RawJson, json::body_error};
+use web_kit::{ApiError, FieldProblem, RawJson, json::body_error};
 
 /// Text; whole numbers are taken as their text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, ToSchema)]
@@ -76,7 +80,7 @@ where
             Ok(None)
         }
         fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
-            if text.is_empty() { Ok(None) } else { Err(E::custom("must be an object")) }
+            if text.trim().is_empty() { Ok(None) } else { Err(E::custom("must be an object")) }
         }
     }
     deserializer.deserialize_any(Reads(PhantomData))
@@ -122,6 +126,64 @@ where
         }
     }
     Ok(Option::<Entries<T, MAX>>::deserialize(deserializer)?.map(|entries| entries.0))
+}
+
+/// A number, or nothing: `null` and `""`, which is what many shops write for a field without content.
+pub fn given<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    let is_blank = |text: &str| text.trim_matches('"').trim().is_empty();
+    match raw.get() {
+        "null" => Ok(None),
+        text if text.starts_with('"') && is_blank(text) => Ok(None),
+        text => serde_json::from_str(text).map(Some).map_err(|error| D::Error::custom(without_place(&error))),
+    }
+}
+
+/// What is wrong, without " at line 1 column 5": that counts from the field.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rfind(" at line ").map_or_else(|| text.clone(), |at| text[..at].to_owned())
+}
+
+/// A list of at most `MAX` entries, or nothing: `null` and `""`.
+pub fn list_or_nothing<'de, const MAX: usize, T, D>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    struct Reads<T, const MAX: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Reads<T, MAX> {
+        type Value = Option<Vec<T>>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Option<Vec<T>>, A::Error> {
+            at_most::<MAX, T, _>(SeqAccessDeserializer::new(list)).map(Some)
+        }
+        fn visit_unit<E: Error>(self) -> Result<Option<Vec<T>>, E> {
+            Ok(None)
+        }
+        fn visit_str<E: Error>(self, text: &str) -> Result<Option<Vec<T>>, E> {
+            if text.trim().is_empty() { Ok(None) } else { Err(E::custom("must be a list")) }
+        }
+    }
+    deserializer.deserialize_any(Reads::<T, MAX>(PhantomData))
+}
+
+/// Words of a closed set. Of several that are not in it all are told, not only the first.
+pub fn words<T: DeserializeOwned>(field: &str, given: &[String]) -> Result<Vec<T>, ApiError> {
+    let (mut read, mut problems) = (Vec::with_capacity(given.len()), Vec::new());
+    for (index, word) in given.iter().enumerate() {
+        match serde_json::from_value(serde_json::Value::from(word.as_str())) {
+            Ok(one) => read.push(one),
+            Err(error) => problems.push(FieldProblem::new(format!("{field}[{index}]"), error.to_string())),
+        }
+    }
+    if problems.is_empty() { Ok(read) } else { Err(ApiError::bad_request(problems)) }
 }
 
 /// For a `PATCH`: absent is `None`, `null` is `Some(None)`.

@@ -1,13 +1,94 @@
-//! Queries of lists: pages and filters.
+//! Queries of lists: pages and filters, and no parameter that would be overlooked.
 
-use std::str::FromStr;
+use std::{
+    collections::{BTreeSet, HashMap},
+    str::FromStr,
+    sync::Arc,
+};
 
+use axum::{
+    extract::{MatchedPath, Request, State},
+    middleware::Next,
+    response::Response,
+};
 use gateway_core::{
     app::list::Span,
     domain::{ApiKeyId, Timestamp},
     store::{Entity, list},
 };
+use http::{Method, request};
+use utoipa::openapi::{
+    OpenApi, RefOr,
+    path::{Parameter, ParameterIn, ParameterStyle},
+};
 use web_kit::{ApiError, FieldProblem, Page, PageQuery};
+
+/// Which parameters the query of each operation takes, by method and path. Operations that take none are not here:
+/// there is nothing in them that a wrong name could leave out.
+pub(crate) struct Known(HashMap<(Method, String), Arc<BTreeSet<String>>>);
+
+/// What a request's query may hold.
+#[derive(Clone)]
+struct Allowed(Arc<BTreeSet<String>>);
+
+impl Known {
+    /// From the document, in which every list stands.
+    pub(crate) fn of(document: &OpenApi) -> Self {
+        let mut all = HashMap::new();
+        for (path, item) in &document.paths.paths {
+            for (method, operation) in [
+                (Method::GET, &item.get),
+                (Method::POST, &item.post),
+                (Method::PUT, &item.put),
+                (Method::PATCH, &item.patch),
+                (Method::DELETE, &item.delete),
+            ] {
+                let parameters = operation.iter().flat_map(|operation| operation.parameters.iter().flatten());
+                let names: BTreeSet<String> = parameters.filter_map(in_query).collect();
+                if !names.is_empty() {
+                    all.insert((method, path.clone()), Arc::new(names));
+                }
+            }
+        }
+        Self(all)
+    }
+}
+
+/// A parameter's name, where it stands in the query; of a map of pairs with `[key]` behind it.
+fn in_query(parameter: &RefOr<Parameter>) -> Option<String> {
+    let RefOr::T(one) = parameter else { return None };
+    let is_map = one.style == Some(ParameterStyle::DeepObject);
+    let name = if is_map { format!("{}[key]", one.name) } else { one.name.clone() };
+    (one.parameter_in == ParameterIn::Query).then_some(name)
+}
+
+/// Around every route: notes what its query may hold. It is looked at once the caller is known.
+pub(crate) async fn layer(State(known): State<Arc<Known>>, mut request: Request, next: Next) -> Response {
+    let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let template = matched.unwrap_or_default();
+    let path = template.strip_prefix("/api/v1").or_else(|| template.strip_prefix("/v1")).unwrap_or(&template);
+    if let Some(names) = known.0.get(&(request.method().clone(), path.to_owned())) {
+        request.extensions_mut().insert(Allowed(Arc::clone(names)));
+    }
+    next.run(request).await
+}
+
+/// Refuses a parameter that the operation does not have: a filter that is misspelt would show everything.
+pub(crate) fn refuse_unknown(parts: &request::Parts) -> Result<(), ApiError> {
+    let Some(Allowed(names)) = parts.extensions.get() else { return Ok(()) };
+    let pairs = url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+    let given: BTreeSet<String> = pairs.map(|(name, _)| name.into_owned()).collect();
+    let is_known = |name: &str| {
+        let of_map = name.strip_suffix(']').and_then(|name| name.split_once('['));
+        names.contains(name) || of_map.is_some_and(|(map, _)| names.contains(&format!("{map}[key]")))
+    };
+    let known: Vec<&str> = names.iter().map(String::as_str).collect();
+    let problem = format!("is not a parameter of this request; there are {}", known.join(", "));
+    let unknown = given.iter().filter(|name| !is_known(name));
+    let problems: Vec<FieldProblem> =
+        unknown.map(|name| FieldProblem::new(name.as_str(), problem.as_str())).collect();
+    if problems.is_empty() { Ok(()) } else { Err(ApiError::bad_request(problems)) }
+}
 
 /// The page asked for, as the store takes it.
 pub(crate) fn page_request(query: &PageQuery) -> Result<list::PageRequest, ApiError> {
@@ -45,7 +126,8 @@ where
     page_of(query, found, data)
 }
 
-/// Reads a query parameter by parameter and gathers what is wrong. Empty ones and unknown ones are skipped.
+/// Reads a query parameter by parameter and gathers what is wrong. Empty ones are skipped; unknown ones were refused
+/// before.
 pub(crate) struct Filters {
     pairs: Vec<(String, String)>,
     problems: Vec<FieldProblem>,

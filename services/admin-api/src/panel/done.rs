@@ -4,6 +4,7 @@
 /// The words and what they say.
 const DONE: &[(&str, &str)] = &[
     ("created", "Created."),
+    ("shown-before", "This was done already. Its secret was shown then, and cannot be shown again."),
     ("saved", "Saved."),
     ("deleted", "Deleted."),
     ("archived", "Archived."),
@@ -15,6 +16,8 @@ const DONE: &[(&str, &str)] = &[
     ("cancelled", "Cancelled."),
     ("confirmed", "Confirmed with the provider."),
     ("received", "The money is confirmed."),
+    ("reversed", "The confirmation is taken back. It stays in the list with its counter-entry."),
+    ("refund-recorded", "The refund is recorded."),
     ("resolved", "Marked as looked at."),
     ("resent", "It is sent again."),
     ("recovering", "Everything that did not arrive since then is sent again."),

@@ -1,6 +1,10 @@
 //! Posted forms: read once by the guard, shown again with what was wrong beside each field.
 
-use std::str::FromStr;
+use std::{
+    fmt::Write as _,
+    str::FromStr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -8,13 +12,14 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gateway_core::{
-    app::AppError,
-    domain::{Currency, Timestamp, money::AMOUNT_MAX},
+    app::Problem,
+    domain::{Currency, EntityId, FormSubmissionId, Money, Timestamp, money::AMOUNT_MAX},
 };
 use http::{HeaderMap, header, request};
 use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use web_kit::{ApiError, FieldProblem};
+use web_kit::{ApiError, FieldProblem, Lang, country};
 
 /// Largest form, in bytes: templates and notes of people, and a logo.
 const FORM_BYTES_MAX: usize = 256 * 1024;
@@ -25,24 +30,80 @@ const FIELDS_MAX: usize = 2_000;
 /// The name of the field that holds the session's token.
 pub(crate) const CSRF_FIELD: &str = "csrf";
 
+/// The name of the field that holds the form's own key, by which it does its work once.
+pub(crate) const KEY_FIELD: &str = "key";
+
+/// The name of the field that says what an edit form was loaded with.
+pub(crate) const SEEN_FIELD: &str = "seen";
+
+/// Bytes of a hash that tell a field's value from another.
+const SEEN_BYTES: usize = 6;
+
+/// What problems begin with that go on after the name of their field.
+const VERBS: &[&str] = &[
+    "must", "is", "are", "belongs", "names", "has", "may", "cannot", "needs", "holds", "says", "does",
+    "comes",
+];
+
+/// Refusals that are about a field, though they are no mistake of the request's form.
+const AT_FIELD: &[(&str, &str)] = &[
+    ("REFUND_EXCEEDS_BALANCE", "amount"),
+    ("CREDIT_EXCEEDS_BALANCE", "amount"),
+    ("PAYMENT_EXCEEDS_BALANCE", "amount"),
+];
+
 /// A form's fields as they were sent, and what is wrong with them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FormData {
     pairs: Vec<(String, String)>,
     problems: Vec<FieldProblem>,
+    /// The last part of the address that it was sent to: which of a page's forms it is.
+    act: String,
+    /// The id of what it makes, the same however often it is sent.
+    new_id: Option<FormSubmissionId>,
+    /// What it was loaded with.
+    seen: String,
+    /// What somebody else has changed since: field, and what is stored now.
+    meanwhile: Vec<(String, String)>,
+    /// Who has, and when.
+    changed_by: String,
+    /// What the page calls its fields, learnt while the page is rendered.
+    labels: Arc<Mutex<Labels>>,
+}
+
+/// Fields in the order of the page, with what stands beside them.
+#[derive(Debug, Default)]
+struct Labels {
+    known: Vec<(String, String)>,
+    /// What the fields that follow belong to, such as "Line 2".
+    within: String,
+}
+
+/// A field at fault, as the page calls it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct AtFault {
+    pub(crate) field: String,
+    pub(crate) label: String,
 }
 
 impl FormData {
     /// A form with these fields: one that shows what is stored.
     pub(crate) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { pairs, problems: Vec::new() }
+        Self { pairs, ..Self::default() }
+    }
+
+    /// The form of something that is stored. It remembers what it shows, so that what others change meanwhile is not
+    /// lost without a word.
+    pub(crate) fn of_stored<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        let form = Self::of(pairs);
+        Self { seen: form.digest(), ..form }
     }
 
     /// The fields of a query: the search form of a list.
     pub(crate) fn of_query(query: &str) -> Self {
         let pairs = url::form_urlencoded::parse(query.as_bytes());
-        Self { pairs: pairs.map(|(k, v)| (k.into_owned(), v.into_owned())).collect(), problems: Vec::new() }
+        Self { pairs: pairs.map(|(k, v)| (k.into_owned(), v.into_owned())).collect(), ..Self::default() }
     }
 
     /// Every field, in the order in which they were sent.
@@ -70,7 +131,204 @@ impl FormData {
         }
         // What browsers send between the lines of a text area becomes what everybody else writes.
         let pairs = pairs.into_iter().map(|(name, value)| (name, value.replace("\r\n", "\n"))).collect();
-        Ok(Self { pairs, problems: Vec::new() })
+        Ok(Self { pairs, ..Self::default() })
+    }
+
+    /// Notes where it was sent to.
+    pub(super) fn sent_to(&mut self, path: &str) {
+        path.rsplit('/').next().unwrap_or_default().clone_into(&mut self.act);
+        self.seen = self.value(SEEN_FIELD).to_owned();
+    }
+
+    /// Notes under which id it is to make what it makes.
+    pub(super) fn makes(&mut self, id: FormSubmissionId) {
+        self.new_id = Some(id);
+    }
+
+    /// The id for what the form makes: however often it is sent, it makes one.
+    pub(crate) fn new_id<I: EntityId>(&self) -> Option<I> {
+        self.new_id.map(|id| I::from_bytes(id.bytes()))
+    }
+
+    /// The form where it is the one that was sent to this address, else an empty one: a page has several forms, and
+    /// each shows its own mistakes.
+    pub(crate) fn of_act(&self, act: &str) -> Self {
+        if self.act == act { self.clone() } else { Self::default() }
+    }
+
+    /// Whether it was sent to this address.
+    pub(crate) fn is_act(&self, act: &str) -> bool {
+        self.act == act
+    }
+
+    /// What it was loaded with, for the hidden field; nothing for a form that makes something new.
+    pub(crate) fn seen(&self) -> &str {
+        &self.seen
+    }
+
+    /// Each field with a hash of what it holds.
+    fn digest(&self) -> String {
+        let mut names: Vec<&str> = self.pairs.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut text = String::new();
+        for name in names {
+            let mut hash = Sha256::new();
+            for value in self.values(name) {
+                hash.update(value.as_bytes());
+                hash.update([0]);
+            }
+            let _ = write!(text, "{name}={} ", hex::encode(&hash.finalize()[..SEEN_BYTES]));
+        }
+        text.trim_end().to_owned()
+    }
+
+    /// Whether what is stored has changed since the form was loaded. From then on the form says what is stored now,
+    /// and sent once more it goes over that.
+    pub(crate) fn was_changed(&mut self, stored: &Self) -> Result<bool, ApiError> {
+        if self.seen.is_empty() {
+            return Err(ApiError::bad_field(SEEN_FIELD, "is missing: reload the page and try again"));
+        }
+        let hashes = |text: &str| -> Vec<(String, String)> {
+            let parts = text.split(' ').filter_map(|part| part.rsplit_once('='));
+            parts.map(|(name, hash)| (name.to_owned(), hash.to_owned())).collect()
+        };
+        let (then, now) = (hashes(&self.seen), hashes(&stored.seen));
+        let changed = now.iter().filter(|field| !then.contains(field)).map(|(name, _)| name);
+        let gone =
+            then.iter().map(|(name, _)| name).filter(|name| !now.iter().any(|(known, _)| known == *name));
+        let shown = |name: &String| {
+            let values: Vec<&str> = stored.values(name).filter(|value| !value.is_empty()).collect();
+            (name.clone(), values.join(", "))
+        };
+        self.meanwhile = changed.chain(gone).map(shown).collect();
+        self.seen.clone_from(&stored.seen);
+        Ok(!self.meanwhile.is_empty())
+    }
+
+    /// What others have changed since the form was loaded: what the page calls it, and what is stored now.
+    pub(crate) fn meanwhile(&self) -> Vec<(String, String)> {
+        const SHOWN_CHARS: usize = 200;
+        let labels = self.labels();
+        let mut changed: Vec<_> = self
+            .meanwhile
+            .iter()
+            .map(|(name, value)| {
+                let place = labels.known.iter().position(|(known, _)| known == name);
+                let label = place.map_or_else(|| name.clone(), |place| labels.known[place].1.clone());
+                let mut shown: String = value.chars().take(SHOWN_CHARS).collect();
+                if shown.len() < value.len() {
+                    shown.push('…');
+                }
+                (place.unwrap_or(usize::MAX), label, shown)
+            })
+            .collect();
+        changed.sort();
+        // What the page has no words for is told only where there is nothing else to tell.
+        if changed.first().is_some_and(|(place, ..)| *place < usize::MAX) {
+            changed.retain(|(place, ..)| *place < usize::MAX);
+        }
+        changed.into_iter().map(|(_, label, value)| (label, value)).collect()
+    }
+
+    /// Notes who has changed it meanwhile.
+    pub(crate) fn note_changed_by(&mut self, who: String) {
+        self.changed_by = who;
+    }
+
+    /// Who has changed it meanwhile.
+    pub(crate) fn changed_by(&self) -> &str {
+        if self.changed_by.is_empty() { "somebody" } else { &self.changed_by }
+    }
+
+    /// Whether sending it goes over what somebody else has changed.
+    pub(crate) fn goes_over(&self) -> bool {
+        !self.meanwhile.is_empty()
+    }
+
+    fn labels(&self) -> MutexGuard<'_, Labels> {
+        self.labels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the page calls a field. Said where the label is printed; the summary above the form repeats it.
+    pub(crate) fn label<'a>(&self, name: &str, label: &'a str) -> &'a str {
+        let mut labels = self.labels();
+        let full =
+            if labels.within.is_empty() { label.to_owned() } else { format!("{}, {label}", labels.within) };
+        if !labels.known.iter().any(|(known, _)| known == name) {
+            labels.known.push((name.to_owned(), full));
+        }
+        label
+    }
+
+    /// What the fields that follow belong to: "Line 2", or nothing any more.
+    pub(crate) fn within(&self, group: &str) -> &'static str {
+        group.clone_into(&mut self.labels().within);
+        ""
+    }
+
+    /// The same for a line of several.
+    pub(crate) fn within_line(&self, number: &usize) -> &'static str {
+        self.within(&format!("Line {number}"))
+    }
+
+    /// Countries by name, for a choice. What the field holds and no country is, stays a choice of its own.
+    pub(crate) fn countries(&self, name: &str) -> Vec<(String, String)> {
+        let known = countries();
+        let held = self.value(name).trim();
+        let is_known = held.is_empty() || known.iter().any(|(code, _)| *code == held);
+        let none = std::iter::once((String::new(), "–".to_owned()));
+        let stray = (!is_known).then(|| (held.to_owned(), format!("“{held}”, which is no country")));
+        let known = known.iter().map(|(code, name)| ((*code).to_owned(), (*name).to_owned()));
+        none.chain(stray).chain(known).collect()
+    }
+
+    /// The fields at fault in the order of the page. A page is rendered twice before this is known.
+    pub(crate) fn at_fault(&self) -> Vec<AtFault> {
+        let labels = self.labels();
+        let is_wrong = |name: &String| self.problems.iter().any(|problem| problem.field == *name);
+        let known = labels.known.iter().filter(|(name, _)| is_wrong(name));
+        known.map(|(field, label)| AtFault { field: field.clone(), label: label.clone() }).collect()
+    }
+
+    /// What is wrong and has no field on the page: it is told in full above the form.
+    pub(crate) fn elsewhere(&self) -> Vec<String> {
+        let is_shown = |name: &str| self.labels().known.iter().any(|(known, _)| known == name);
+        let hidden = self.problems.iter().filter(|problem| !is_shown(&problem.field));
+        hidden.map(|problem| self.said(&format!("{} {}", problem.field, problem.problem))).collect()
+    }
+
+    /// What is wrong with a field, as a sentence for the line below it.
+    pub(crate) fn sentence(&self, name: &str) -> Option<String> {
+        let problem = self.error(name)?;
+        let label = {
+            let labels = self.labels();
+            let known = labels.known.iter().find(|(known, _)| known == name);
+            known.map_or_else(|| "This".to_owned(), |(_, label)| label.clone())
+        };
+        // "Name is required", and "Amount: at most €5.00 can be refunded".
+        let verb = problem.split(' ').next().unwrap_or_default();
+        let joint = if VERBS.contains(&verb) { " " } else { ": " };
+        Some(self.said(&format!("{label}{joint}{problem}")))
+    }
+
+    /// A text of a use case as a sentence of this page: fields by their labels.
+    pub(crate) fn said(&self, text: &str) -> String {
+        let labels = self.labels();
+        let is_word = |c: char| c.is_alphanumeric() || c == '.' || c == '_';
+        let mut out = String::with_capacity(text.len() + 1);
+        for word in text.split_inclusive(|c: char| !is_word(c)) {
+            let bare = word.trim_end_matches(|c: char| !is_word(c)).trim_end_matches('.');
+            let is_name = bare.chars().any(|c| c.is_ascii_uppercase()) || bare.contains('.');
+            let label = labels.known.iter().find(|(name, _)| is_name && name == bare).map(|(_, label)| label);
+            match label {
+                Some(label) => {
+                    let _ = write!(out, "“{label}”{}", &word[bare.len()..]);
+                }
+                None => out.push_str(word),
+            }
+        }
+        sentence(&out)
     }
 
     /// Refuses a form without the session's token.
@@ -150,12 +408,16 @@ impl FormData {
     ) -> Option<i64> {
         let text = self.text(name)?;
         let minor = read(&text);
+        if minor.is_some_and(|minor| minor.unsigned_abs() > AMOUNT_MAX.unsigned_abs()) {
+            self.problem(name, format!("must be at most {}", Money::new(AMOUNT_MAX, currency)));
+            return None;
+        }
         if minor.is_none() {
             let digits = match currency.exponent() {
-                0 => "such as 12".to_owned(),
-                digits => format!("with at most {digits} decimals, such as 12.{:0>1$}", 5, digits as usize),
+                0 => "without decimals, such as 12".to_owned(),
+                digits => format!("with at most {digits} decimals, such as 12.{:0<1$}", 5, digits as usize),
             };
-            self.problem(name, format!("must be an amount in {}, {digits}", currency.code()));
+            self.problem(name, format!("must be an amount in {} {digits}", currency.code()));
         }
         minor
     }
@@ -199,26 +461,28 @@ impl FormData {
 
     /// What stood against a form: beside the fields that it names, else as a text for the top of the page. What
     /// is not there, and our own failures, have pages of their own.
-    pub(crate) fn refused(&mut self, error: AppError) -> Result<Option<String>, ApiError> {
-        let mut error = ApiError::from(error);
+    pub(crate) fn refused(&mut self, error: impl Into<ApiError>) -> Result<Option<String>, ApiError> {
+        let error = error.into();
         if error.status.is_server_error() || error.status == 404 {
             return Err(error);
         }
-        error.details.iter_mut().for_each(name_the_entry);
-        Ok(if self.take(&error) { None } else { Some(error.message.into_owned()) })
+        if let Some((_, field)) = AT_FIELD.iter().find(|(code, field)| *code == error.code && self.has(field))
+        {
+            self.problem(field, error.message.into_owned());
+            return Ok(None);
+        }
+        Ok(if self.take(&error) { None } else { Some(self.said(&error.message)) })
     }
 
-    /// Moves problems of a list's entries (`address[1]`) to the one text area that holds them, a line each.
-    pub(crate) fn name_lines(&mut self, name: &str) {
-        let entry = |field: &str| -> Option<usize> {
-            field.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
-        };
-        for problem in &mut self.problems {
-            if let Some(index) = entry(&problem.field) {
-                problem.problem = format!("in line {} {}", index + 1, problem.problem);
-                name.clone_into(&mut problem.field);
-            }
-        }
+    /// The same form with other fields: rows were taken out, or added.
+    pub(crate) fn having<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { pairs, ..self.clone() }
+    }
+
+    /// What was found wrong so far, for the use case to add what it finds.
+    pub(crate) fn wrong(&self) -> Vec<Problem> {
+        self.problems.iter().map(|one| Problem::new(one.field.clone(), one.problem.clone())).collect()
     }
 
     /// Gives problems the names that their fields have on this page, where `name` knows one.
@@ -230,14 +494,27 @@ impl FormData {
         }
     }
 
-    /// Notes what is wrong with a field.
+    /// Notes what is wrong with a field. The first that is found counts: what is empty is not also too short.
     pub(crate) fn problem(&mut self, name: &str, problem: impl Into<String>) {
-        self.problems.push(FieldProblem::new(name, problem.into()));
+        let mut problem = FieldProblem::new(name, problem.into());
+        name_the_entry(&mut problem);
+        if !self.problems.iter().any(|known| known.field == problem.field) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Notes what a use case would find wrong, so that all of it is told at once.
+    pub(crate) fn also(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        for problem in problems {
+            self.problem(&problem.field, problem.problem);
+        }
     }
 
     /// Takes over what a use case found wrong. `false` where the error is of another kind.
     pub(crate) fn take(&mut self, error: &ApiError) -> bool {
-        self.problems.extend(error.details.iter().cloned());
+        for problem in &error.details {
+            self.problem(&problem.field, problem.problem.clone());
+        }
         !error.details.is_empty()
     }
 
@@ -251,18 +528,44 @@ impl FormData {
         self.problems.iter().find(|problem| problem.field == name).map(|problem| problem.problem.as_str())
     }
 
-    /// What is wrong in all, for the summary on top.
+    #[cfg(test)]
     pub(crate) fn problems(&self) -> &[FieldProblem] {
         &self.problems
     }
+}
+
+/// Countries by their names: those of the list that EN 16931 uses, which documents are made with.
+fn countries() -> Vec<(&'static str, &'static str)> {
+    let mut all = country::countries(Lang::En).to_vec();
+    // Each beside the neighbours that its name begins like.
+    let beside = ["1A", "XI"].into_iter();
+    for (code, name) in
+        beside.filter_map(|code| Some((code, gateway_core::domain::country::name(code, "en")?)))
+    {
+        let place = all.iter().position(|(_, other)| *other > name && other.is_ascii());
+        all.insert(place.unwrap_or(all.len()), (code, name));
+    }
+    all
 }
 
 /// A list is one text area here: `origins[2]` is the third entry of `origins`.
 fn name_the_entry(problem: &mut FieldProblem) {
     let Some((name, rest)) = problem.field.split_once('[') else { return };
     let Some(index) = rest.strip_suffix(']').and_then(|digits| digits.parse::<usize>().ok()) else { return };
-    problem.problem = format!("{} (entry {})", problem.problem, index + 1);
+    problem.problem = format!("line {} {}", index + 1, problem.problem);
     problem.field = name.to_owned();
+}
+
+/// A text with a capital in front and a full stop behind.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let mut letters = text.chars();
+    let mut out: String =
+        letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect());
+    if !out.is_empty() && !out.ends_with(['.', '!', '?', '…']) {
+        out.push('.');
+    }
+    out
 }
 
 /// A moment as `<input type=datetime-local>` takes it, in UTC, and not more exact than it is.
@@ -301,17 +604,13 @@ fn minor_units(text: &str, currency: Currency) -> Option<i64> {
     if whole.is_empty() || !digits(whole) || !digits(fraction) || fraction.len() > exponent {
         return None;
     }
-    let minor: i64 = format!("{whole}{fraction:0<exponent$}").parse().ok()?;
-    (minor <= AMOUNT_MAX).then_some(minor)
+    // What is too large to be a number is too large an amount.
+    Some(format!("{whole}{fraction:0<exponent$}").parse().unwrap_or(i64::MAX))
 }
 
 /// Minor units as a field of a form shows them: `12.50`.
 pub(crate) fn major_units(minor: i64, currency: Currency) -> String {
-    let exponent = usize::try_from(currency.exponent()).unwrap_or(2);
-    let digits = format!("{:0>width$}", minor.unsigned_abs(), width = exponent + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - exponent);
-    let (sign, point) = (if minor < 0 { "-" } else { "" }, if exponent > 0 { "." } else { "" });
-    format!("{sign}{whole}{point}{fraction}")
+    Money::new(minor, currency).major()
 }
 
 impl<S: Sync> FromRequestParts<S> for FormData {
@@ -327,6 +626,8 @@ impl<S: Sync> FromRequestParts<S> for FormData {
 
 #[cfg(test)]
 mod tests {
+    use gateway_core::app::AppError;
+
     use super::*;
 
     #[test]
@@ -397,8 +698,8 @@ mod tests {
         assert_eq!(form.signed_amount("price", Currency::EUR), Some(-150));
         assert_eq!(form.amount("price", Currency::EUR), None);
         form.problem("notes[1]", "is too long");
-        form.name_lines("notes");
-        assert_eq!(form.error("notes"), Some("in line 2 is too long"));
+        form.label("notes", "Notes");
+        assert_eq!(form.sentence("notes").as_deref(), Some("Notes: line 2 is too long."));
     }
 
     #[test]
@@ -415,7 +716,7 @@ mod tests {
         }
         let mut form = FormData::of([("at", "tomorrow".to_owned()), ("rate", "5,5".to_owned())]);
         assert_eq!((form.moment("at"), form.day("at")), (None, None));
-        assert_eq!(form.problems().len(), 2);
+        assert_eq!(form.problems().len(), 1, "the first counts");
         let mut day = FormData::of([("on", "2030-01-31".to_owned())]);
         assert_eq!(day.day("on").unwrap().to_string(), "2030-01-31T00:00:00.000Z");
         assert_eq!(form.percent("rate"), Some(Decimal::new(55, 1)));
@@ -427,10 +728,59 @@ mod tests {
         assert_eq!(form.lines("origins"), ["a", "b"]);
         let alert = form.refused(AppError::field("origins[1]", "must be scheme and host")).unwrap();
         assert_eq!(alert, None);
-        assert_eq!(form.error("origins"), Some("must be scheme and host (entry 2)"));
+        assert_eq!(form.error("origins"), Some("line 2 must be scheme and host"));
         let alert = form.refused(AppError::conflict("X", "not now")).unwrap();
-        assert_eq!(alert.as_deref(), Some("not now"));
+        assert_eq!(alert.as_deref(), Some("Not now."));
         assert!(form.refused(AppError::NotFound("site")).is_err());
+    }
+
+    #[test]
+    fn problems_are_told_in_the_words_and_the_order_of_the_page() {
+        let mut form = FormData::of([("name", String::new())]);
+        form.problem("endsAt", "must be after startsAt");
+        form.problem("name", "is required");
+        form.problem("name", "must be short");
+        form.problem("amount", format!("must be at most {}", Money::new(4900, Currency::EUR)));
+        // What the page prints, twice: the summary above the fields knows them the second time.
+        for _ in 0..2 {
+            form.label("name", "Name");
+            form.label("startsAt", "From");
+            form.within("Line 2");
+            form.label("endsAt", "Until");
+            form.within("");
+        }
+        let labels: Vec<String> = form.at_fault().into_iter().map(|one| one.label).collect();
+        assert_eq!(labels, ["Name", "Line 2, Until"]);
+        assert_eq!(form.sentence("name").as_deref(), Some("Name is required."));
+        assert_eq!(form.sentence("endsAt").as_deref(), Some("Line 2, Until must be after “From”."));
+        assert_eq!(form.elsewhere(), ["Amount must be at most €49.00."]);
+        assert_eq!(form.sentence("startsAt"), None);
+    }
+
+    #[test]
+    fn what_others_change_meanwhile_is_found_field_by_field() {
+        let stored = |name: &str, note: &str| {
+            FormData::of_stored([
+                ("name", name.to_owned()),
+                ("note", note.to_owned()),
+                ("on", "true".to_owned()),
+            ])
+        };
+        let sent = |seen: &str| {
+            let mut form = FormData::of([("name", "mine".to_owned()), (SEEN_FIELD, seen.to_owned())]);
+            form.sent_to("/x/edit");
+            form
+        };
+        let loaded = stored("a", "b");
+        let mut form = sent(loaded.seen());
+        assert!(!form.was_changed(&stored("a", "b")).unwrap() && !form.goes_over());
+        let after = stored("a", "c");
+        assert!(form.was_changed(&after).unwrap() && form.goes_over());
+        form.label("note", "Note");
+        assert_eq!(form.meanwhile(), [("Note".to_owned(), "c".to_owned())]);
+        // Sent once more it goes over what it has shown.
+        assert!(!sent(form.seen()).was_changed(&after).unwrap());
+        assert!(sent("").was_changed(&after).is_err(), "a form that says nothing of it is not an edit form");
     }
 
     #[test]

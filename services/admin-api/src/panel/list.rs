@@ -7,7 +7,10 @@ use gateway_core::{
 };
 use web_kit::{ApiError, PageQuery};
 
-use super::{form::FormData, shell::Ctx};
+use super::{
+    form::{FormData, sentence},
+    shell::Ctx,
+};
 use crate::api::query::{Filters, page_request};
 
 /// Rows on a screen.
@@ -21,7 +24,38 @@ pub(crate) struct Asked {
     query: PageQuery,
 }
 
+/// What the filter forms call their fields; others are called by their names.
+const LABELS: &[(&str, &str)] = &[
+    ("from", "From"),
+    ("to", "To"),
+    ("status", "Status"),
+    ("state", "State"),
+    ("kind", "Kind"),
+    ("active", "State"),
+    ("siteId", "Site"),
+    ("providerId", "Provider"),
+    ("endpointId", "Endpoint"),
+    ("actor", "Who"),
+    ("channel", "Through"),
+    ("outcome", "Outcome"),
+    ("operation", "Operation"),
+    ("needsReview", "Needs a look"),
+    ("sku", "SKU"),
+    ("q", "Search"),
+];
+
 impl Asked {
+    /// What stands against a filter, in the words of its form.
+    pub(crate) fn problem(error: &ApiError) -> String {
+        let label = |name: &str| {
+            let known = LABELS.iter().find(|(known, _)| *known == name);
+            known.map_or_else(|| name.to_owned(), |(_, label)| (*label).to_owned())
+        };
+        let all = error.details.iter().map(|one| sentence(&format!("{} {}", label(&one.field), one.problem)));
+        let all: Vec<String> = all.collect();
+        if all.is_empty() { sentence(&error.message) } else { all.join(" ") }
+    }
+
     /// Reads the page's query.
     pub(crate) fn of(ctx: &Ctx) -> Result<Self, ApiError> {
         let query = PageQuery { limit: ROWS, ..PageQuery::parse(ctx.query())? };

@@ -20,6 +20,7 @@ mod group;
 mod invoices;
 mod list;
 mod member;
+pub mod once;
 pub mod operations;
 mod orders;
 mod pairs;

@@ -39,6 +39,8 @@ const NAMES: &[(&str, &str)] = &[
     ("/transactions/{id}/cancel", "cancelTransaction"),
     ("/transactions/{id}/confirm", "confirmTransaction"),
     ("/transactions/{id}/confirm-manual", "confirmTransactionManually"),
+    ("/transactions/{id}/confirmations/{confirmation}/reverse", "reverseConfirmation"),
+    ("/transactions/{id}/refunds/record", "recordRefund"),
     ("/transactions/{id}/resolve", "resolveTransactionReview"),
     ("/transactions/{id}/notifications/{delivery}/resend", "resendNotification"),
     ("/transactions/{id}/invoice", "createInvoice"),

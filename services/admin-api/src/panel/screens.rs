@@ -13,10 +13,15 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use gateway_core::{
-    app::audit::{self, What},
+    app::{
+        App,
+        audit::{self, What},
+        people::SignedIn,
+    },
     domain::{
         AuditEntryId,
         audit::{Channel, Ending, Outcome},
+        person::Person,
         scope::Scope,
     },
 };
@@ -25,9 +30,9 @@ use web_kit::{ApiError, Path, csrf};
 
 use super::{
     Panel,
-    form::{CSRF_FIELD, FormData},
+    form::{CSRF_FIELD, FormData, KEY_FIELD, SEEN_FIELD},
     member::{self, Member},
-    operations,
+    once, operations,
 };
 
 /// What a screen asks of its caller.
@@ -191,7 +196,7 @@ async fn recorded(State(door): State<Door>, request: Request, next: Next) -> Res
 
 /// Lets nobody through who may not. A form must come from our own page, and carry the session's token.
 async fn guard(door: Door, mut request: Request, next: Next) -> Result<Response, ApiError> {
-    let Door { panel, needs, .. } = door;
+    let Door { panel, needs, path } = door;
     let headers = request.headers().clone();
     let is_post = request.method() == Method::POST;
     if is_post {
@@ -216,10 +221,32 @@ async fn guard(door: Door, mut request: Request, next: Next) -> Result<Response,
     if is_post {
         request = with_form(request, who.as_deref().map(|who| who.session.csrf.as_str())).await?;
     }
-    // From here on it may be done: not without a word in the audit log.
+    let app = &panel.state.app;
+    let mut claim = None;
+    if let (true, Some(who)) = (is_post, &who) {
+        let tenant = request.extensions().get::<Arc<Member>>().map_or(Person::TENANT, |member| member.tenant);
+        claim = match once::begin(app, tenant, who.person.id, &path, &mut request).await? {
+            Ok(claim) => claim,
+            Err(answered_before) => return Ok(answered_before),
+        };
+    }
+    let response = done(app, request, who, next).await.unwrap_or_else(IntoResponse::into_response);
+    if let Some(claim) = claim {
+        once::end(app, claim, &response).await;
+    }
+    Ok(response)
+}
+
+/// From here on it may be done: not without a word in the audit log.
+async fn done(
+    app: &App,
+    request: Request,
+    who: Option<Arc<SignedIn>>,
+    next: Next,
+) -> Result<Response, ApiError> {
     match (request.extensions().get::<Arc<Member>>(), who) {
-        (Some(member), _) => audit::by(&panel.state.app, &member.authority()).await?,
-        (None, Some(who)) => audit::by_person(&panel.state.app, &who.person).await?,
+        (Some(member), _) => audit::by(app, &member.authority()).await?,
+        (None, Some(who)) => audit::by_person(app, &who.person).await?,
         (None, None) => {}
     }
     Ok(next.run(request).await)
@@ -254,8 +281,10 @@ fn outcome(response: &Response) -> Outcome {
 /// Reads the form, so that no handler can forget to look at its token.
 async fn with_form(request: Request, token: Option<&str>) -> Result<Request, ApiError> {
     let (mut parts, body) = request.into_parts();
-    let form = FormData::read(&parts.headers, body).await?;
-    audit::fields(form.pairs().map(|(name, _)| name).filter(|name| *name != CSRF_FIELD));
+    let mut form = FormData::read(&parts.headers, body).await?;
+    form.sent_to(parts.uri.path());
+    let own = [CSRF_FIELD, KEY_FIELD, SEEN_FIELD];
+    audit::fields(form.pairs().map(|(name, _)| name).filter(|name| !own.contains(name)));
     if let Some(expected) = token {
         form.must_carry(expected)?;
     }

@@ -19,7 +19,7 @@ use web_kit::{
     static_files::{StaticFile, StaticFiles},
 };
 
-use super::{Panel, done, member::Member};
+use super::{Panel, act, done, form::sentence, member::Member};
 
 pub(super) const SCRIPT: &str = "panel.js";
 pub(super) const STYLE: &str = "panel.css";
@@ -144,6 +144,11 @@ impl Ctx {
         format_amount(minor, currency.code(), exponent, self.locale)
     }
 
+    /// A text of a use case as a sentence.
+    pub(crate) fn said(&self, text: &str) -> String {
+        sentence(text)
+    }
+
     /// The frame of a page. `current` is the navigation's entry, `title` the page's name.
     pub(crate) fn shell(&self, current: &'static str, title: impl Into<String>) -> Shell {
         Shell {
@@ -207,6 +212,17 @@ impl Shell {
 
     pub(crate) fn csrf(&self) -> &str {
         &self.member.csrf
+    }
+
+    /// A key for one form of the page.
+    #[expect(clippy::unused_self, reason = "templates call methods")]
+    pub(crate) fn fresh_key(&self) -> String {
+        act::fresh_key()
+    }
+
+    /// The edit page of what the page is about, as it is stored.
+    pub(crate) fn edit_url(&self, path: Option<&str>) -> String {
+        path.map_or_else(String::new, |path| self.url(&format!("{path}/edit")))
     }
 
     /// The navigation: groups of entries that this role may see.
@@ -293,6 +309,11 @@ pub(crate) fn page(template: &impl Template) -> Response {
 
 /// Sends a page with a status: 422 for a form that is shown again.
 pub(crate) fn page_with(status: StatusCode, template: &impl Template) -> Response {
+    if status == StatusCode::UNPROCESSABLE_ENTITY {
+        // The summary stands above the form and speaks of its fields by their labels, in their order: it knows them
+        // once they have been printed.
+        drop(template.render());
+    }
     match template.render() {
         // Pages hold money and people: no cache keeps them, and "back" after a log-out shows none.
         Ok(html) => {

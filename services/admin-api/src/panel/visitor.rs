@@ -16,7 +16,7 @@ use gateway_core::{
 use http::{HeaderMap, HeaderValue, header, request};
 use web_kit::{ApiError, ClientIp, headers::Nonce};
 
-use super::{Panel, done, member, shell};
+use super::{Panel, act, done, member, shell};
 
 /// Who looks, before anybody knows who it is.
 #[derive(Debug, Clone)]
@@ -135,6 +135,11 @@ pub(super) struct Frame {
 impl Frame {
     pub(super) fn csrf(&self) -> &str {
         &self.csrf
+    }
+
+    #[expect(clippy::unused_self, reason = "templates call methods")]
+    pub(super) fn fresh_key(&self) -> String {
+        act::fresh_key()
     }
 
     #[expect(clippy::unused_self, reason = "templates call methods")]

@@ -1,7 +1,7 @@
 //! What the page asks beside the method: a discount code and a billing address.
 
 use gateway_core::domain::checkout::Address;
-use gateway_core::domain::checkout::address::{AddressField, AddressProblem, FIELD_CHARS_MAX, is_city_first};
+use gateway_core::domain::checkout::address::{AddressField, AddressProblem, is_city_first};
 use serde::Deserialize;
 use web_kit::country::{self, Country};
 use web_kit::form_text::FormText;
@@ -215,12 +215,6 @@ impl AddressForm {
                 is_focused: first == Some(F::Country),
             },
         }
-    }
-
-    /// The most that a field takes.
-    #[expect(clippy::unused_self, reason = "templates call it as form.chars_max()")]
-    pub(super) fn chars_max(&self) -> usize {
-        FIELD_CHARS_MAX
     }
 }
 

@@ -5,6 +5,7 @@ mod cancel;
 mod create;
 mod events;
 mod get_checkout;
+mod open_api;
 mod origin;
 mod proof;
 mod status;
@@ -17,6 +18,7 @@ use crate::gateway::Shared;
 /// The runtime's routes.
 pub(crate) fn router() -> Router<Shared> {
     Router::new()
+        .route("/api/v1/openapi.json", get(open_api::open_api))
         .route("/api/v1/checkouts/{session}", get(get_checkout::get_checkout).options(origin::preflight))
         .route("/api/v1/transactions/create", post(create::create).options(origin::preflight))
         .route("/api/v1/transactions/{id}/status", get(status::status).options(origin::preflight))

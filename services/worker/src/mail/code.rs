@@ -7,7 +7,7 @@ use lettre::{
     message::{Mailbox, MultiPart},
 };
 
-use super::message::broken;
+use super::message::{broken, recipient};
 
 /// Words in one language.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +108,7 @@ pub(super) fn compose(from: &Mailbox, mail: &OutgoingCode) -> Result<Message, Ma
     let (subject, text, html) = texts(mail)?;
     let message = Message::builder()
         .from(from.clone())
-        .to(mail.to.parse().map_err(|_| broken("the address cannot be used"))?)
+        .to(recipient(&mail.to)?)
         .subject(subject)
         .message_id(Some(format!("<{}@{}>", mail.id, from.email.domain())));
     message.multipart(MultiPart::alternative_plain_html(text, html)).map_err(broken)

@@ -10,7 +10,7 @@ use lettre::{
     message::{Mailbox, MultiPart},
 };
 
-use super::message::broken;
+use super::message::{broken, recipient};
 
 /// Words in one language. `#` stands for the organization, `@` for the role.
 #[derive(Debug, Clone, Copy)]
@@ -124,7 +124,7 @@ pub(super) fn compose(from: &Mailbox, mail: &OutgoingInvitation) -> Result<Messa
     let host = from.email.domain();
     let message = Message::builder()
         .from(from.clone())
-        .to(mail.to.parse().map_err(|_| broken("the address cannot be used"))?)
+        .to(recipient(&mail.to)?)
         .subject(subject)
         .message_id(Some(format!("<{}@{host}>", mail.id)));
     message.multipart(MultiPart::alternative_plain_html(text, html)).map_err(broken)

@@ -6,7 +6,7 @@ use gateway_core::{
     domain::invoice::Paper,
 };
 use lettre::{
-    Message,
+    Address, Message,
     message::{
         Attachment, Body, Mailbox, MultiPart, SinglePart,
         header::{ContentTransferEncoding, ContentType},
@@ -45,6 +45,21 @@ struct DocumentHtml<'a> {
 
 pub(super) fn broken(error: impl std::fmt::Display) -> MailError {
     MailError { is_permanent: true, text: format!("the mail could not be written: {error}") }
+}
+
+/// Whom a mail goes to. A domain in letters of other scripts travels as its Punycode, which every mail server takes;
+/// what stands before the `@` stays as it is.
+pub(super) fn recipient(address: &str) -> Result<Mailbox, MailError> {
+    let in_ascii = |domain: &str| match url::Host::parse(domain) {
+        Ok(url::Host::Domain(ascii)) => Some(ascii),
+        _ => None,
+    };
+    let address = address.trim();
+    let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+    let domain = if domain.is_ascii() { None } else { in_ascii(domain) };
+    let address = domain.map_or_else(|| address.to_owned(), |domain| format!("{local}@{domain}"));
+    let email: Address = address.parse().map_err(|_| broken("the address cannot be used"))?;
+    Ok(Mailbox::new(None, email))
 }
 
 /// Subject, text and HTML of a document's mail.
@@ -89,10 +104,10 @@ pub(super) fn compose(from: &Mailbox, mail: &OutgoingMail) -> Result<Message, Ma
     let host = from.email.domain();
     let mut message = Message::builder()
         .from(sender)
-        .to(mail.to.parse().map_err(|_| broken("the address cannot be used"))?)
+        .to(recipient(&mail.to)?)
         .subject(subject)
         .message_id(Some(format!("<{}@{host}>", mail.id)));
-    if let Some(reply_to) = reply_to.and_then(|email| email.parse().ok()) {
+    if let Some(reply_to) = reply_to.and_then(|email| recipient(email).ok()) {
         message = message.reply_to(reply_to);
     }
     message.multipart(body).map_err(broken)
@@ -151,6 +166,22 @@ mod tests {
         paper.number = Some("INV-2030-00001".to_owned());
         paper.seller.name = "Example & Sons".to_owned();
         paper
+    }
+
+    #[test]
+    fn domains_of_other_scripts_travel_as_punycode() {
+        for (given, sent) in [
+            ("kunde@müller.example", "kunde@xn--mller-kva.example"),
+            ("müller@example.com", "müller@example.com"),
+            ("用户@例子.测试", "用户@xn--fsqu00a.xn--0zwm56d"),
+            ("Ada@Example.COM", "Ada@Example.COM"),
+            (" ada@example.com ", "ada@example.com"),
+        ] {
+            assert_eq!(recipient(given).unwrap().email.to_string(), sent, "{given}");
+        }
+        for wrong in ["", "ada", "ada@", "@example.com", "ada@exa mple.com", "ada\r\nbcc: x@example.com"] {
+            assert!(recipient(wrong).unwrap_err().is_permanent, "{wrong:?}");
+        }
     }
 
     #[test]

@@ -61,7 +61,9 @@ fn transport(url: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailSettin
 }
 
 fn sender(from: &str) -> Result<Mailbox, MailSettingsError> {
-    from.parse().map_err(|_| MailSettingsError::From)
+    let from: Mailbox = from.parse().map_err(|_| MailSettingsError::From)?;
+    let own = message::recipient(&from.email.to_string()).map_err(|_| MailSettingsError::From)?;
+    Ok(Mailbox::new(from.name, own.email))
 }
 
 #[async_trait]
@@ -81,8 +83,17 @@ impl Mailer for SmtpMailer {
 
 impl SmtpMailer {
     async fn hand_over(&self, message: Message) -> Result<(), MailError> {
+        let envelope = message.envelope();
+        let is_international =
+            envelope.from().into_iter().chain(envelope.to()).any(|address| !address.to_string().is_ascii());
         match tokio::time::timeout(DEADLINE, self.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),
+            // The client gave it up itself: the server's greeting did not offer SMTPUTF8.
+            Ok(Err(error)) if is_international && error.is_client() => Err(MailError {
+                is_permanent: true,
+                text: "the mail server does not take addresses with non-ASCII letters before the @"
+                    .to_owned(),
+            }),
             Ok(Err(error)) => Err(refusal(&error)),
             Err(_) => Err(MailError {
                 is_permanent: false,

@@ -7,7 +7,7 @@ use gateway_core::{
         settings::{api_keys, domains},
     },
     domain::{
-        InvoiceId, Mode, ProviderEventId, RefundId, Timestamp, TransactionId,
+        ConfirmationId, InvoiceId, Mode, ProviderEventId, RefundId, Timestamp, TransactionId,
         delivery::Delivery,
         invoice::{Invoice, PaperKind},
         provider_event::{EventState, ProviderEvent},
@@ -33,23 +33,25 @@ const PUBLIC: [&str; 6] =
 const PERSONAL: [&str; 2] = ["getMe", "createOrganization"];
 
 /// What changes people, who belong to both modes: keys need live mode, and all that they hand out.
-const CHANGES_PEOPLE: [&str; 5] =
+pub const CHANGES_PEOPLE: [&str; 5] =
     ["updatePerson", "removePerson", "createInvitation", "revokeInvitation", "updateOrganization"];
 
 /// What names a site in its body.
 const NAMES_A_SITE: [&str; 2] = ["recoverDeliveries", "createDomain"];
 
 /// An operation with ids of one shop in its path.
-struct Operation {
-    id: String,
-    method: Method,
-    path: String,
+pub struct Operation {
+    pub id: String,
+    pub method: Method,
+    pub path: String,
     scope: Scope,
     /// Whether the path names something that belongs to an organization.
     names_something: bool,
     /// Whether that thing belongs to a mode, too.
     has_mode: bool,
-    body: Option<Value>,
+    pub body: Option<Value>,
+    /// Names that stand in its query.
+    pub query: Vec<String>,
 }
 
 /// A body that is right, so that only authority can refuse it.
@@ -93,16 +95,18 @@ fn body_of(operation: &str, shop: &Shop) -> Value {
         | "rotateApiKey"
         | "rotateWebhookEndpointSecret"
         | "enableWebhookEndpoint"
+        | "reverseConfirmation"
+        | "recordRefund"
         | "regenerateSiteWebhookSecret" => json!({}),
         other => panic!("this test has no body for the operation {other}"),
     }
 }
 
 /// Ids of a shop's things, by the segment before the parameter.
-struct Things(Vec<(&'static str, String)>);
+pub struct Things(Vec<(&'static str, String)>);
 
 impl Things {
-    async fn of(door: &Door, shop: &Shop) -> Self {
+    pub async fn of(door: &Door, shop: &Shop) -> Self {
         let transaction = door.started(shop, &json!({})).await;
         let site = shop.seed.site.id;
         let delivery =
@@ -152,6 +156,7 @@ impl Things {
             ("invoice-series", invoice.series_id.to_string()),
             ("checkouts", transaction.checkout_id.to_string()),
             ("transactions", transaction.id.to_string()),
+            ("confirmations", ConfirmationId::generate().to_string()),
             ("notifications", delivery.id.to_string()),
             ("deliveries", delivery.id.to_string()),
             ("sites", site.to_string()),
@@ -244,7 +249,7 @@ async fn event(door: &Door, shop: &Shop) -> ProviderEventId {
     id
 }
 
-fn operations(document: &Value, things: &Things, shop: &Shop) -> Vec<Operation> {
+pub fn operations(document: &Value, things: &Things, shop: &Shop) -> Vec<Operation> {
     let mut found = Vec::new();
     for (template, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -258,6 +263,9 @@ fn operations(document: &Value, things: &Things, shop: &Shop) -> Vec<Operation> 
                 continue;
             }
             let body = operation["requestBody"].is_object().then(|| body_of(&id, shop));
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let query = parameters.filter(|one| one["in"] == "query");
+            let query = query.map(|one| one["name"].as_str().unwrap().to_owned()).collect();
             found.push(Operation {
                 method: method.to_uppercase().parse().unwrap(),
                 path: things.fill(template),
@@ -269,6 +277,7 @@ fn operations(document: &Value, things: &Things, shop: &Shop) -> Vec<Operation> 
                     && template.matches('{').count() > usize::from(template.contains("/organizations/")),
                 id,
                 body,
+                query,
             });
         }
     }

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod checkouts;
+mod conditions;
 mod domains;
 pub mod door;
 mod keys;

@@ -303,7 +303,7 @@ async fn the_last_try_leaves_out_the_logo() {
     assert_eq!(done.rendering.as_ref().unwrap().status, RenderStatus::Done);
     let flag = done.needs_review.as_ref().unwrap();
     assert_eq!(flag.reason, "rendered_with_notes");
-    assert_eq!(flag.detail, "printed without the logo: it took longer than 10 s");
+    assert_eq!(flag.detail.as_str(), "printed without the logo: it took longer than 10 s");
 }
 
 /// What one organization has waiting, or never ends, delays nobody else; and it has one document made at a time.

@@ -137,7 +137,7 @@ async fn series_are_numbered_apart_and_their_format_is_settled_with_the_first_nu
     let refused = update_series(app, tenant, series.id, change("X-")).await.unwrap_err();
     assert_eq!(refused.code(), "SERIES_IN_USE");
     let named = SeriesSettings { name: Some("Business".to_owned()), ..SeriesSettings::default() };
-    assert_eq!(update_series(app, tenant, series.id, named).await.unwrap().name, "Business");
+    assert_eq!(update_series(app, tenant, series.id, named).await.unwrap().0.name, "Business");
     let other = SeriesSettings { kind: Some(series.kind), ..change("INV-2") };
     assert_eq!(create_series(app, tenant, other).await.unwrap_err().code(), "VALIDATION_FAILED");
 }

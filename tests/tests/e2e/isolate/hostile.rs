@@ -112,7 +112,7 @@ async fn a_hostile_logo_costs_its_own_documents_alone() {
     assert_eq!((rendering.status, rendering.attempts), (RenderStatus::Done, 3));
     let flag = bomb.needs_review.as_ref().unwrap();
     assert_eq!(flag.reason, "rendered_with_notes");
-    assert!(flag.detail.contains("printed without the logo"), "{}", flag.detail);
+    assert!(flag.detail.as_str().contains("printed without the logo"), "{:?}", flag.detail);
     let lost = ["reason=\"deadline\"", "reason=\"memory\"", "reason=\"crash\""];
     assert!(metric(&cluster, "render_children_ended_total", &lost).await >= 4, "three tries and a preview");
 
@@ -122,7 +122,7 @@ async fn a_hostile_logo_costs_its_own_documents_alone() {
         let invoice = until_rendered(&cluster, evil.tenant, queued(&cluster.app, evil.tenant).await.id).await;
         let rendering = invoice.rendering.as_ref().unwrap();
         assert_eq!((rendering.status, rendering.attempts), (RenderStatus::Done, 1));
-        assert!(invoice.needs_review.unwrap().detail.contains("printed without the logo"));
+        assert!(invoice.needs_review.unwrap().detail.as_str().contains("printed without the logo"));
     }
     assert_eq!(cluster.ends(Service::Worker).await, 0, "{}", cluster.log_tail(Service::Worker, 20));
 }

@@ -8,7 +8,7 @@ use testkit::shared_mongod;
 
 use super::{
     case::{Case, Habits, REFUND, Refusal},
-    points::{self, OF_DISCOUNTS, OF_ERASURES, OF_SECOND_PAYMENTS, POINTS, Point, Proof, Step},
+    points::{self, OF_DISCOUNTS, OF_ERASURES, OF_SECOND_PAYMENTS, OF_TRANSFERS, POINTS, Point, Proof, Step},
 };
 use crate::cluster::{Cluster, Extra, Service};
 
@@ -278,15 +278,19 @@ async fn telling_does_not_survive_without_recovery() {
 
 #[test]
 fn every_point_and_every_recovery_is_in_the_matrix() {
-    let elsewhere = [OF_SECOND_PAYMENTS, OF_DISCOUNTS.0, OF_ERASURES.0].concat();
-    let covered: Vec<_> = POINTS.iter().map(|point| point.name).chain(elsewhere).collect();
+    let elsewhere = [OF_SECOND_PAYMENTS, OF_DISCOUNTS, OF_ERASURES, OF_TRANSFERS];
+    let covered: Vec<_> = POINTS
+        .iter()
+        .map(|point| point.name)
+        .chain(elsewhere.iter().flat_map(|(points, _)| points.iter().copied()))
+        .collect();
     assert_eq!(covered, fault::POINTS);
     for recovery in Recovery::ALL {
         let proven = POINTS.iter().any(|point| match point.proof {
             Proof::Stuck(recoveries, _) | Proof::Wrong(recoveries, _) => recoveries.contains(recovery),
             Proof::ClientRepeats | Proof::NothingLeft(_) => false,
         });
-        let proven = proven || [OF_DISCOUNTS.1, OF_ERASURES.1].concat().contains(recovery);
+        let proven = proven || elsewhere.iter().any(|(_, recoveries)| recoveries.contains(recovery));
         assert!(proven, "nothing shows that {recovery:?} matters");
     }
 }

@@ -201,7 +201,7 @@ pub const POINTS: &[Point] = {
 };
 
 /// A point that an order with one payment does not pass: shown in `orders/kill.rs`.
-pub const OF_SECOND_PAYMENTS: &[&str] = &["order.after_flags"];
+pub const OF_SECOND_PAYMENTS: (&[&str], &[Recovery]) = (&["order.after_flags"], &[]);
 
 /// Points that an order without a discount does not pass, and recoveries that it does not need: shown in
 /// `discounts.rs`.
@@ -211,6 +211,10 @@ pub const OF_DISCOUNTS: (&[&str], &[Recovery]) =
 /// The same of an order whose customer is not erased: shown in `clients.rs`.
 pub const OF_ERASURES: (&[&str], &[Recovery]) =
     (&["erase.after_begin", "erase.after_transaction", "erase.before_end"], &[Recovery::ErasureSweep]);
+
+/// The same of a payment whose money nobody confirms by hand: shown in `wire/kill.rs`.
+pub const OF_TRANSFERS: (&[&str], &[Recovery]) =
+    (&["confirm.after_save", "reverse.after_save", "record_refund.after_save"], &[Recovery::Idempotency]);
 
 /// Points by who passes them, one group per cluster; `KILL_POINT=relay` leaves only those that begin so.
 pub fn of(service: Service) -> impl Iterator<Item = &'static Point> {

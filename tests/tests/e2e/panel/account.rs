@@ -62,7 +62,7 @@ async fn a_password_opens_a_session_of_its_own_and_leads_back() {
     assert_eq!(again.headers["location"].to_str().unwrap(), "/", "no other host");
 
     let csrf = hidden(&door.send(door_get(&door, "/account", &held)).await.text, "csrf").to_owned();
-    let out = post(&door, "/logout", &held, &[("csrf", csrf.as_str())]).await;
+    let out = post(&door, "/logout", &held, &[("csrf", csrf.as_str()), ("key", "1")]).await;
     assert_eq!(out.status, 303);
     assert_eq!(door.send(door_get(&door, &next, &held)).await.status, 303, "the old cookie is worth nothing");
 }
@@ -151,10 +151,18 @@ async fn ways_to_sign_in_are_changed_only_by_somebody_fresh() {
     // First the password: a new one ends what sessions there are.
     with_password(&door, someone.id).await;
     let operator = Operator::signed_in(&door, &shop, someone).await;
-    let fields =
-        [("csrf", operator.csrf.as_str()), ("current", PASSWORD), ("password", "eight green bottles fell")];
-    let wrong =
-        [("csrf", operator.csrf.as_str()), ("current", "no"), ("password", "eight green bottles fell")];
+    let fields = [
+        ("csrf", operator.csrf.as_str()),
+        ("key", "1"),
+        ("current", PASSWORD),
+        ("password", "eight green bottles fell"),
+    ];
+    let wrong = [
+        ("csrf", operator.csrf.as_str()),
+        ("key", "2"),
+        ("current", "no"),
+        ("password", "eight green bottles fell"),
+    ];
     assert_eq!(post(&door, "/account/password", &operator.cookie, &wrong).await.status, 422);
     // An hour later at an open machine.
     let sessions = door.app.store.database().collection::<mongodb::bson::Document>("sessions");

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use super::Operator;
 use crate::admin::door::{Door, Shop};
 
+const NAME: &str = "Ana <b>Sousa</b>";
+
 const FORM: &[(&str, &str)] = &[
-    ("name", "Ana <b>Sousa</b>"),
+    ("name", NAME),
     ("company", ""),
     ("email", "ana@example.com"),
     ("phone", "+351 210 000 000"),
@@ -72,8 +74,21 @@ async fn a_client_is_made_found_changed_and_deleted() {
 
     let html = admin.page(&path).await;
     assert!(html.contains("Erase Ana &#60;b&#62;Sousa") && html.contains("Rua Garrett 1"), "{html}");
-    assert_eq!(admin.done(&format!("{path}/delete"), &[]).await, "/clients?done=deleted");
+    // Payments that bear the same address are told of, and stay.
+    let payment = door.started(&shop, &json!({ "email": "ana@example.com" })).await;
+    let html = admin.page(&path).await;
+    assert!(html.contains("1 checkout, 1 payment and 0 documents bear the same e-mail address"), "{html}");
+    for wrong in ["", "Ana"] {
+        let refused = admin.send(&format!("{path}/delete"), &[("confirmDelete", wrong)]).await;
+        assert_eq!(refused.status, 422);
+        assert!(refused.text.contains("id=\"e-confirmDelete\""), "{}", refused.text);
+        assert!(refused.text.contains("nothing was done"), "{}", refused.text);
+    }
+    let sure = [("confirmDelete", " ana  <B>Sousa</b> ")];
+    assert_eq!(admin.done(&format!("{path}/delete"), &sure).await, "/clients?done=deleted");
     assert_eq!(admin.see(&path).await.status, 404);
+    let checkout = admin.page(&format!("/checkouts/{}", payment.checkout_id)).await;
+    assert!(checkout.contains("ana@example.com"), "{checkout}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,19 +150,25 @@ async fn a_clients_page_shows_what_they_bought_and_its_end_what_is_kept() {
     let export: Value = serde_json::from_str(&file.text).unwrap();
     assert_eq!(export["checkouts"].as_array().unwrap().len(), 3);
 
-    let refused = admin.send(&format!("{path}/delete"), &[]).await;
+    let named = "2 checkouts name Ana &#60;b&#62;Sousa&#60;/b&#62; by the client’s id or reference, so the record cannot be";
+    assert!(html.contains(named) && !html.contains(&format!("{path}/delete")), "{html}");
+    let refused = admin.send(&format!("{path}/delete"), &[("confirmDelete", NAME)]).await;
     assert!(
-        refused.status == 422 && refused.text.contains("erase their personal data instead"),
+        refused.status == 422 && refused.text.contains("Erase the personal data instead")
+            || refused.text.contains("erase the personal data instead"),
         "{}",
         refused.text
     );
-    let refused = admin.send(&format!("{path}/erase"), &[]).await;
+    let unsure = admin.send(&format!("{path}/erase"), &[]).await;
+    assert!(unsure.status == 422 && unsure.text.contains("id=\"e-confirmErase\""), "{}", unsure.text);
+    let refused = admin.send(&format!("{path}/erase"), &[("confirmErase", NAME)]).await;
     assert!(refused.status == 422 && refused.text.contains("are open or being paid"), "{}", refused.text);
     for checkout in export["checkouts"].as_array().unwrap() {
         let checkout = checkout["id"].as_str().unwrap().parse().unwrap();
         checkouts::cancel(&door.app, shop.tenant, checkout).await.unwrap();
     }
-    assert_eq!(admin.done(&format!("{path}/erase"), &[]).await, format!("{path}?done=erased"));
+    let sure = [("confirmErase", NAME)];
+    assert_eq!(admin.done(&format!("{path}/erase"), &sure).await, format!("{path}?done=erased"));
     let html = admin.page(&format!("{path}?done=erased")).await;
     assert!(html.contains("The personal data are erased.") && html.contains("No legal documents"), "{html}");
     assert!(!html.contains("Sousa") && !html.contains("ana@example.com"), "{html}");

@@ -53,7 +53,7 @@ async fn a_key_is_shown_once_with_a_line_that_works() {
         [("name", "Shop <1>"), ("scopes", "checkout:create"), ("allowedNetworks", "127.0.0.1\r\nhome")];
     let answer = admin.send("/api-keys/new", &wrong).await;
     assert_eq!(answer.status, 422);
-    assert!(answer.text.contains("in line 2 must be an address") && answer.text.contains("Shop &#60;1&#62;"));
+    assert!(answer.text.contains("line 2 must be an address") && answer.text.contains("Shop &#60;1&#62;"));
     assert!(
         answer.text.contains("value=\"checkout:create\" checked"),
         "what was chosen stays: {}",
@@ -293,7 +293,7 @@ async fn what_failed_since_a_moment_is_sent_again() {
     let answer =
         editor.send("/deliveries/recover", &[("receiver", &to), ("since", "2020-01-01T00:00")]).await;
     assert_eq!(answer.status, 422);
-    assert!(answer.text.contains("the endpoint is disabled: enable it first"), "{}", answer.text);
+    assert!(answer.text.contains("The endpoint is disabled: enable it first"), "{}", answer.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

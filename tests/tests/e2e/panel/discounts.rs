@@ -120,7 +120,7 @@ async fn products_are_named_by_sku_or_id() {
     assert!(html.contains("Mug MUG-1") && html.contains(&format!("/products/{two}\"")), "{html}");
     assert!(editor.page(&format!("{path}/edit")).await.contains("MUG-1\nMUG-2</textarea>"));
     let foreign = product(&door, &other, "CUP-1").await;
-    for (lines, text) in [("CUP-1", "“CUP-1” is none"), (foreign.as_str(), "(entry 1)")] {
+    for (lines, text) in [("CUP-1", "“CUP-1” is none"), (foreign.as_str(), "line 1 is no product")] {
         let answer = editor.send(&format!("{path}/edit"), &with(&[("productIds", lines)])).await;
         assert_eq!(answer.status, 422, "{lines}");
         assert!(answer.text.contains("id=\"e-productIds\"") && answer.text.contains(text), "{}", answer.text);
@@ -145,7 +145,7 @@ async fn what_is_wrong_with_a_discount_stands_beside_its_field() {
         (&[("maxRedemptions", "many")], "maxRedemptions", "must be a whole number"),
         (&[("maxRedemptionsPerCustomer", "0")], "maxRedemptionsPerCustomer", "from 1 to"),
         (&[("startsAt", "tomorrow")], "startsAt", "must be a date and time"),
-        (&[("endsAt", "2019-01-01T00:00")], "endsAt", "must be after startsAt"),
+        (&[("endsAt", "2019-01-01T00:00")], "endsAt", "must be after “From (UTC)”"),
     ] {
         let answer = editor.send("/discounts/new", &with(changes)).await;
         assert_eq!(answer.status, 422, "{changes:?}");

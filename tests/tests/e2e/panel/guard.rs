@@ -8,7 +8,7 @@ use admin_api::panel::{
 use gateway_core::domain::{Mode, role::Role};
 use reqwest::Method;
 
-use super::Operator;
+use super::{Operator, fresh_key};
 use crate::{admin::door::Door, in_process};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,7 +53,8 @@ async fn forms_from_elsewhere_are_refused() {
     let payment = door.started(&shop, &serde_json::json!({})).await;
     let editor = Operator::of(&door, &shop, Role::Editor).await;
     let path = editor.path(&format!("/transactions/{}/resolve", payment.id));
-    let post = |token: &str| editor.request(Method::POST, &path).form(&[("csrf", token)]);
+    let post =
+        |token: &str| editor.request(Method::POST, &path).form(&[("csrf", token), ("key", &fresh_key())]);
     assert_eq!(door.send(post(&editor.csrf)).await.status, 303);
     assert_eq!(door.send(post("")).await.status, 403, "no token");
     let colleague = Operator::of(&door, &shop, Role::Editor).await;

@@ -16,7 +16,7 @@ use mongodb::bson::doc;
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Operator, hidden};
+use super::{Operator, fresh_key, hidden};
 use crate::{
     admin::door::{Door, Shop},
     invoices::world,
@@ -375,6 +375,11 @@ async fn the_seller_and_the_look_are_an_administrator_s() {
     let put = async |operator: &Operator<'_>, body: String| {
         let request = operator.request(Method::POST, &operator.path("/invoice-settings"));
         let kind = "multipart/form-data; boundary=XX";
+        let (key, seen) = (fresh_key(), operator.seen("/invoice-settings").await.unwrap_or_default());
+        let hidden = |name: &str, value: &str| {
+            format!("--XX\r\nContent-Disposition: form-data; name={name}\r\n\r\n{value}\r\n")
+        };
+        let body = hidden("key", &key) + &hidden("seen", &seen) + &body;
         door.send(request.header("content-type", kind).body(body)).await
     };
     let form = |changes: &[(&str, &str)], file| settings(&admin.csrf, changes, file);

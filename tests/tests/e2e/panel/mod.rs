@@ -10,6 +10,7 @@ mod dashboard;
 mod developers;
 mod discounts;
 mod domains;
+mod forms;
 mod guard;
 mod hand;
 mod invoices;
@@ -119,11 +120,36 @@ impl<'a> Operator<'a> {
         }
     }
 
-    /// Sends a form of the shop's screens, with the session's token.
+    /// Sends a form of the shop's screens as its page would: with the session's token, a key of its own, and what an
+    /// edit form was loaded with, which is what is stored now unless the fields say otherwise.
     pub async fn send(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let seen = if fields.iter().any(|(name, _)| *name == "seen") { None } else { self.seen(path).await };
+        let key = fresh_key();
         let mut all = vec![("csrf", self.csrf.as_str())];
+        if !fields.iter().any(|(name, _)| *name == "key") {
+            all.push(("key", &key));
+        }
+        all.extend(seen.as_deref().map(|seen| ("seen", seen)));
         all.extend_from_slice(fields);
         self.door.send(self.request(Method::POST, &self.path(path)).form(&all)).await
+    }
+
+    /// What the edit form at an address is loaded with. Its page has that address, or one above.
+    pub async fn seen(&self, path: &str) -> Option<String> {
+        let action = self.path(path);
+        let mut page = path;
+        loop {
+            let shown = self.see(page).await;
+            if shown.status == 200 {
+                let forms = attack::html::forms(&attack::html::parse(&shown.text));
+                let form = forms.into_iter().find(|form| form.is_post && form.action == action);
+                let seen = form.and_then(|form| form.fields.into_iter().find(|field| field.name == "seen"));
+                if let Some(seen) = seen {
+                    return Some(seen.value);
+                }
+            }
+            page = page.rsplit_once('/').map(|(above, _)| above).filter(|above| !above.is_empty())?;
+        }
     }
 
     /// Sends a form that must work; answers where it leads, inside the shop's screens.
@@ -133,6 +159,11 @@ impl<'a> Operator<'a> {
         let to = answer.headers["location"].to_str().unwrap();
         to.strip_prefix(&self.path("")).unwrap_or(to).to_owned()
     }
+}
+
+/// A key as a page gives one to each of its forms.
+pub fn fresh_key() -> String {
+    gateway_core::crypto::random::public_id("")
 }
 
 /// The value of the hidden field of a name, the first on a page.

@@ -24,7 +24,7 @@ async fn somebody_is_invited_and_the_invitation_taken_back() {
     assert!(answer.text.contains("value=\"editor\" selected"), "what was chosen stays");
     let own = [("email", admin.person.email.as_str()), ("role", "editor"), ("language", "de")];
     let answer = admin.send("/people/invite", &own).await;
-    assert!(answer.status == 422 && answer.text.contains("member&#39;s already"), "{}", answer.text);
+    assert!(answer.status == 422 && answer.text.contains("belongs to a member already"), "{}", answer.text);
 
     let email = format!("new-{}@example.com", admin.person.id);
     let fields = [("email", email.as_str()), ("role", "editor"), ("language", "de")];

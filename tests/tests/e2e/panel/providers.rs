@@ -124,7 +124,7 @@ async fn a_provider_is_switched_and_deleted_by_administrators_alone() {
 
     let early = admin.send(&format!("{path}/delete"), &[]).await;
     assert_eq!(early.status, 422);
-    assert!(early.text.contains("disable the provider first"), "{}", early.text);
+    assert!(early.text.contains("Disable the provider first"), "{}", early.text);
     for _ in 0..2 {
         let next = admin.done(&format!("{path}/toggle"), &[("enabled", "false")]).await;
         assert_eq!(next, format!("{path}?done=disabled"), "pressed twice as once");

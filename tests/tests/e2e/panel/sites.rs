@@ -30,9 +30,9 @@ async fn a_site_is_made_read_and_changed() {
     let shop = door.shop().await;
     let editor = Operator::of(&door, &shop, Role::Editor).await;
     let (sandbox, stripe) = (shop.seed.sandbox.as_ref().unwrap().id, shop.seed.stripe.as_ref().unwrap().id);
-    let (first, second) = (format!("place.{stripe}"), format!("place.{sandbox}"));
+    let (first, second) = (stripe.to_string(), sandbox.to_string());
     let mut form = FORM.to_vec();
-    form.extend([(second.as_str(), "2"), (first.as_str(), "1")]);
+    form.extend([("order", first.as_str()), ("order", &second), ("offered", &second), ("offered", &first)]);
     let next = editor.done("/sites/new", &form).await;
     let path = next.strip_suffix("?done=created").unwrap();
     let id = path.strip_prefix("/sites/").unwrap();
@@ -53,7 +53,7 @@ async fn a_site_is_made_read_and_changed() {
     // The form of what is stored changes nothing but what was typed.
     let html = editor.page(&format!("{path}/edit")).await;
     for part in [
-        &format!("<label for=\"f-{first}\">Stripe</label>"),
+        &format!("<label for=\"f-offered-{first}\">Stripe</label>"),
         "value=\"https://shop.example.com/ipn?x=1&#38;y=2\"",
         "https://shop.example.com\nhttp://localhost:3000</textarea>",
         "name=\"sendInitiated\" value=\"true\" checked",
@@ -83,11 +83,13 @@ async fn what_is_wrong_with_a_site_stands_beside_its_field() {
         let answer = editor.send(&path, &wrong).await;
         assert_eq!(answer.status, 422, "{}", answer.text);
         for part in [
-            "4 things need a change",
+            "Please check",
+            "href=\"#f-origins\">Allowed origins</a>",
+            "Default IPN address: the URL must start with https://",
             "id=\"e-name\"",
             "id=\"e-brandColor\"",
             "id=\"e-origins\"",
-            "such as https://shop.example.com (entry 2)",
+            "Allowed origins: line 2 must be scheme and host, such as https://shop.example.com",
             "id=\"e-defaultIpnUrl\"",
             "value=\"yellow\"",
             "value=\"ftp://x\"",

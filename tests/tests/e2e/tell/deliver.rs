@@ -6,6 +6,7 @@ use std::{
 };
 
 use gateway_core::{
+    crypto::random,
     domain::{
         delivery::{
             AttemptOutcome,
@@ -13,10 +14,11 @@ use gateway_core::{
         },
         endpoint::WebhookEndpoint,
         outbox::EventType,
-        site::IpnVersion,
+        site::{IpnVersion, Site},
         transaction::TransactionStatus as S,
     },
     jobs::deliver::SenderConfig,
+    store::Entity,
 };
 use hmac::{Hmac, Mac};
 use mongodb::bson::{Document, doc};
@@ -126,6 +128,8 @@ async fn a_word_that_waits_is_said_anew_for_a_newer_checkout() {
 async fn webhook_is_signed_with_both_secrets_during_a_rotation() {
     let mut world = World::start().await;
     let (endpoint, secret) = world.endpoint("/hook", &[EventType::TransactionSucceeded]).await;
+    // Another process rotates it while this one has it in memory.
+    assert_eq!(world.app.enabled_endpoints(world.tenant).await.unwrap().len(), 1);
     let old = gateway_core::crypto::random::standard_webhook_secret();
     let store = world.app.store.for_org(world.tenant);
     let sealed = store
@@ -136,7 +140,6 @@ async fn webhook_is_signed_with_both_secrets_during_a_rotation() {
     let sealed = mongodb::bson::serialize_to_bson(&sealed).unwrap();
     let update = doc! { "$set": { "previousSecret": { "secret": sealed, "until": until } } };
     assert!(store.update::<WebhookEndpoint>(endpoint, doc! {}, update).await.unwrap());
-    world.app.forget_settings(world.tenant).await;
 
     let mut transaction = world.silent("ORD-1").await;
     world.send();
@@ -159,6 +162,27 @@ async fn webhook_is_signed_with_both_secrets_during_a_rotation() {
     let body = request.json();
     assert_eq!(body["type"], "transaction.succeeded");
     assert_eq!(body["data"]["id"], transaction.id.to_string());
+}
+
+#[tokio::test]
+async fn a_new_secret_of_a_site_signs_the_very_next_message() {
+    let mut world = World::start().await;
+    assert!(world.app.site(world.tenant, world.site).await.unwrap().is_some(), "it is in memory");
+    // Another process makes a new one.
+    let (fresh, store) = (random::site_webhook_secret(), world.app.store.for_org(world.tenant));
+    let sealed =
+        store.seal(Site::COLLECTION, world.site, Site::SECRET_FIELD, fresh.expose().as_bytes()).await;
+    let sealed = mongodb::bson::serialize_to_bson(&sealed.unwrap()).unwrap();
+    let update = doc! { "$set": { "webhookSecret": sealed } };
+    assert!(store.update::<Site>(world.site, doc! {}, update).await.unwrap());
+
+    let mut transaction = world.transaction("ORD-1", &world.shop.url("/ipn"), IpnVersion::V2).await;
+    world.send();
+    world.take(&mut transaction, S::Succeeded, &[]).await;
+    let [request] = world.shop.wait_for(1, Duration::from_secs(5)).await.unwrap().try_into().unwrap();
+    let at = request.header("x-signature-timestamp").unwrap().parse().unwrap();
+    let wanted = gateway_core::crypto::signature::ipn::ipn_signature(fresh.expose(), at, &request.body);
+    assert_eq!(request.header("x-signature-hmac-sha256"), Some(wanted.as_str()));
 }
 
 #[tokio::test]

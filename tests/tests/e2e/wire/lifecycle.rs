@@ -7,7 +7,7 @@ use gateway_core::{
         ConfirmationId, Currency, Mode, ProviderId, SiteId, Tenant, Timestamp,
         checkout::{Checkout, CheckoutStatus},
         provider_account::ProviderKind,
-        transaction::{Confirmation, Transaction, TransactionStatus as S},
+        transaction::{Confirmation, Overpayment, Transaction, TransactionStatus as S},
     },
 };
 use mongodb::bson::{Document, doc};
@@ -72,7 +72,16 @@ impl Desk {
 
 fn money(amount: i64, at: Timestamp) -> Confirmation {
     let id = ConfirmationId::generate();
-    Confirmation { id, amount, received_at: at, bank_reference: None, note: None, idem: None, created_at: at }
+    Confirmation {
+        id,
+        amount,
+        received_at: at,
+        bank_reference: None,
+        note: None,
+        reverses: None,
+        idem: None,
+        created_at: at,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,7 +125,7 @@ async fn half_a_transfer_is_left_to_a_person() {
     let desk = Desk::open().await;
     let transfer = desk.waiting("ORD-1").await;
     let mut current = stored(&desk.app, &transfer).await;
-    current.confirm(money(400, desk.app.now()), desk.app.now()).unwrap();
+    current.confirm(money(400, desk.app.now()), Overpayment::Allowed, desk.app.now()).unwrap();
     desk.app.store.for_org(desk.tenant).save(&mut current).await.unwrap();
     desk.run_out(&transfer).await;
     desk.expire_checkout(&transfer).await;
@@ -131,7 +140,7 @@ async fn a_confirmation_that_was_cut_off_reaches_its_checkout() {
     let transfer = desk.waiting("ORD-1").await;
     // Saved, and then the process was gone.
     let mut current = stored(&desk.app, &transfer).await;
-    current.confirm(money(1000, desk.app.now()), desk.app.now()).unwrap();
+    current.confirm(money(1000, desk.app.now()), Overpayment::Allowed, desk.app.now()).unwrap();
     assert!(current.reconcile.is_some());
     desk.app.store.for_org(desk.tenant).save(&mut current).await.unwrap();
     assert_eq!(checkout_of(&desk.app, &transfer).await.status, CheckoutStatus::Open);

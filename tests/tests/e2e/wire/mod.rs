@@ -1,7 +1,9 @@
 //! Bank transfers: chosen, told, confirmed by a person, in whole, in parts and late.
 
 mod confirm;
+mod correct;
 mod flow;
+mod kill;
 mod lifecycle;
 mod page;
 mod panel;
@@ -28,6 +30,10 @@ use gateway_core::{
 use serde_json::Value;
 
 pub const IBAN: &str = "DE89 3704 0044 0532 0130 00";
+
+/// What customers of test mode are told in its place, and in that of its bank's code.
+pub const TEST_IBAN: &str = "DE36 0000 0000 0000 0000 00";
+pub const TEST_BIC: &str = "TESTDEX0";
 
 /// A provider for transfers, with all that customers may be told.
 pub async fn bank(app: &App, tenant: Tenant) -> ProviderId {

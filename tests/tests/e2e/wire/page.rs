@@ -56,20 +56,23 @@ async fn all_that_a_bank_asks_for_is_there_without_scripts() {
     let grouped = format!("{} {}", &reference[..4], &reference[4..8]);
     for part in [
         "Example Trading GmbH",
-        super::IBAN,
-        "COBADEFFXXX",
-        "Example Bank",
+        super::TEST_IBAN,
+        super::TEST_BIC,
+        "Test mode: nobody can pay to this account",
         "€10.00",
         &grouped,
         "From an account in your own name, please.",
-        "We tell Example Shop once the money has arrived",
+        "Example Shop recognises it by the reference",
         "<noscript><meta http-equiv=\"refresh\" content=\"60\">",
-        "data-copy=\"DE89370400440532013000\"",
+        "data-copy=\"DE36000000000000000000\"",
         "data-copy=\"10.00\"",
         "role=\"img\" aria-label=\"QR code of this transfer for banking apps\"",
         "href=\"/checkout/",
     ] {
         assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    for part in [super::IBAN, "DE8937040044", "COBADEFFXXX", "Example Bank"] {
+        assert!(!page.body.contains(part), "{part} is real: {}", page.body);
     }
     assert!(!page.body.contains("style=\"") && page.body.len() < 30_000, "{} bytes", page.body.len());
     // A part has come: the rest is asked for, and there is no way to another method any more.
@@ -152,7 +155,7 @@ async fn walk(device: Device, name: &str) {
         let transaction = &front.transactions(&checkout).await[0];
         let reference = transaction.reference("creditor_reference").unwrap();
         let wanted = format!(
-            "BCD\n002\n1\nSCT\nCOBADEFFXXX\nExample Trading GmbH\nDE89370400440532013000\nEUR10.00\n\n{reference}"
+            "TEST\n002\n1\nSCT\nTESTDEX0\nExample Trading GmbH\nDE36000000000000000000\nEUR10.00\n\n{reference}"
         );
         assert_eq!(scanned(&client).await, wanted);
         let buttons = client.find_all(Locator::Css("button[data-copy]")).await.unwrap();

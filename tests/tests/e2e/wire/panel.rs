@@ -87,15 +87,15 @@ async fn a_transfer_is_found_by_its_reference_and_confirmed_once() {
     let html = editor.page(&path).await;
     assert!(html.contains(&reference) && html.contains("€10.00 is missing"), "{html}");
     assert!(!html.contains("Ask the provider"), "there is nobody to ask");
-    let (key, seen) = (hidden(&html, "key").to_owned(), hidden(&html, "seen").to_owned());
-    let wrong = [("key", key.as_str()), ("seen", &seen), ("amount", "ten"), ("receivedAt", "2999-01-01")];
+    let (key, seen) = (hidden(&html, "key").to_owned(), hidden(&html, "received").to_owned());
+    let wrong = [("key", key.as_str()), ("received", &seen), ("amount", "ten"), ("receivedAt", "2999-01-01")];
     let answer = editor.send(&act, &wrong).await;
     assert_eq!(answer.status, 422);
     assert!(answer.text.contains("id=\"e-amount\""), "{}", answer.text);
     // Two colleagues look at the same statement, and each confirms what they saw; one presses twice.
     let theirs = other.page(&path).await;
     let fields =
-        [("seen", seen.as_str()), ("amount", "4,00"), ("receivedAt", "2026-01-31"), ("note", "<i>part")];
+        [("received", seen.as_str()), ("amount", "4,00"), ("receivedAt", "2026-01-31"), ("note", "<i>part")];
     let mine: Vec<_> = [("key", key.as_str())].into_iter().chain(fields).collect();
     for _ in 0..2 {
         assert_eq!(editor.done(&act, &mine).await, format!("{path}?done=received"));
@@ -103,14 +103,14 @@ async fn a_transfer_is_found_by_its_reference_and_confirmed_once() {
     let second: Vec<_> = [("key", hidden(&theirs, "key"))].into_iter().chain(fields).collect();
     let answer = other.send(&act, &second).await;
     assert_eq!(answer.status, 422);
-    assert!(answer.text.contains("somebody has confirmed money since"), "{}", answer.text);
+    assert!(answer.text.contains("Somebody has confirmed money since"), "{}", answer.text);
     assert_eq!(stored(&door.app, &transfer).await.received(), 400);
 
     let html = editor.page(&path).await;
     for part in ["€6.00 is missing", "€4.00 arrived on 2026-01-31", "&#60;i&#62;part", "value=\"6.00\""] {
         assert!(html.contains(part), "{part}: {html}");
     }
-    let rest = [("key", hidden(&html, "key")), ("seen", hidden(&html, "seen")), ("amount", "6")];
+    let rest = [("key", hidden(&html, "key")), ("received", hidden(&html, "received")), ("amount", "6")];
     editor.done(&act, &rest).await;
     let html = editor.page(&format!("{path}?done=received")).await;
     assert!(html.contains("The money is confirmed.") && html.contains("Succeeded"), "{html}");

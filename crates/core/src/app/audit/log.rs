@@ -30,6 +30,21 @@ pub struct Filter {
     pub span: Span,
 }
 
+/// Who changed a thing last by one of these operations, and when, as far as the log says.
+pub async fn last_change(
+    app: &App,
+    tenant: Tenant,
+    operation: &str,
+    on: Option<(&str, &str)>,
+) -> Result<Option<AuditEntry>, AppError> {
+    let mut wanted = doc! { "act.operation": operation, "outcome.ending": Ending::Done.as_str() };
+    if let Some((kind, id)) = on {
+        wanted.insert("act.on", doc! { "$elemMatch": { "kind": kind, "id": id } });
+    }
+    let store = app.store.for_org(AuditEntry::tenant_of(tenant.organization));
+    Ok(store.find::<AuditEntry>(wanted, doc! { "_id": -1 }, 1).await?.into_iter().next())
+}
+
 /// A page of an organization's log, newest first. Live shows all of it; test what was done in test mode and what has
 /// no mode, so that a key for test money learns nothing of real money.
 pub async fn list(

@@ -13,10 +13,10 @@ mod sweep;
 pub mod verify;
 
 pub use chain::{HeadLine, heads};
-pub use log::{Filter, list};
+pub use log::{Filter, last_change, list};
 pub use running::{
     What, about_person, by, by_one_of_the_installation, by_operator, by_person, fields, known, must_record,
-    recorded, target,
+    recorded, repeated, target,
 };
 pub(crate) use running::{in_both_modes, made_organization};
 pub use sweep::{HAND_FULL, sweep};

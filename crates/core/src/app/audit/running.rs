@@ -173,6 +173,13 @@ pub async fn must_record(app: &App) -> Result<(), AppError> {
     begin(app).await
 }
 
+/// What runs repeats a request that has its entry: it does nothing, and leaves no other.
+pub fn repeated() {
+    if let Some(running) = running() {
+        running.state().wanted = false;
+    }
+}
+
 /// Writes the drafts that are not there yet, once it is known in whose logs.
 async fn begin(app: &App) -> Result<(), AppError> {
     let Some(running) = running() else { return Ok(()) };

@@ -12,14 +12,14 @@ use super::{
 use crate::{
     app::{
         App, AppError, Problem,
-        create_checkout::IdempotencyKey,
+        create_checkout::{IdempotencyKey, first_of_each},
         settings::{
             finish,
             invoicing::{check_party, check_text, tidy_party},
         },
     },
     domain::{
-        Currency, InvoiceId, SeriesId, SiteId, Tenant, TransactionId,
+        Currency, InvoiceId, Money, SeriesId, SiteId, Tenant, TransactionId,
         checkout::items::{ITEMS_MAX, QUANTITY_MAX},
         invoice::{
             Invoice, InvoiceSettings, Paper, PaperKind,
@@ -62,6 +62,8 @@ pub struct NewInvoice {
     pub series: Option<SeriesId>,
     /// Whether it is issued at once.
     pub issue: bool,
+    /// What its reader found wrong already. It is refused, and all that is wrong is told at once.
+    pub wrong: Vec<Problem>,
 }
 
 /// What a request for a draft came to.
@@ -207,7 +209,7 @@ pub(super) fn refuse_held(holds: Vec<Hold>) -> Result<(), AppError> {
 pub(super) fn refuse_order(invoice: &Invoice) -> Result<(), AppError> {
     use crate::domain::invoice::hold::ORDER_ALREADY_INVOICED;
     let review = invoice.needs_review.as_ref().filter(|review| review.reason == ORDER_ALREADY_INVOICED);
-    review.map_or(Ok(()), |review| Err(AppError::conflict("ORDER_ALREADY_INVOICED", review.detail.clone())))
+    review.map_or(Ok(()), |review| Err(AppError::conflict("ORDER_ALREADY_INVOICED", review.detail.as_str())))
 }
 
 async fn by_hand(
@@ -273,13 +275,16 @@ fn explain(computed: &mut Computed, reason: Option<&str>) {
 }
 
 fn check(new: &NewInvoice) -> Result<(), AppError> {
-    let mut problems = Vec::new();
+    let mut problems = new.wrong.clone();
+    if new.currency.is_none() {
+        problems.push(Problem::new("currency", "is required"));
+    }
     check_heading(&new.heading, &mut problems);
     if new.heading.buyer.name.trim().is_empty() {
         problems.push(Problem::new("buyer.name", "is required"));
     }
-    check_lines(&new.lines, &mut problems);
-    finish(problems)
+    check_lines(&new.lines, new.currency.unwrap_or(Currency::EUR), &mut problems);
+    finish(first_of_each(problems))
 }
 
 /// What is wrong with dates, buyer and texts.
@@ -317,17 +322,18 @@ pub(crate) fn is_exchange_rate(rate: Decimal) -> bool {
     rate > Decimal::ZERO && rate.normalize().scale() <= 8 && rate < Decimal::from(1_000_000_000)
 }
 
-/// What is wrong with lines.
-pub(super) fn check_lines(lines: &[Sale], problems: &mut Vec<Problem>) {
+/// What is wrong with lines in a currency.
+pub(super) fn check_lines(lines: &[Sale], currency: Currency, problems: &mut Vec<Problem>) {
     if lines.is_empty() || lines.len() > ITEMS_MAX {
         problems.push(Problem::new("lines", "must be 1 to 1000 lines"));
     }
+    let most = Money::new(AMOUNT_MAX, currency).to_string();
     for (index, line) in lines.iter().enumerate() {
-        check_line(index, line, problems);
+        check_line(index, line, &most, problems);
     }
 }
 
-fn check_line(index: usize, line: &Sale, problems: &mut Vec<Problem>) {
+fn check_line(index: usize, line: &Sale, most: &str, problems: &mut Vec<Problem>) {
     let mut problem =
         |field: &str, text: &str| problems.push(Problem::new(format!("lines[{index}].{field}"), text));
     let long = |text: &str| {
@@ -350,7 +356,7 @@ fn check_line(index: usize, line: &Sale, problems: &mut Vec<Problem>) {
         problem("unit", "is not a unit that documents know, such as HUR for hours or KGM for kilograms");
     }
     if line.unit_price.abs() > AMOUNT_MAX {
-        problem("unitPrice", "is too large");
+        problem("unitPrice", &format!("must be at most {most}"));
     }
     let is_percent =
         |rate: Decimal| !rate.is_sign_negative() && rate <= Decimal::ONE_HUNDRED && rate.scale() <= 4;

@@ -156,7 +156,7 @@ fn edited(
         problems.push(Problem::new("currency", "is the payment's and cannot be changed"));
     }
     if let Some(lines) = &edit.lines {
-        check_lines(lines, &mut problems);
+        check_lines(lines, edit.currency.unwrap_or(before.currency), &mut problems);
     }
     finish(problems)?;
     let currency = edit.currency.unwrap_or(before.currency);

@@ -11,12 +11,11 @@ use crate::{
     app::{App, AppError, Problem, create_checkout::IdempotencyKey, settings::finish},
     crypto::random,
     domain::{
-        InvoiceId, Tenant,
+        InvoiceId, Money, Tenant,
         invoice::{
             Credit, CreditError, CreditOf, CreditRequest, InvalidTransition, Invoice, InvoiceSettings,
             InvoiceStatus, LineRequest, MoneyState, Paper, credit::of_lines,
         },
-        money::Money,
     },
     fault::{self, Recovery},
     store::codec::{binary, oid},
@@ -240,7 +239,8 @@ pub async fn record_payment(
             let owed = invoice.total - invoice.credited() - invoice.money.paid;
             let amount = amount.unwrap_or(owed);
             if owed <= 0 || amount > owed {
-                let message = format!("At most {} is owed.", Money::new(owed.max(0), invoice.currency));
+                let [owed, amount] = [owed.max(0), amount].map(|minor| Money::new(minor, invoice.currency));
+                let message = format!("at most {owed} is owed, not {amount}");
                 return Err(AppError::Unprocessable { code: "PAYMENT_EXCEEDS_BALANCE", message });
             }
             let money = MoneyState { paid: invoice.money.paid + amount, ..invoice.money };

@@ -37,9 +37,28 @@ pub async fn set_role(
     role: Role,
     grantor: &Authority,
 ) -> Result<Person, AppError> {
+    set_role_over(app, organization, id, role, None, grantor).await
+}
+
+/// [`set_role`] over the role that was read, and no other.
+pub async fn set_role_over(
+    app: &App,
+    organization: OrganizationId,
+    id: PersonId,
+    role: Role,
+    expected: Option<Role>,
+    grantor: &Authority,
+) -> Result<Person, AppError> {
     may_hand_out(grantor, role)?;
     let now = app.now();
-    settle(app, organization, id, |person| person.put_membership(organization, role, now)).await
+    settle(app, organization, id, |person| {
+        if expected.is_some_and(|expected| person.role_in(organization) != Some(expected)) {
+            return Err(AppError::Stale);
+        }
+        person.put_membership(organization, role, now);
+        Ok(())
+    })
+    .await
 }
 
 /// Takes a member out. Their sessions show the organization no more from then on, and their tokens are worth
@@ -53,6 +72,7 @@ pub async fn remove(
     may_change_people(by)?;
     settle(app, organization, id, |person| {
         person.end_membership(organization);
+        Ok(())
     })
     .await
 }
@@ -82,13 +102,13 @@ async fn settle(
     app: &App,
     organization: OrganizationId,
     id: PersonId,
-    change: impl Fn(&mut Person) + Send,
+    change: impl Fn(&mut Person) -> Result<(), AppError> + Send,
 ) -> Result<Person, AppError> {
     let store = app.store.for_org(Person::TENANT);
     for _ in 0..CONFLICT_RETRIES {
         let mut person = member(app, organization, id).await?;
         let was_admin = person.role_in(organization) == Some(Role::Admin);
-        change(&mut person);
+        change(&mut person)?;
         let stays_admin = person.role_in(organization) == Some(Role::Admin);
         let saved = if was_admin && !stays_admin {
             app.store.save_unless_last_admin(organization, &mut person).await

@@ -70,6 +70,13 @@ impl Subject {
     }
 }
 
+/// How many checkouts name somebody by their id or the merchant's reference, up to `most`. Others are theirs only by
+/// their e-mail address.
+pub async fn named(app: &App, of: &Subject, most: u64) -> Result<u64, AppError> {
+    let filter = doc! { "clientId": { "$in": &of.labels } };
+    Ok(app.store.for_org(of.tenant).count::<Checkout>(filter, most).await?)
+}
+
 /// A page of somebody's checkouts, newest first.
 pub async fn checkouts(app: &App, of: &Subject, page: &PageRequest) -> Result<Page<Checkout>, AppError> {
     Ok(app.store.for_org(of.tenant).page(of.checkouts(app)?, page).await?)

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use ipnet::IpNet;
 use mongodb::bson::{self, Bson, doc};
 
-use super::{App, AppError, Problem, check_name, finish};
+use super::{App, AppError, Problem, check_name, finish, made_with_secret};
 use crate::{
     app::{authenticate::key_mode, people::Authority},
     crypto::{ApiKeyToken, KeyHash, api_key as codec, random},
@@ -14,6 +14,7 @@ use crate::{
         api_key::{ALLOWED_NETWORKS_MAX, ApiKey},
         scope::Scope,
     },
+    store::StoreError,
 };
 
 /// At most this many keys in an organization and mode, revoked ones included.
@@ -24,6 +25,8 @@ pub const OVERLAP_MAX: Duration = Duration::from_hours(30 * 24);
 /// A key as it is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct NewKey {
+    /// Its id, the same for every try of one request; made where absent.
+    pub id: Option<ApiKeyId>,
     /// What people call it.
     pub name: String,
     /// What it may do.
@@ -43,21 +46,13 @@ pub async fn create(
     grantor: Option<&Authority>,
 ) -> Result<(ApiKey, ApiKeyToken), AppError> {
     let (store, now) = (app.store.for_org(tenant), app.now());
-    let mut problems = Vec::new();
-    let name = check_name(Some(&new.name), &mut problems);
-    if new.scopes.is_empty() {
-        problems.push(Problem::new("scopes", "must name at least one scope"));
-    }
-    let allowed_networks = check_networks(&new.allowed_networks, &mut problems);
-    if new.expires_at.is_some_and(|at| at <= now) {
-        problems.push(Problem::new("expiresAt", "must lie in the future"));
-    }
+    let (problems, name, allowed_networks) = check(app, &new);
     finish(problems)?;
     may_hand_out(grantor, &new.scopes)?;
     if store.count::<ApiKey>(doc! {}, KEYS_MAX).await? >= KEYS_MAX {
         return Err(AppError::conflict("TOO_MANY_API_KEYS", "an organization takes at most 1000 API keys"));
     }
-    let id = ApiKeyId::generate();
+    let id = new.id.unwrap_or_else(ApiKeyId::generate);
     let made = codec::generate_with_id(
         key_mode(tenant.mode),
         id.bytes(),
@@ -81,9 +76,31 @@ pub async fn create(
         last_used_at: None,
         created_at: now,
     };
-    store.insert(&key).await?;
+    match store.insert(&key).await {
+        Ok(()) => {}
+        Err(StoreError::Duplicate) => return Err(made_with_secret("API key")),
+        Err(error) => return Err(error.into()),
+    }
     app.forget_settings(tenant).await;
     Ok((key, made.token))
+}
+
+/// What is wrong with a new key, all at once.
+pub fn problems(app: &App, new: &NewKey) -> Vec<Problem> {
+    check(app, new).0
+}
+
+fn check(app: &App, new: &NewKey) -> (Vec<Problem>, String, Vec<IpNet>) {
+    let mut problems = Vec::new();
+    let name = check_name(Some(&new.name), &mut problems);
+    if new.scopes.is_empty() {
+        problems.push(Problem::new("scopes", "must name at least one scope"));
+    }
+    let allowed_networks = check_networks(&new.allowed_networks, &mut problems);
+    if new.expires_at.is_some_and(|at| at <= app.now()) {
+        problems.push(Problem::new("expiresAt", "must lie in the future"));
+    }
+    (problems, name, allowed_networks)
 }
 
 /// A key; another tenant's is not there.

@@ -5,7 +5,7 @@
 
 use mongodb::bson::{self, Bson, Document, doc};
 
-use super::{App, AppError, CONFLICT_RETRIES, Problem, finish, taken};
+use super::{App, AppError, CONFLICT_RETRIES, Problem, expect, finish, made_before, taken};
 use crate::{
     app::{
         create_checkout::{NewCheckout, check_customer, check_metadata},
@@ -36,6 +36,10 @@ const NOTES_CHARS_MAX: usize = 5000;
 /// What a client is made or changed with; what is absent stays as it is, `Some(None)` takes it out.
 #[derive(Debug, Clone, Default)]
 pub struct ClientSettings {
+    /// The id of a new client, the same for every try of one request; made where absent.
+    pub id: Option<ClientId>,
+    /// The version that the change was decided on; any where absent.
+    pub expected_version: Option<i64>,
     /// The merchant's own id of the client.
     pub reference: Option<Option<String>>,
     /// A person's name.
@@ -76,9 +80,49 @@ pub async fn create(
     settings: ClientSettings,
 ) -> Result<(Client, ClientProfile), AppError> {
     let store = app.store.for_org(tenant);
+    let mut client = blank(app, tenant, &settings);
+    let mut profile = ClientProfile::default();
+    let mut problems = Vec::new();
+    check_reference(app, &settings, None, &mut problems).await?;
+    check_vat_id(&settings, &mut problems);
+    lay_over(&settings, &mut client, &mut profile);
+    check(&client, &profile, &mut problems);
+    finish(problems)?;
+    put_profile(app, &store.keys().await?, &mut client, &profile)?;
+    match store.insert(&client).await {
+        Ok(()) => Ok((client, profile)),
+        Err(StoreError::Duplicate) => {
+            let first = made_before::<Client>(&store, client.id, Some("reference")).await?;
+            let profile = profile_with(&store.keys().await?, &first)?;
+            Ok((first, profile))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What is wrong with settings, all at once: of a new client, or of a change to one.
+pub async fn problems(
+    app: &App,
+    settings: &ClientSettings,
+    stored: Option<(&Client, &ClientProfile)>,
+) -> Result<Vec<Problem>, AppError> {
+    let (mut client, mut profile) = match stored {
+        Some((client, profile)) => (client.clone(), profile.clone()),
+        None => (blank(app, Tenant::INSTALLATION, settings), ClientProfile::default()),
+    };
+    let mut problems = Vec::new();
+    check_reference(app, settings, stored.map(|(client, _)| client.id), &mut problems).await?;
+    check_vat_id(settings, &mut problems);
+    lay_over(settings, &mut client, &mut profile);
+    check(&client, &profile, &mut problems);
+    Ok(problems)
+}
+
+/// A client of whom nothing is known yet.
+fn blank(app: &App, tenant: Tenant, settings: &ClientSettings) -> Client {
     let now = app.now();
-    let mut client = Client {
-        id: ClientId::generate(),
+    Client {
+        id: settings.id.unwrap_or_else(ClientId::generate),
         org: tenant.organization,
         mode: tenant.mode,
         reference: None,
@@ -89,16 +133,6 @@ pub async fn create(
         version: 1,
         created_at: now,
         updated_at: now,
-    };
-    let mut profile = ClientProfile::default();
-    check_reference(app, &settings).await?;
-    lay_over(&settings, &mut client, &mut profile);
-    check(&client, &profile)?;
-    put_profile(app, &store.keys().await?, &mut client, &profile)?;
-    match store.insert(&client).await {
-        Ok(()) => Ok((client, profile)),
-        Err(StoreError::Duplicate) => Err(taken(Some("reference"))),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -111,14 +145,19 @@ pub async fn update(
 ) -> Result<(Client, ClientProfile), AppError> {
     let keys = app.store.for_org(tenant).keys().await?;
     let now = app.now();
-    check_reference(app, &settings).await?;
+    let mut found = Vec::new();
+    check_reference(app, &settings, Some(id), &mut found).await?;
+    check_vat_id(&settings, &mut found);
     change(app, tenant, id, |client| {
         if client.erasure.is_some() {
             return Err(AppError::NotFound("client"));
         }
+        expect(client, settings.expected_version)?;
         let mut profile = profile_with(&keys, client)?;
         lay_over(&settings, client, &mut profile);
-        check(client, &profile)?;
+        let mut problems = found.clone();
+        check(client, &profile, &mut problems);
+        finish(problems)?;
         put_profile(app, &keys, client, &profile)?;
         client.updated_at = now;
         Ok(profile)
@@ -175,7 +214,7 @@ pub async fn delete(app: &App, tenant: Tenant, id: ClientId) -> Result<(), AppEr
     let (client, _) = get(app, tenant, id).await?;
     let store = app.store.for_org(tenant);
     if store.find_one::<Checkout>(doc! { "clientId": { "$in": client.labels() } }).await?.is_some() {
-        let message = "checkouts name this client: erase their personal data instead";
+        let message = "checkouts name this client by its id or reference: erase the personal data instead";
         return Err(AppError::conflict("CLIENT_IN_USE", message));
     }
     let is_gone = store.delete::<Client>(id, doc! { "erasure": { "$exists": false } }).await?;
@@ -304,6 +343,11 @@ fn lay_over(given: &ClientSettings, client: &mut Client, profile: &mut ClientPro
     }
     if let Some(address) = &given.billing_address {
         profile.billing_address = address.clone().filter(|address| *address != Address::default());
+        if let Some(vat_id) = profile.billing_address.as_mut().and_then(|address| address.vat_id.as_mut())
+            && let Some(normal) = normal_vat_id(vat_id)
+        {
+            *vat_id = normal;
+        }
     }
     if let Some(metadata) = &given.metadata {
         profile.metadata = metadata.clone();
@@ -311,16 +355,44 @@ fn lay_over(given: &ClientSettings, client: &mut Client, profile: &mut ClientPro
 }
 
 /// A reference that is another client's id would make two clients of one `clientId`.
-async fn check_reference(app: &App, given: &ClientSettings) -> Result<(), AppError> {
+async fn check_reference(
+    app: &App,
+    given: &ClientSettings,
+    own: Option<ClientId>,
+    problems: &mut Vec<Problem>,
+) -> Result<(), AppError> {
     let reference = given.reference.iter().flatten().next().map(|text| text.trim().parse::<ClientId>());
-    match reference {
-        Some(Ok(id)) if app.store.lookup_client(id).await?.is_some() => Err(taken(Some("reference"))),
-        _ => Ok(()),
+    if let Some(Ok(id)) = reference
+        && own != Some(id)
+        && app.store.lookup_client(id).await?.is_some()
+    {
+        problems.push(Problem::new("reference", "is taken: choose another"));
+    }
+    Ok(())
+}
+
+/// A VAT identification number without blanks and in capitals, where the text can be one: a country's two letters and
+/// what follows them there. Its register is not asked.
+fn normal_vat_id(text: &str) -> Option<String> {
+    let bare: String = text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_uppercase();
+    let is_inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '*' | '.');
+    let (country, rest) = bare.split_at_checked(2)?;
+    let fits = country.chars().all(|c| c.is_ascii_alphabetic())
+        && (2..=13).contains(&rest.len())
+        && rest.chars().all(is_inside);
+    fits.then_some(bare)
+}
+
+/// Of an address that is given: one that was stored before it was looked at so closely stays.
+fn check_vat_id(given: &ClientSettings, problems: &mut Vec<Problem>) {
+    let vat_id = given.billing_address.iter().flatten().next().and_then(|address| address.vat_id.as_deref());
+    if vat_id.is_some_and(|vat_id| normal_vat_id(vat_id).is_none()) {
+        let text = "must begin with the two letters of its country, such as DE123456789";
+        problems.push(Problem::new("billingAddress.vatId", text));
     }
 }
 
-fn check(client: &Client, profile: &ClientProfile) -> Result<(), AppError> {
-    let mut problems = Vec::new();
+fn check(client: &Client, profile: &ClientProfile, problems: &mut Vec<Problem>) {
     if profile.title().is_none() {
         problems.push(Problem::new("name", "is required, unless there is a company or an e-mail address"));
     }
@@ -329,8 +401,8 @@ fn check(client: &Client, profile: &ClientProfile) -> Result<(), AppError> {
         billing_address: profile.billing_address.clone(),
         shipping_address: None,
     };
-    check_customer(&customer, &mut problems);
-    check_metadata(&profile.metadata, &mut problems);
+    check_customer(&customer, problems);
+    check_metadata(&profile.metadata, problems);
     for (field, text, chars_max, is_line) in [
         ("reference", &client.reference, REFERENCE_CHARS_MAX, true),
         ("name", &profile.name, TEXT_CHARS_MAX, true),
@@ -346,5 +418,25 @@ fn check(client: &Client, profile: &ClientProfile) -> Result<(), AppError> {
             problems.push(Problem::new(field, "must not hold control characters"));
         }
     }
-    finish(problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vat_ids_begin_with_a_country() {
+        for (text, normal) in [
+            ("DE123456789", Some("DE123456789")),
+            (" pt 123 456 789", Some("PT123456789")),
+            ("IE1234567+A", Some("IE1234567+A")),
+            ("DE1", None),
+            ("123", None),
+            ("DE12345678901234", None),
+            ("DÉ123456789", None),
+            ("DE123-456", None),
+        ] {
+            assert_eq!(normal_vat_id(text).as_deref(), normal, "{text}");
+        }
+    }
 }

@@ -3,10 +3,10 @@
 use mongodb::bson::{Bson, Document, doc};
 use rust_decimal::Decimal;
 
-use super::{App, AppError, NAME_CHARS_MAX, Problem, edit_unique, finish, taken};
+use super::{App, AppError, NAME_CHARS_MAX, Problem, edit_unique, expect, finish, made_before};
 use crate::{
     domain::{
-        Currency, DiscountId, ProductId, Tenant, Timestamp,
+        Currency, DiscountId, Money, ProductId, Tenant, Timestamp,
         discount::{
             CODE_CHARS_MAX, Discount, DiscountValue, PRODUCTS_MAX, REDEMPTIONS_MAX,
             REDEMPTIONS_PER_CUSTOMER_MAX, code_key,
@@ -37,6 +37,10 @@ pub enum Kind {
 /// What a discount is made or changed with; what is absent stays as it is, and `Some(None)` takes it out.
 #[derive(Debug, Clone, Default)]
 pub struct DiscountSettings {
+    /// The id of a new discount, the same for every try of one request; made where absent.
+    pub id: Option<DiscountId>,
+    /// The version that the change was decided on; any where absent.
+    pub expected_version: Option<i64>,
     /// What customers type.
     pub code: Option<String>,
     /// For the merchant's own eyes.
@@ -81,6 +85,36 @@ pub async fn create(app: &App, tenant: Tenant, settings: DiscountSettings) -> Re
         let text = "an organization takes at most 100,000 discounts";
         return Err(AppError::conflict("TOO_MANY_DISCOUNTS", text));
     }
+    let mut discount = blank(app, tenant, &settings);
+    let mut problems = missing(&settings);
+    check_products(app, tenant, &settings, &mut problems).await?;
+    lay_over(&settings, &mut discount, &mut problems);
+    finish(problems)?;
+    match store.insert(&discount).await {
+        Ok(()) => Ok(discount),
+        Err(StoreError::Duplicate) => made_before(&store, discount.id, Some("code")).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What is wrong with settings, all at once: of a new discount, or of a change to `stored`.
+pub async fn problems(
+    app: &App,
+    tenant: Tenant,
+    settings: &DiscountSettings,
+    stored: Option<&Discount>,
+) -> Result<Vec<Problem>, AppError> {
+    let (mut discount, mut problems) = match stored {
+        Some(stored) => (stored.clone(), Vec::new()),
+        None => (blank(app, tenant, settings), missing(settings)),
+    };
+    check_products(app, tenant, settings, &mut problems).await?;
+    lay_over(settings, &mut discount, &mut problems);
+    Ok(problems)
+}
+
+/// What a new discount cannot do without.
+fn missing(settings: &DiscountSettings) -> Vec<Problem> {
     let mut problems = Vec::new();
     if settings.code.is_none() {
         problems.push(Problem::new("code", "is required"));
@@ -88,11 +122,14 @@ pub async fn create(app: &App, tenant: Tenant, settings: DiscountSettings) -> Re
     if settings.kind.is_none() {
         problems.push(Problem::new("kind", "is required: percent or amount"));
     }
-    finish(problems)?;
-    check_products(app, tenant, &settings).await?;
+    problems
+}
+
+/// A discount of which nothing is said yet.
+fn blank(app: &App, tenant: Tenant, settings: &DiscountSettings) -> Discount {
     let now = app.now();
-    let mut discount = Discount {
-        id: DiscountId::generate(),
+    Discount {
+        id: settings.id.unwrap_or_else(DiscountId::generate),
         org: tenant.organization,
         mode: tenant.mode,
         code: String::new(),
@@ -114,12 +151,6 @@ pub async fn create(app: &App, tenant: Tenant, settings: DiscountSettings) -> Re
         version: 1,
         created_at: now,
         updated_at: now,
-    };
-    lay_over(&settings, &mut discount)?;
-    match store.insert(&discount).await {
-        Ok(()) => Ok(discount),
-        Err(StoreError::Duplicate) => Err(taken(Some("code"))),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -131,13 +162,17 @@ pub async fn update(
     id: DiscountId,
     settings: DiscountSettings,
 ) -> Result<Discount, AppError> {
-    check_products(app, tenant, &settings).await?;
+    let mut found = Vec::new();
+    check_products(app, tenant, &settings, &mut found).await?;
     let now = app.now();
     edit_unique::<Discount>(app, tenant, id, "discount", Some("code"), |discount| {
         if discount.archived_at.is_some() {
             return Err(AppError::NotFound("discount"));
         }
-        lay_over(&settings, discount)?;
+        expect(discount, settings.expected_version)?;
+        let mut problems = found.clone();
+        lay_over(&settings, discount, &mut problems);
+        finish(problems)?;
         discount.updated_at = now;
         Ok(())
     })
@@ -183,26 +218,29 @@ pub async fn list(
     Ok(app.store.for_org(tenant).page(wanted, page).await?)
 }
 
-async fn check_products(app: &App, tenant: Tenant, given: &DiscountSettings) -> Result<(), AppError> {
+async fn check_products(
+    app: &App,
+    tenant: Tenant,
+    given: &DiscountSettings,
+    problems: &mut Vec<Problem>,
+) -> Result<(), AppError> {
     let Some(ids) = given.product_ids.as_ref().filter(|ids| !ids.is_empty()) else { return Ok(()) };
     if ids.len() > PRODUCTS_MAX {
-        return Err(AppError::field("productIds", format!("must be at most {PRODUCTS_MAX}")));
+        problems.push(Problem::new("productIds", format!("must be at most {PRODUCTS_MAX}")));
+        return Ok(());
     }
     let list: Vec<Bson> = ids.iter().copied().map(Bson::from).collect();
     let filter = doc! { "_id": { "$in": list }, "archivedAt": { "$exists": false } };
     let known = app.store.for_org(tenant).ids::<Product>(filter).await?;
-    match ids.iter().position(|id| !known.contains(id)) {
-        Some(index) => {
-            let text = "is no product of this organization and mode";
-            Err(AppError::field(format!("productIds[{index}]"), text))
-        }
-        None => Ok(()),
+    for (index, _) in ids.iter().enumerate().filter(|(_, id)| !known.contains(id)) {
+        let text = "is no product of this organization and mode";
+        problems.push(Problem::new(format!("productIds[{index}]"), text));
     }
+    Ok(())
 }
 
 /// Changes a discount and checks what it then is as a whole.
-fn lay_over(given: &DiscountSettings, discount: &mut Discount) -> Result<(), AppError> {
-    let mut problems = Vec::new();
+fn lay_over(given: &DiscountSettings, discount: &mut Discount, problems: &mut Vec<Problem>) {
     if let Some(code) = &given.code {
         code.trim().clone_into(&mut discount.code);
         discount.code_key = Some(code_key(code));
@@ -231,9 +269,8 @@ fn lay_over(given: &DiscountSettings, discount: &mut Discount) -> Result<(), App
         discount.product_ids.clone_from(ids);
     }
     discount.active = given.active.unwrap_or(discount.active);
-    lay_value_over(given, discount, &mut problems);
-    check(discount, &mut problems);
-    finish(problems)
+    lay_value_over(given, discount, problems);
+    check(discount, problems);
 }
 
 fn lay_value_over(given: &DiscountSettings, discount: &mut Discount, problems: &mut Vec<Problem>) {
@@ -283,16 +320,19 @@ fn check(discount: &Discount, problems: &mut Vec<Problem>) {
         DiscountValue::Amount { amount } => {
             needs_currency = true;
             if !(1..=AMOUNT_MAX).contains(&amount) {
-                let text = format!("must be from 1 to {AMOUNT_MAX} minor units");
-                problems.push(Problem::new("amount", text));
+                let most = in_words(AMOUNT_MAX, discount.currency);
+                problems.push(Problem::new("amount", format!("must be from 1 to {most}")));
             }
         }
     }
     if needs_currency && discount.currency.is_none() {
         problems.push(Problem::new("currency", "is required with amount or minimumAmount"));
     }
+    if discount.minimum_amount.is_some_and(|least| !(1..=AMOUNT_MAX).contains(&least)) {
+        let most = in_words(AMOUNT_MAX, discount.currency);
+        problems.push(Problem::new("minimumAmount", format!("must be from 1 to {most}")));
+    }
     for (field, number, most) in [
-        ("minimumAmount", discount.minimum_amount, AMOUNT_MAX),
         ("maxRedemptions", discount.max_redemptions, REDEMPTIONS_MAX),
         ("maxRedemptionsPerCustomer", discount.max_redemptions_per_customer, REDEMPTIONS_PER_CUSTOMER_MAX),
     ] {
@@ -305,4 +345,10 @@ fn check(discount: &Discount, problems: &mut Vec<Problem>) {
     {
         problems.push(Problem::new("endsAt", "must be after startsAt"));
     }
+}
+
+/// An amount, in its currency where that is known.
+fn in_words(minor: i64, currency: Option<Currency>) -> String {
+    currency
+        .map_or_else(|| format!("{minor} minor units"), |currency| Money::new(minor, currency).to_string())
 }

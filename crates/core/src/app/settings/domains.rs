@@ -22,6 +22,17 @@ const RESOLVE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Registers a host for a site. Until a check finds that it points here it does nothing.
 pub async fn create(app: &App, tenant: Tenant, site: SiteId, host: &str) -> Result<CustomDomain, AppError> {
+    create_as(app, tenant, site, host, DomainId::generate()).await
+}
+
+/// [`create`] under an id that is the same for every try of one request.
+pub async fn create_as(
+    app: &App,
+    tenant: Tenant,
+    site: SiteId,
+    host: &str,
+    id: DomainId,
+) -> Result<CustomDomain, AppError> {
     let host = normal_host(host).map_err(|error| AppError::field("host", error.to_string()))?;
     if own_hosts(app).any(|own| own == host) {
         return Err(AppError::field("host", "is a host of the gateway itself"));
@@ -35,7 +46,7 @@ pub async fn create(app: &App, tenant: Tenant, site: SiteId, host: &str) -> Resu
     }
     let now = app.now();
     let domain = CustomDomain {
-        id: DomainId::generate(),
+        id,
         org: tenant.organization,
         mode: tenant.mode,
         site_id: site,
@@ -50,6 +61,9 @@ pub async fn create(app: &App, tenant: Tenant, site: SiteId, host: &str) -> Resu
     match store.insert(&domain).await {
         Ok(()) => Ok(domain),
         Err(StoreError::Duplicate) => {
+            if let Some(first) = store.get_majority::<CustomDomain>(id).await? {
+                return Ok(first);
+            }
             Err(AppError::conflict("DOMAIN_EXISTS", "this host is registered already"))
         }
         Err(error) => Err(error.into()),

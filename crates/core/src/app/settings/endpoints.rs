@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mongodb::bson::doc;
 
-use super::{App, AppError, Problem, edit, finish};
+use super::{App, AppError, Problem, edit, expect, finish, made_with_secret};
 use crate::{
     crypto::{OrganizationKeys, Sealed, Secret, random},
     domain::{
@@ -15,7 +15,7 @@ use crate::{
     },
     jobs::lanes,
     outbound::parse_target,
-    store::{Entity, open_with, seal_with},
+    store::{Entity, StoreError, open_with, seal_with},
 };
 
 /// Longest overlap of a rotation.
@@ -26,6 +26,10 @@ const DESCRIPTION_CHARS_MAX: usize = 500;
 /// What an endpoint is made or changed with; what is absent stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct EndpointSettings {
+    /// The id of a new endpoint, the same for every try of one request; made where absent.
+    pub id: Option<EndpointId>,
+    /// The version that the change was decided on; any where absent.
+    pub expected_version: Option<i64>,
     /// The address.
     pub url: Option<String>,
     /// For people.
@@ -40,17 +44,15 @@ pub async fn create(
     tenant: Tenant,
     settings: EndpointSettings,
 ) -> Result<(WebhookEndpoint, Secret), AppError> {
-    if settings.url.is_none() {
-        return Err(AppError::field("url", "is required"));
-    }
-    check(app, &settings)?;
+    finish(problems(app, &settings, true))?;
     let store = app.store.for_org(tenant);
     let limit = u64::try_from(ENDPOINTS_MAX).unwrap_or(u64::MAX);
     if store.count::<WebhookEndpoint>(doc! {}, limit).await? >= limit {
         let message = format!("an organization takes at most {ENDPOINTS_MAX} webhook endpoints");
         return Err(AppError::conflict("TOO_MANY_ENDPOINTS", message));
     }
-    let (keys, now, id) = (store.keys().await?, app.now(), EndpointId::generate());
+    let id = settings.id.unwrap_or_else(EndpointId::generate);
+    let (keys, now) = (store.keys().await?, app.now());
     let secret = random::standard_webhook_secret();
     let url = settings.url.unwrap_or_default();
     let mut event_types = settings.event_types.unwrap_or_default();
@@ -71,7 +73,11 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
-    store.insert(&endpoint).await?;
+    match store.insert(&endpoint).await {
+        Ok(()) => {}
+        Err(StoreError::Duplicate) => return Err(made_with_secret("endpoint")),
+        Err(error) => return Err(error.into()),
+    }
     app.forget_settings(tenant).await;
     Ok((endpoint, secret))
 }
@@ -83,9 +89,10 @@ pub async fn update(
     id: EndpointId,
     settings: EndpointSettings,
 ) -> Result<WebhookEndpoint, AppError> {
-    check(app, &settings)?;
+    finish(problems(app, &settings, false))?;
     let (keys, now) = (app.store.for_org(tenant).keys().await?, app.now());
     edit::<WebhookEndpoint>(app, tenant, id, "webhook endpoint", |endpoint| {
+        expect(endpoint, settings.expected_version)?;
         if let Some(url) = &settings.url {
             endpoint.url = seal(&keys, tenant, id, WebhookEndpoint::URL_FIELD, url);
         }
@@ -171,8 +178,12 @@ pub async fn delete(app: &App, tenant: Tenant, id: EndpointId) -> Result<(), App
     Ok(())
 }
 
-fn check(app: &App, settings: &EndpointSettings) -> Result<(), AppError> {
+/// What is wrong with settings, all at once: of a new endpoint, or of a change.
+pub fn problems(app: &App, settings: &EndpointSettings, is_new: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
+    if is_new && settings.url.is_none() {
+        problems.push(Problem::new("url", "is required"));
+    }
     if let Some(url) = &settings.url
         && let Err(refusal) = parse_target(url, &app.targets)
     {
@@ -181,7 +192,7 @@ fn check(app: &App, settings: &EndpointSettings) -> Result<(), AppError> {
     if settings.description.as_ref().is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
         problems.push(Problem::new("description", "must be at most 500 characters"));
     }
-    finish(problems)
+    problems
 }
 
 fn seal(keys: &OrganizationKeys, tenant: Tenant, id: EndpointId, field: &str, text: &str) -> Sealed {

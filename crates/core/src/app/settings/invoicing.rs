@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{App, AppError, Problem, edit, finish};
+use super::{App, AppError, Problem, edit, expect, finish};
 use crate::{
     app::invoices::{
         self,
@@ -66,6 +66,10 @@ pub struct NewInvoiceSettings {
 /// A series as it is asked for; in a change, what is absent stays.
 #[derive(Debug, Clone, Default)]
 pub struct SeriesSettings {
+    /// The id of a new series, the same for every try of one request; made where absent.
+    pub id: Option<SeriesId>,
+    /// The version of the invoice settings that the change was decided on; any where absent.
+    pub expected_version: Option<i64>,
     /// What it numbers; required for a new one, never changed.
     pub kind: Option<PaperKind>,
     /// For people.
@@ -93,22 +97,29 @@ pub async fn get(app: &App, tenant: Tenant) -> Result<(InvoiceSettings, SellerPr
 pub async fn put(
     app: &App,
     tenant: Tenant,
+    new: NewInvoiceSettings,
+) -> Result<(InvoiceSettings, SellerProfile), AppError> {
+    put_over(app, tenant, new, None).await
+}
+
+/// [`put`] over the version that was read, and no other.
+pub async fn put_over(
+    app: &App,
+    tenant: Tenant,
     mut new: NewInvoiceSettings,
+    expected_version: Option<i64>,
 ) -> Result<(InvoiceSettings, SellerProfile), AppError> {
     tidy_party(&mut new.seller);
     new.look.texts.retain(|texts| !texts.is_empty());
-    check(&new)?;
+    finish(problems(&new))?;
     let profile = SellerProfile { seller: new.seller.clone(), look: new.look.clone() };
-    if new.enabled {
-        let missing = profile.missing().into_iter();
-        finish(missing.map(|field| Problem::new(field, "is required before anything is issued")).collect())?;
-    }
     let (id, now) = (settings_or_initial(app, tenant).await?.id, app.now());
     let text = serde_json::to_string(&profile).map_err(|error| AppError::internal(error.to_string()))?;
     let store = app.store.for_org(tenant);
     let field = InvoiceSettings::PROFILE_FIELD;
     let sealed = store.seal(InvoiceSettings::COLLECTION, id, field, text.as_bytes()).await?;
     let settings = edit::<InvoiceSettings>(app, tenant, id, "invoice settings", |settings| {
+        expect(settings, expected_version)?;
         settings.profile = Some(sealed.clone());
         settings.country.clone_from(&new.seller.country);
         // Switched off and on again, what was paid in between is left alone.
@@ -130,7 +141,8 @@ pub async fn put(
     Ok((settings, profile))
 }
 
-fn check(new: &NewInvoiceSettings) -> Result<(), AppError> {
+/// What is wrong with settings, all at once.
+pub fn problems(new: &NewInvoiceSettings) -> Vec<Problem> {
     let mut problems = Vec::new();
     check_party("seller", &new.seller, &mut problems);
     check_look(&new.look, &mut problems);
@@ -165,7 +177,12 @@ fn check(new: &NewInvoiceSettings) -> Result<(), AppError> {
         ));
     }
     check_exchange_rates(&new.exchange_rates, &mut problems);
-    finish(problems)
+    if new.enabled {
+        let profile = SellerProfile { seller: new.seller.clone(), look: new.look.clone() };
+        let missing = profile.missing().into_iter();
+        problems.extend(missing.map(|field| Problem::new(field, "is required before anything is issued")));
+    }
+    problems
 }
 
 fn is_reason_code(code: &str) -> bool {
@@ -293,8 +310,12 @@ pub async fn create_series(app: &App, tenant: Tenant, new: SeriesSettings) -> Re
     finish(problems)?;
     let (id, now) = (settings_or_initial(app, tenant).await?.id, app.now());
     let kind = new.kind.unwrap_or(PaperKind::Invoice);
-    let series_id = SeriesId::generate();
+    let series_id = new.id.unwrap_or_else(SeriesId::generate);
     let settings = edit::<InvoiceSettings>(app, tenant, id, "invoice settings", |settings| {
+        if settings.series(series_id).is_some() {
+            // An earlier try of the same request has made it.
+            return Ok(());
+        }
         if settings.series.len() >= SERIES_MAX {
             let message = format!("there are at most {SERIES_MAX} series");
             return Err(AppError::conflict("TOO_MANY_SERIES", message));
@@ -309,15 +330,17 @@ pub async fn create_series(app: &App, tenant: Tenant, new: SeriesSettings) -> Re
     found(&settings, series_id)
 }
 
-/// Changes a series. What its numbers look like is settled once it has given one.
+/// Changes a series, and answers it with the version of the settings that it stands in. What its numbers look like is
+/// settled once it has given one.
 pub async fn update_series(
     app: &App,
     tenant: Tenant,
     series_id: SeriesId,
     new: SeriesSettings,
-) -> Result<Series, AppError> {
+) -> Result<(Series, i64), AppError> {
     let (id, now) = (settings_or_initial(app, tenant).await?.id, app.now());
     let settings = edit::<InvoiceSettings>(app, tenant, id, "invoice settings", |settings| {
+        expect(settings, new.expected_version)?;
         let series = found(settings, series_id)?;
         if new.kind.is_some_and(|kind| kind != series.kind) {
             return Err(AppError::field("kind", "of a series never changes: make another"));
@@ -327,7 +350,13 @@ pub async fn update_series(
         Ok(())
     })
     .await?;
-    found(&settings, series_id)
+    Ok((found(&settings, series_id)?, settings.version))
+}
+
+/// A series, with the version of the settings that it stands in.
+pub async fn versioned_series(app: &App, tenant: Tenant, id: SeriesId) -> Result<(Series, i64), AppError> {
+    let settings = invoices::settings_or_initial(app, tenant).await?;
+    Ok((found(&settings, id)?, settings.version))
 }
 
 /// A series; another tenant's is not there.

@@ -14,7 +14,7 @@ pub mod sites;
 use super::{App, AppError, CONFLICT_RETRIES, Problem};
 use crate::{
     domain::Tenant,
-    store::{StoreError, Versioned},
+    store::{Entity, StoreError, TenantStore, Versioned},
 };
 
 /// Longest name of anything, in characters.
@@ -56,6 +56,30 @@ async fn edit_unique<E: Versioned>(
         }
     }
     Err(AppError::Busy)
+}
+
+/// Refuses a change that was decided on another version than the one that stands.
+pub(super) fn expect<E: Versioned>(entity: &E, expected: Option<i64>) -> Result<(), AppError> {
+    match expected {
+        Some(version) if version != entity.version() => Err(AppError::Stale),
+        _ => Ok(()),
+    }
+}
+
+/// The document that an earlier try of the same request has inserted, where an insert met a duplicate. Otherwise
+/// another document holds the unique value.
+async fn made_before<E: Entity>(
+    store: &TenantStore,
+    id: E::Id,
+    unique: Option<&'static str>,
+) -> Result<E, AppError> {
+    store.get_majority::<E>(id).await?.ok_or_else(|| taken(unique))
+}
+
+/// An earlier try of the same request has made it and shown its secret, which nobody can read again.
+fn made_with_secret(what: &str) -> AppError {
+    let message = format!("this {what} was created already, and its secret was shown then");
+    AppError::conflict("CREATED_BEFORE", message)
 }
 
 fn taken(unique: Option<&'static str>) -> AppError {

@@ -3,11 +3,12 @@
 use mongodb::bson::{Document, doc};
 use rust_decimal::Decimal;
 
-use super::{App, AppError, NAME_CHARS_MAX, Problem, edit_unique, finish, taken};
+use super::{App, AppError, NAME_CHARS_MAX, Problem, edit_unique, expect, finish, made_before};
 use crate::{
     app::{create_checkout::check_metadata, images},
     domain::{
-        Currency, Metadata, ProductId, Tenant, checkout::AmountType, money::AMOUNT_MAX, product::Product,
+        Currency, Metadata, Money, ProductId, Tenant, checkout::AmountType, money::AMOUNT_MAX,
+        product::Product,
     },
     outbound::parse_target,
     store::{
@@ -26,6 +27,10 @@ const URL_BYTES_MAX: usize = 2048;
 /// What a product is made or changed with; what is absent stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ProductSettings {
+    /// The id of a new product, the same for every try of one request; made where absent.
+    pub id: Option<ProductId>,
+    /// The version that the change was decided on; any where absent.
+    pub expected_version: Option<i64>,
     /// What it is called.
     pub name: Option<String>,
     /// More about it.
@@ -70,21 +75,11 @@ pub async fn create(app: &App, tenant: Tenant, settings: ProductSettings) -> Res
             "an organization takes at most 100,000 products",
         ));
     }
-    let mut problems = Vec::new();
-    for (field, is_there) in [
-        ("name", settings.name.is_some()),
-        ("unitPrice", settings.unit_price.is_some()),
-        ("currency", settings.currency.is_some()),
-    ] {
-        if !is_there {
-            problems.push(Problem::new(field, "is required"));
-        }
-    }
-    let currency = check(app, &settings, &mut problems);
+    let (problems, currency) = check_new(app, &settings);
     finish(problems)?;
     let now = app.now();
     let mut product = Product {
-        id: ProductId::generate(),
+        id: settings.id.unwrap_or_else(ProductId::generate),
         org: tenant.organization,
         mode: tenant.mode,
         name: String::new(),
@@ -108,9 +103,34 @@ pub async fn create(app: &App, tenant: Tenant, settings: ProductSettings) -> Res
     wish_image(app, tenant, &settings).await?;
     match store.insert(&product).await {
         Ok(()) => Ok(product),
-        Err(StoreError::Duplicate) => Err(taken(Some("sku"))),
+        Err(StoreError::Duplicate) => made_before(&store, product.id, Some("sku")).await,
         Err(error) => Err(error.into()),
     }
+}
+
+/// What is wrong with settings, all at once: of a new product, or of a change.
+pub fn problems(app: &App, settings: &ProductSettings, is_new: bool) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if is_new {
+        return check_new(app, settings).0;
+    }
+    check(app, settings, &mut problems);
+    problems
+}
+
+fn check_new(app: &App, settings: &ProductSettings) -> (Vec<Problem>, Option<Currency>) {
+    let mut problems = Vec::new();
+    for (field, is_there) in [
+        ("name", settings.name.is_some()),
+        ("unitPrice", settings.unit_price.is_some()),
+        ("currency", settings.currency.is_some()),
+    ] {
+        if !is_there {
+            problems.push(Problem::new(field, "is required"));
+        }
+    }
+    let currency = check(app, settings, &mut problems);
+    (problems, currency)
 }
 
 /// Changes a product. Checkouts keep the copies that they took.
@@ -129,6 +149,7 @@ pub async fn update(
         if product.archived_at.is_some() {
             return Err(AppError::NotFound("product"));
         }
+        expect(product, settings.expected_version)?;
         lay_over(app, &settings, currency, product);
         product.updated_at = now;
         Ok(())
@@ -238,7 +259,11 @@ fn check(app: &App, given: &ProductSettings, problems: &mut Vec<Problem>) -> Opt
         problems.push(Problem::new("itemType", "must be at most 64 characters"));
     }
     if given.unit_price.is_some_and(|price| !(0..=AMOUNT_MAX).contains(&price)) {
-        problems.push(Problem::new("unitPrice", format!("must be from 0 to {AMOUNT_MAX} minor units")));
+        let most = match given.currency.as_deref().map(str::parse) {
+            Some(Ok(currency)) => Money::new(AMOUNT_MAX, currency).to_string(),
+            _ => format!("{AMOUNT_MAX} minor units"),
+        };
+        problems.push(Problem::new("unitPrice", format!("must be from 0 to {most}")));
     }
     if let Some(Some(rate)) = given.vat_rate
         && !(Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&rate)

@@ -6,7 +6,7 @@ use url::Url;
 use super::{
     App, AppError, Problem,
     bank::{self, NewBankAccount},
-    check_name, edit, finish,
+    check_name, edit, expect, finish, made_before,
 };
 use crate::{
     app::health,
@@ -21,7 +21,7 @@ use crate::{
         transaction::Transaction,
     },
     provider::AccountInfo,
-    store::{Entity, open_with, seal_with},
+    store::{Entity, StoreError, open_with, seal_with},
 };
 
 /// At most this many providers in an organization and mode.
@@ -51,6 +51,10 @@ impl std::fmt::Debug for NewCredentials {
 /// What a provider is made or changed with; what is absent stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ProviderSettings {
+    /// The id of a new provider, the same for every try of one request; made where absent.
+    pub id: Option<ProviderId>,
+    /// The version that the change was decided on; any where absent.
+    pub expected_version: Option<i64>,
     /// What the panel calls it.
     pub name: Option<String>,
     /// Whether customers may choose it.
@@ -112,7 +116,8 @@ pub async fn create(
         None => Vec::new(),
     };
     finish(problems)?;
-    let (keys, now, id) = (store.keys().await?, app.now(), ProviderId::generate());
+    let id = settings.id.unwrap_or_else(ProviderId::generate);
+    let (keys, now) = (store.keys().await?, app.now());
     let account = ProviderAccount {
         id,
         org: tenant.organization,
@@ -129,7 +134,11 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
-    store.insert(&account).await?;
+    match store.insert(&account).await {
+        Ok(()) => {}
+        Err(StoreError::Duplicate) => return made_before(&store, id, None).await,
+        Err(error) => return Err(error.into()),
+    }
     health::make(app, &account).await?;
     app.forget_settings(tenant).await;
     Ok(account)
@@ -144,6 +153,7 @@ pub async fn update(
 ) -> Result<ProviderAccount, AppError> {
     let (keys, now) = (app.store.for_org(tenant).keys().await?, app.now());
     edit::<ProviderAccount>(app, tenant, id, "provider", |account| {
+        expect(account, settings.expected_version)?;
         let mut problems = Vec::new();
         if settings.name.is_some() {
             account.name = check_name(settings.name.as_deref(), &mut problems);

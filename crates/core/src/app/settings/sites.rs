@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{App, AppError, Problem, check_name, edit, finish};
+use super::{App, AppError, Problem, check_name, edit, expect, finish, made_before};
 use crate::{
     app::audit,
     crypto::{OrganizationKeys, Secret, random},
@@ -12,7 +12,7 @@ use crate::{
         site::{AddressEntry, DiscountEntry, IpnVersion, NextSecret, PageSettings, Site},
     },
     outbound::parse_target,
-    store::{Entity, open_with, seal_with},
+    store::{Entity, StoreError, open_with, seal_with},
 };
 use mongodb::bson::doc;
 
@@ -28,6 +28,10 @@ const EFFECTIVE_DAYS_MAX: u64 = 90;
 /// What a site is made or changed with; what is absent stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct SiteSettings {
+    /// The id of a new site, the same for every try of one request; made where absent.
+    pub id: Option<SiteId>,
+    /// The version that the change was decided on; any where absent.
+    pub expected_version: Option<i64>,
     /// Shown to customers.
     pub name: Option<String>,
     /// `#rrggbb`; `Some(None)` takes it out.
@@ -72,7 +76,8 @@ pub async fn create(app: &App, tenant: Tenant, mut settings: SiteSettings) -> Re
     // A name that is missing is found with all else that is wrong.
     settings.name.get_or_insert_default();
     let checked = check(app, tenant, settings).await?;
-    let (keys, now, id) = (store.keys().await?, app.now(), SiteId::generate());
+    let id = checked.settings.id.unwrap_or_else(SiteId::generate);
+    let (keys, now) = (store.keys().await?, app.now());
     let secret = random::site_webhook_secret();
     let mut site = Site {
         id,
@@ -95,7 +100,11 @@ pub async fn create(app: &App, tenant: Tenant, mut settings: SiteSettings) -> Re
         updated_at: now,
     };
     checked.lay_over(&mut site, &keys);
-    store.insert(&site).await?;
+    match store.insert(&site).await {
+        Ok(()) => {}
+        Err(StoreError::Duplicate) => return made_before(&store, id, None).await,
+        Err(error) => return Err(error.into()),
+    }
     app.forget_settings(tenant).await;
     Ok(site)
 }
@@ -105,6 +114,7 @@ pub async fn update(app: &App, tenant: Tenant, id: SiteId, settings: SiteSetting
     let checked = check(app, tenant, settings).await?;
     let (keys, now) = (app.store.for_org(tenant).keys().await?, app.now());
     edit::<Site>(app, tenant, id, "site", |site| {
+        expect(site, checked.settings.expected_version)?;
         checked.lay_over(site, &keys);
         site.updated_at = now;
         Ok(())
@@ -230,6 +240,24 @@ impl Checked {
     }
 }
 
+/// What is wrong with settings, all at once: of a new site, or of a change.
+pub async fn problems(
+    app: &App,
+    tenant: Tenant,
+    settings: &SiteSettings,
+    is_new: bool,
+) -> Result<Vec<Problem>, AppError> {
+    let mut settings = settings.clone();
+    if is_new {
+        settings.name.get_or_insert_default();
+    }
+    match check(app, tenant, settings).await {
+        Ok(_) => Ok(Vec::new()),
+        Err(AppError::Invalid(problems)) => Ok(problems),
+        Err(error) => Err(error),
+    }
+}
+
 async fn check(app: &App, tenant: Tenant, mut settings: SiteSettings) -> Result<Checked, AppError> {
     let mut problems = Vec::new();
     if settings.name.is_some() {
@@ -329,7 +357,10 @@ async fn check_providers(
         return Ok(());
     }
     for (index, id) in ids.iter().enumerate() {
-        if app.store.for_org(tenant).get::<ProviderAccount>(*id).await?.is_none() {
+        if ids.iter().take(index).any(|before| before == id) {
+            problems
+                .push(Problem::new(format!("providerIds[{index}]"), "is there twice: each has one place"));
+        } else if app.store.for_org(tenant).get::<ProviderAccount>(*id).await?.is_none() {
             let text = "is no provider of this organization and mode";
             problems.push(Problem::new(format!("providerIds[{index}]"), text));
         }

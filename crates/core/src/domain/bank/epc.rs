@@ -11,7 +11,7 @@ pub const BYTES_MAX: usize = 331;
 const CENTS_MAX: i64 = 99_999_999_999;
 
 /// The code's content; `None` for other currencies, for amounts that no transfer carries, and where the name does
-/// not fit.
+/// not fit. In test mode the service tag is `TEST`.
 ///
 /// The lines: service tag, version, character set (1 is UTF-8), identification, BIC, name, IBAN, amount, purpose
 /// (none), structured reference. What follows is empty, and left out.
@@ -24,7 +24,9 @@ pub fn payload(transfer: &TransferInstructions) -> Option<String> {
     let bic = transfer.bic.as_ref().map_or("", |bic| bic.as_str());
     let (euros, cents) = (transfer.amount / 100, transfer.amount % 100);
     let (iban, reference) = (&transfer.iban, &transfer.reference);
-    let text = format!("BCD\n002\n1\nSCT\n{bic}\n{name}\n{iban}\nEUR{euros}.{cents:02}\n\n{reference}");
+    // Test mode: what no app takes for a transfer, with everything else in its place.
+    let tag = if iban.is_for_testing() { "TEST" } else { "BCD" };
+    let text = format!("{tag}\n002\n1\nSCT\n{bic}\n{name}\n{iban}\nEUR{euros}.{cents:02}\n\n{reference}");
     (text.len() <= BYTES_MAX).then_some(text)
 }
 
@@ -64,6 +66,30 @@ mod tests {
         assert!(rest.contains("\nEUR0.05\n"), "{rest}");
         let without = transfer("Franz Mustermänn", None, 1230, "EUR").epc_payload.unwrap();
         assert!(without.starts_with("BCD\n002\n1\nSCT\n\nFranz"), "{without}");
+    }
+
+    #[test]
+    fn no_app_takes_a_code_of_test_mode_for_a_transfer() {
+        let account = BankAccount {
+            holder: "Example GmbH".to_owned(),
+            iban: "DE71 1102 2033 0123 4567 89".parse().unwrap(),
+            bic: "BHBLDEHHXXX".parse().ok(),
+            bank_name: Some("Example Bank".to_owned()),
+            instructions: None,
+            days: DAYS_DEFAULT,
+        };
+        let reference = "RF18539007547034".parse().unwrap();
+        let money = Money::new(1230, Currency::EUR);
+        let told =
+            TransferInstructions::new(&account.for_testing(), money, reference, Timestamp::from_seconds(1));
+        assert_eq!(
+            told.epc_payload.as_deref(),
+            Some(
+                "TEST\n002\n1\nSCT\nTESTDEX0\nExample GmbH\nDE36000000000000000000\nEUR12.30\n\nRF18539007547034"
+            )
+        );
+        assert_eq!(told.bank_name.as_deref(), Some("TEST"));
+        assert!(told.over(5).epc_payload.unwrap().starts_with("TEST\n"));
     }
 
     #[test]

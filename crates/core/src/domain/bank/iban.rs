@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{compact, grouped, is_checked};
+use super::{compact, grouped, is_checked, mod97};
 
 /// Shortest and longest that ISO 13616 has.
 const CHARS: std::ops::RangeInclusive<usize> = 15..=34;
@@ -34,7 +34,34 @@ impl Iban {
     pub fn grouped(&self) -> String {
         grouped(&self.0)
     }
+
+    /// The country that it belongs to, ISO 3166.
+    pub fn country(&self) -> &str {
+        &self.0[..2]
+    }
+
+    /// An account of the same country that no bank has: what test mode shows in its place. It is as long, and its
+    /// check digits fit; behind them each digit is a zero, and letters say TEST.
+    #[must_use]
+    pub fn for_testing(&self) -> Self {
+        let mut letters = TEST.chars().cycle();
+        let own: String = self.0[4..]
+            .chars()
+            .map(|c| if c.is_ascii_digit() { '0' } else { letters.next().unwrap_or('X') })
+            .collect();
+        let country = self.country();
+        let rest = mod97(own.bytes().chain(country.bytes()).chain(*b"00")).unwrap_or_default();
+        Self(format!("{country}{:02}{own}", 98 - rest))
+    }
+
+    /// Whether it is one of those.
+    pub fn is_for_testing(&self) -> bool {
+        self.0[4..].bytes().all(|byte| byte == b'0' || TEST.as_bytes().contains(&byte))
+    }
 }
+
+/// The letters of an account of test mode.
+const TEST: &str = "TEST";
 
 impl fmt::Display for Iban {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,6 +135,22 @@ mod tests {
             bytes.swap(place, place + 1);
             let text = std::str::from_utf8(&bytes).unwrap();
             assert_eq!(text.parse::<Iban>().is_ok(), text == good, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_test_mode_shows_is_valid_and_belongs_to_nobody() {
+        for (real, shown) in [
+            ("DE89 3704 0044 0532 0130 00", "DE36 0000 0000 0000 0000 00"),
+            ("GB29 NWBK 6016 1331 9268 19", "GB42 TEST 0000 0000 0000 00"),
+            ("NO93 8601 1117 947", "NO94 0000 0000 000"),
+        ] {
+            let real: Iban = real.parse().unwrap();
+            let fake = real.for_testing();
+            assert_eq!(fake.grouped(), shown);
+            assert_eq!(fake.as_str().parse(), Ok(fake.clone()), "its check digits fit");
+            assert_eq!(fake.for_testing(), fake);
+            assert!(fake.is_for_testing() && !real.is_for_testing());
         }
     }
 

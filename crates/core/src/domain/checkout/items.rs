@@ -3,7 +3,7 @@
 use rust_decimal::{Decimal, RoundingStrategy, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ImageId, ProductId, money::AMOUNT_MAX};
+use crate::domain::{Currency, ImageId, Money, ProductId, money::AMOUNT_MAX};
 
 /// At most this many lines.
 pub const ITEMS_MAX: usize = 1000;
@@ -104,6 +104,21 @@ pub enum TotalsError {
         /// As sent.
         amount: i64,
     },
+}
+
+impl TotalsError {
+    /// As people read it: amounts in their currency.
+    pub fn in_words(&self, currency: Currency) -> String {
+        match *self {
+            Self::TooLarge => self.to_string(),
+            // Shops' plugins look for these words.
+            Self::Mismatch { sum, amount } => format!(
+                "sum of item amounts {} does not match total amount {}",
+                Money::new(sum, currency),
+                Money::new(amount, currency)
+            ),
+        }
+    }
 }
 
 /// Adds up lines, tax per rate group, rounded half up.

@@ -126,7 +126,7 @@ fn credits_stop_at_the_total() {
     invoice.credit(ask(1, Some(190)), Timestamp::default()).unwrap();
     assert_eq!(invoice.credit(ask(2, Some(0)), Timestamp::default()).unwrap_err(), CreditError::NotPositive);
     let refused = invoice.credit(ask(2, Some(1001)), Timestamp::default()).unwrap_err();
-    assert_eq!(refused.to_string(), "you can credit at most €10.00; €10.01 was asked for");
+    assert_eq!(refused.to_string(), "at most €10.00 can be credited, not €10.01");
     let rest = invoice.credit(ask(3, None), Timestamp::default()).unwrap();
     assert_eq!((rest.amount, invoice.status), (1000, InvoiceStatus::Credited));
     let net: i64 = invoice.credits.iter().map(|credit| credit.groups[0].net).sum();

@@ -32,10 +32,9 @@ pub use series::{Numbered, Series, SeriesPeriod};
 pub use settings::{InvoiceSettings, SellerProfile, StoredLook};
 
 use super::{
-    CheckoutId, Currency, InvoiceId, LookId, Mode, OrganizationId, SeriesId, SiteId, Tenant, Timestamp,
-    Trail, TransactionId,
+    CheckoutId, Currency, InvoiceId, LookId, Mode, Money, OrganizationId, SeriesId, SiteId, Tenant,
+    Timestamp, Trail, TransactionId,
     checkout::Idempotency,
-    money::Money,
     outbox::{Changed, EventType, Outbox},
     transaction::Review,
 };
@@ -287,7 +286,7 @@ pub enum CreditError {
     #[error("a {} that is {} cannot be credited", .0.as_str(), .1.as_str())]
     Status(PaperKind, InvoiceStatus),
     /// More than is left.
-    #[error("you can credit at most {left}; {asked} was asked for")]
+    #[error("at most {left} can be credited, not {asked}")]
     TooMuch {
         /// Asked for.
         asked: Money,

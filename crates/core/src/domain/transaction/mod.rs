@@ -4,6 +4,9 @@
 //! one object (the payment, a refund, a dispute); the status is a pure function of those facts, so that
 //! every order ends in the same place. See `reduce.rs`.
 
+mod corrections;
+#[cfg(test)]
+mod corrections_tests;
 mod facts;
 mod held;
 mod lifecycle;
@@ -25,6 +28,7 @@ mod transfer_tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use corrections::{CorrectionError, SentBack, SentBackEntries};
 pub use facts::{
     DisputeFact, DisputeState, Failure, PaymentFact, PaymentState, ProviderRef, ProviderUpdate, RefundFact,
     RefundState, Source, Unread,
@@ -36,7 +40,7 @@ pub use reduce::{Applied, UpdateMismatch};
 pub use refund::{REFUNDS_MAX, Refund, RefundError, RefundRequest};
 pub use review::Review;
 pub use texts::PROVIDER_REJECTED;
-pub use transfer::{CONFIRMATIONS_MAX, Confirmation, ConfirmationError};
+pub use transfer::{CONFIRMATIONS_MAX, Confirmation, ConfirmationError, Overpayment};
 
 use super::{
     CheckoutId, Currency, DiscountId, Metadata, Mode, Money, OrganizationId, ProviderId, SiteId, Tenant,
@@ -401,6 +405,6 @@ impl Transaction {
     pub fn may_be_given_up(&self) -> bool {
         self.status == TransactionStatus::Initiated
             || self.was_declined()
-            || (self.awaits_transfer() && self.confirmations.is_empty())
+            || (self.awaits_transfer() && self.received() == 0)
     }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, RefundState, Transaction, TransactionStatus};
-use crate::domain::{RefundId, Timestamp, checkout::Idempotency};
+use crate::domain::{Money, RefundId, Timestamp, checkout::Idempotency};
 
 /// At most this many are kept.
 const OPERATIONS_MAX: usize = 50;
@@ -61,8 +61,8 @@ pub enum OperationError {
     #[error("a transaction that is {0} cannot be {1}")]
     Status(TransactionStatus, &'static str),
     /// More than was authorized, or nothing.
-    #[error("the amount to capture must be between 1 and {0}")]
-    Amount(i64),
+    #[error("must be more than zero and at most {0}")]
+    Amount(Money),
     /// Another one runs.
     #[error("another capture or cancel of this transaction is running")]
     Running,
@@ -84,7 +84,7 @@ impl Transaction {
             return Err(OperationError::Status(self.status, "captured"));
         }
         if amount.is_some_and(|amount| !(1..=self.amount).contains(&amount)) {
-            return Err(OperationError::Amount(self.amount));
+            return Err(OperationError::Amount(self.in_its_currency(self.amount)));
         }
         self.push_operation(OperationKind::Capture, id, amount, idem, now)
     }

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{Operation, RefundState, Transaction, TransactionStatus};
-use crate::domain::Timestamp;
+use crate::domain::{Money, Timestamp};
 
 /// For how long after it was decided a refund is sent again. Stripe forgets idempotency keys after 24 hours; what is sent
 /// after that is a second refund.
@@ -30,10 +30,10 @@ pub enum Overdue {
     OutcomeUnknown,
     /// A bank transfer that did not come in full.
     Underpaid {
-        /// Minor units.
-        received: i64,
-        /// Minor units.
-        amount: i64,
+        /// What came.
+        received: Money,
+        /// What is due.
+        amount: Money,
     },
     /// Authorized money that nobody has taken yet.
     AuthorizationEnds {
@@ -63,7 +63,7 @@ impl fmt::Display for Overdue {
             ),
             Self::OutcomeUnknown => f.write_str("the provider has not said how it ended"),
             Self::Underpaid { received, amount } => {
-                write!(f, "{received} of {amount} minor units came in time")
+                write!(f, "{received} of {amount} came in time")
             }
             Self::AuthorizationEnds { days } => {
                 write!(f, "the provider keeps an authorization for about {days} days: capture it, or cancel it")
@@ -90,7 +90,10 @@ impl Transaction {
                 _ => false,
             };
         if is_unknown && self.awaits_transfer() {
-            found.push(Overdue::Underpaid { received: self.received(), amount: self.amount });
+            found.push(Overdue::Underpaid {
+                received: self.in_its_currency(self.received()),
+                amount: self.in_its_currency(self.amount),
+            });
         } else if is_unknown {
             found.push(Overdue::OutcomeUnknown);
         }

@@ -11,7 +11,7 @@ use super::{
     RefundState, Source, StatedTotal, StatusChange, Transaction, TransactionStatus,
 };
 use crate::domain::{
-    Timestamp,
+    Money, Timestamp,
     checkout::CaptureMethod,
     outbox::{Changed, EventType},
     transaction::{ATTEMPTS_MAX, HISTORY_MAX},
@@ -38,12 +38,12 @@ pub enum UpdateMismatch {
         stored: String,
     },
     /// Another amount than stored.
-    #[error("the provider says {stated} minor units, the transaction is of {stored}")]
+    #[error("the provider says {stated}, the transaction is of {stored}")]
     Amount {
         /// As stated.
-        stated: i64,
+        stated: Money,
         /// As stored.
-        stored: i64,
+        stored: Money,
     },
     /// Another reference than stored.
     #[error("the provider's reference is not this transaction's")]
@@ -75,7 +75,10 @@ impl Transaction {
         {
             return Err(UpdateMismatch::Reference);
         }
-        let amount_mismatch = |stated| Err(UpdateMismatch::Amount { stated, stored: self.amount });
+        let amount_mismatch = |stated| {
+            let (stated, stored) = (self.in_its_currency(stated), self.in_its_currency(self.amount));
+            Err(UpdateMismatch::Amount { stated, stored })
+        };
         if let Some(stated) = update.expected_amount
             && stated != self.amount
         {

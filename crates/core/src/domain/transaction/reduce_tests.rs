@@ -198,7 +198,10 @@ fn two_refunds_cannot_exceed_the_balance_together() {
     t.request_refund(ask(1, 600), now).unwrap();
     assert_eq!(
         t.request_refund(ask(2, 600), now),
-        Err(RefundError::ExceedsBalance { requested: 600, available: 400 })
+        Err(RefundError::ExceedsBalance {
+            requested: Money::new(600, Currency::EUR),
+            available: Money::new(400, Currency::EUR)
+        })
     );
     t.request_refund(ask(3, 400), now).unwrap();
     assert_eq!(t.refundable(), 0);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Failure, ProviderUpdate, RefundFact, RefundState, Source, Transaction, TransactionStatus};
 use crate::domain::{
-    RefundId, Timestamp,
+    Money, RefundId, Timestamp,
     checkout::Idempotency,
     derived_id,
     outbox::{Changed, EventType},
@@ -73,12 +73,12 @@ pub enum RefundError {
     #[error("a transaction that is {0} cannot be refunded")]
     Status(TransactionStatus),
     /// More than is left.
-    #[error("{requested} minor units were asked for, {available} are left to refund")]
+    #[error("at most {available} can be refunded, not {requested}")]
     ExceedsBalance {
         /// Asked for.
-        requested: i64,
+        requested: Money,
         /// Left: captured less refunds that succeeded, run or are unknown.
-        available: i64,
+        available: Money,
     },
     /// Zero or less.
     #[error("the amount to refund must be more than zero")]
@@ -123,7 +123,9 @@ impl Transaction {
             return Err(RefundError::NotPositive);
         }
         if amount > available || available <= 0 {
-            return Err(RefundError::ExceedsBalance { requested: amount, available });
+            let (requested, available) =
+                (self.in_its_currency(amount), self.in_its_currency(available.max(0)));
+            return Err(RefundError::ExceedsBalance { requested, available });
         }
         if self.refunds.len() >= REFUNDS_MAX {
             return Err(RefundError::TooMany);

@@ -78,7 +78,8 @@ mod tests {
         transaction.flag("refund_mismatch", WORD, now);
         let mut document = bson::serialize_to_document(&transaction).unwrap();
         let failure = doc! { "code": "card_declined", "message": WORD };
-        let binary = |length| bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0; length] };
+        let binary =
+            |length| bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0; length] };
         let idem = doc! { "slot": binary(16), "fingerprint": binary(32), "reply": WORD, "expiresAt": now };
         let part = doc! {
             "id": bson::oid::ObjectId::from_bytes([5; 12]),
@@ -96,15 +97,16 @@ mod tests {
     }
 
     fn at<'a>(document: &'a Document, path: &str) -> &'a Bson {
-        path.split('.').fold(None, |inside: Option<&Bson>, name| {
-            let inside = match inside {
-                None => Some(document),
-                Some(Bson::Array(list)) => list[0].as_document(),
-                Some(one) => one.as_document(),
-            };
-            inside.and_then(|inside| inside.get(name))
-        })
-        .unwrap_or_else(|| panic!("nothing at {path}"))
+        path.split('.')
+            .fold(None, |inside: Option<&Bson>, name| {
+                let inside = match inside {
+                    None => Some(document),
+                    Some(Bson::Array(list)) => list[0].as_document(),
+                    Some(one) => one.as_document(),
+                };
+                inside.and_then(|inside| inside.get(name))
+            })
+            .unwrap_or_else(|| panic!("nothing at {path}"))
     }
 
     #[test]

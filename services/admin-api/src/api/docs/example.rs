@@ -10,11 +10,18 @@ const DEPTH_MAX: usize = 5;
 /// Makes examples from a document's schemas.
 pub(super) struct Examples<'a> {
     schemas: &'a Value,
+    responses: &'a Value,
 }
 
 impl<'a> Examples<'a> {
     pub(super) fn of(document: &'a Value) -> Self {
-        Self { schemas: &document["components"]["schemas"] }
+        let components = &document["components"];
+        Self { schemas: &components["schemas"], responses: &components["responses"] }
+    }
+
+    /// A response, where it stands.
+    pub(super) fn response<'s>(&'s self, response: &'s Value) -> &'s Value {
+        referred(response).map_or(response, |name| &self.responses[name])
     }
 
     /// An example as indented text.

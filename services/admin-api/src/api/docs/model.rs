@@ -133,6 +133,7 @@ impl Operation {
         let mut answers = Vec::new();
         let mut errors = Vec::new();
         for (status, response) in operation["responses"].as_object().into_iter().flatten() {
+            let response = examples.response(response);
             let meaning = text(&response["description"]);
             if status.starts_with(['4', '5']) {
                 errors.push(status.clone());

@@ -6,12 +6,10 @@ use gateway_core::{app::people::second, crypto::Secret};
 use http::StatusCode;
 use web_kit::ApiError;
 
-use super::{
-    alert,
-    show::{after, prove_again},
-};
+use super::show::{after, prove_again};
 use crate::panel::{
     form::FormData,
+    once,
     qr::qr,
     shell::{self, Html},
     visitor::{Frame, Visitor},
@@ -55,8 +53,7 @@ pub(super) async fn confirm(visitor: Visitor, mut form: FormData) -> Result<Resp
     match second::confirm(visitor.app(), visitor.who()?.person.id, &code).await {
         Ok(codes) => Ok(recovery(&visitor, codes)),
         Err(error) => {
-            let error = ApiError::from(error);
-            let said = if form.take(&error) { None } else { Some(alert(error)?) };
+            let said = form.refused(error)?;
             let (frame, secret) = (visitor.frame("Authenticator app"), form.value("secret").to_owned());
             let page = FactorPage { frame, form, alert: said, secret, qr: None };
             Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
@@ -83,5 +80,6 @@ pub(super) async fn renew_recovery(visitor: Visitor, form: FormData) -> Result<R
 }
 
 fn recovery(visitor: &Visitor, codes: Vec<Secret>) -> Response {
-    shell::page(&RecoveryPage { frame: visitor.frame("Recovery codes"), codes })
+    let page = shell::page(&RecoveryPage { frame: visitor.frame("Recovery codes"), codes });
+    once::with_secret(page, "/account".to_owned())
 }

@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use web_kit::{ApiError, Path};
 
-use super::{LANGUAGES, alert};
+use super::LANGUAGES;
 use crate::panel::{
     form::FormData,
     shell::{self, Html, moment},
@@ -75,7 +75,7 @@ pub(super) async fn page(visitor: &Visitor, form: FormData) -> Result<AccountPag
         frame: visitor.frame("Your account"),
         form,
         alert: None,
-        name: FormData::of([("name", person.name.clone()), ("language", person.language.clone())]),
+        name: stored(&person),
         languages: LANGUAGES,
         has_password: person.password.is_some(),
         has_factor: person.has_second_factor(),
@@ -131,10 +131,25 @@ pub(super) async fn show(visitor: Visitor) -> Result<Response, ApiError> {
     Ok(shell::page(&page(&visitor, FormData::default()).await?))
 }
 
-pub(super) async fn rename(visitor: Visitor, form: FormData) -> Result<Response, ApiError> {
+/// The person as the form of their name shows them.
+fn stored(person: &Person) -> FormData {
+    FormData::of_stored([("name", person.name.clone()), ("language", person.language.clone())])
+}
+
+pub(super) async fn rename(visitor: Visitor, mut form: FormData) -> Result<Response, ApiError> {
     let id = visitor.who()?.person.id;
-    let done = people::rename(visitor.app(), id, form.value("name"), form.value("language")).await;
-    after(&visitor, form, done.map_err(ApiError::from).map(drop), "saved").await
+    let person = people::get(visitor.app(), id).await?;
+    let mut said = None;
+    if !form.was_changed(&stored(&person))? {
+        match people::rename(visitor.app(), id, form.value("name"), form.value("language")).await {
+            Ok(_) => return Ok(visitor.see("/account", "saved")),
+            Err(error) => said = form.refused(error)?,
+        }
+    }
+    let mut page = page(&visitor, FormData::default()).await?;
+    page.alert = said;
+    page.name = form;
+    Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
 pub(super) async fn set_password(visitor: Visitor, mut form: FormData) -> Result<Response, ApiError> {
@@ -177,10 +192,8 @@ pub(super) async fn after(
     what: &'static str,
 ) -> Result<Response, ApiError> {
     let mut said = None;
-    if let Err(error) = done
-        && !form.take(&error)
-    {
-        said = Some(alert(error)?);
+    if let Err(error) = done {
+        said = form.refused(error)?;
     }
     if said.is_none() && form.is_good() {
         return Ok(visitor.see("/account", what));

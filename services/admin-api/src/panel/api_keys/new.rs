@@ -3,7 +3,10 @@
 use askama::Template;
 use axum::response::Response;
 use gateway_core::{
-    app::settings::api_keys::{self, NewKey},
+    app::{
+        AppError,
+        settings::api_keys::{self, NewKey},
+    },
     domain::{Timestamp, scope::Scope},
 };
 use http::StatusCode;
@@ -40,17 +43,22 @@ fn page(ctx: &Ctx, form: FormData, alert: Option<String>) -> NewPage {
 }
 
 pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
-    let new = read(&mut form);
+    let new = NewKey { id: form.new_id(), ..read(&mut form) };
+    form.also(api_keys::problems(ctx.app(), &new));
+    let id = new.id;
     let refused = if form.is_good() {
         // Only roles that may do everything get here, so nobody hands out more than they hold.
         match api_keys::create(ctx.app(), ctx.tenant(), new, None).await {
             Ok((key, token)) => return show::with_secret(&ctx, &key, &token).await,
+            Err(AppError::Conflict { code: "CREATED_BEFORE", .. }) if id.is_some() => {
+                let id = id.map(|id| id.to_string()).unwrap_or_default();
+                return Ok(ctx.see(&format!("{PATH}/{id}"), "shown-before"));
+            }
             Err(error) => act::refused(&mut form, error)?,
         }
     } else {
         None
     };
-    form.name_lines("allowedNetworks");
     Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page(&ctx, form, refused)))
 }
 
@@ -72,6 +80,7 @@ fn read(form: &mut FormData) -> NewKey {
         last.map(|last| Timestamp::from_seconds(last.seconds() + DAY))
     });
     NewKey {
+        id: None,
         name: form.text("name").unwrap_or_default(),
         scopes,
         allowed_networks: form.lines("allowedNetworks"),

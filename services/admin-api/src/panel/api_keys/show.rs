@@ -15,6 +15,7 @@ use web_kit::{ApiError, Path};
 use super::{PATH, prefix, state_pill};
 use crate::panel::{
     form::FormData,
+    once,
     shell::{self, Ctx, Html, Pill, Shell, moment},
 };
 
@@ -67,7 +68,7 @@ pub(super) async fn with_secret(ctx: &Ctx, key: &ApiKey, token: &ApiKeyToken) ->
     let mut page = page(ctx, key, FormData::default(), None);
     page.curl = curl(ctx, key, token.expose()).await?;
     page.secret = Some(token.expose().to_owned());
-    Ok(shell::page(&page))
+    Ok(once::with_secret(shell::page(&page), ctx.url(&page.path)))
 }
 
 fn page(ctx: &Ctx, key: &ApiKey, form: FormData, alert: Option<String>) -> ShowPage {

@@ -28,6 +28,12 @@ const WHOLE: &[(&str, &str, &str)] = &[
     ("exportTransactions", "exported transactions", "export transactions"),
     ("exportCheckouts", "exported checkouts", "export checkouts"),
     ("confirmTransactionManually", "confirmed that money has come", "confirm that money has come"),
+    (
+        "reverseConfirmation",
+        "took back a confirmation that money had come",
+        "take back a confirmation that money had come",
+    ),
+    ("recordRefund", "recorded a refund made at the bank", "record a refund made at the bank"),
     ("eraseClient", "erased a client's personal data", "erase a client's personal data"),
     ("exportClient", "exported what is held about a client", "export what is held about a client"),
     ("rewrapKeys", "wrapped the data keys anew", "wrap the data keys anew"),

@@ -7,7 +7,6 @@ use gateway_core::{
         App, AppError,
         create_checkout::{self as creating, Expiry, IdempotencyKey, NewCheckout},
     },
-    crypto::RequestDigest,
     domain::{
         Currency, SiteId, Tenant,
         checkout::{Customer, Item},
@@ -21,6 +20,7 @@ use web_kit::ApiError;
 use super::PATH;
 use crate::panel::{
     account::LANGUAGES,
+    act,
     form::FormData,
     shell::{self, Ctx, Shell},
     transactions::Names,
@@ -53,7 +53,6 @@ struct NewPage {
     sites: Vec<(String, String)>,
     languages: Vec<(&'static str, &'static str)>,
     lifetimes: &'static [(&'static str, &'static str)],
-    key: String,
     rows: Vec<Row>,
 }
 
@@ -102,7 +101,6 @@ async fn page(ctx: &Ctx, form: FormData, alert: Option<String>) -> Result<NewPag
         sites: names.sites.iter().map(|(id, name)| (id.to_string(), name.clone())).collect(),
         languages: std::iter::once(("", "The customer’s browser decides")).chain(languages).collect(),
         lifetimes: LIFETIMES,
-        key: form.text("key").unwrap_or_else(|| gateway_core::crypto::random::public_id("")),
         rows: (0..rows_of(&form)).map(Row::at).collect(),
         form,
     })
@@ -121,18 +119,24 @@ pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, Api
     }
     form.required("siteId");
     let site: Option<SiteId> = form.parsed("siteId");
-    let (new, rows) = read(&mut form);
-    let (Some(site), true) = (site, form.is_good()) else { return again(&ctx, form, None).await };
-    let key = key(&form)?;
+    let (mut new, rows) = read(&mut form);
+    let Some(site) = site else { return again(&ctx, form, None).await };
+    // Its rows are those of the page: the lines are counted anew.
+    let line_of = |name: &str| rows.iter().position(|row| name.starts_with(&format!("items[{row}].")));
+    new.wrong = form.wrong();
+    for problem in &mut new.wrong {
+        if let Some(line) = line_of(&problem.field) {
+            let rest = problem.field.split_once(']').map_or("", |(_, rest)| rest);
+            problem.field = format!("items[{line}]{rest}");
+        }
+    }
+    let key = act::key(&form, ROUTE, PATH)?;
     match create_one(ctx.app(), ctx.tenant(), site, new, Some(&key)).await {
         Ok(id) => Ok(ctx.see(&format!("{PATH}/{id}"), "created")),
         Err(error) => {
             let mut error = ApiError::from(error);
-            if error.status.is_server_error() {
-                return Err(error);
-            }
             error.details.iter_mut().for_each(|problem| problem.field = field_of(&problem.field, &rows));
-            let alert = if form.take(&error) { None } else { Some(error.message.into_owned()) };
+            let alert = act::refused(&mut form, error)?;
             again(&ctx, form, alert).await
         }
     }
@@ -209,14 +213,6 @@ fn field_of(field: &str, rows: &[usize]) -> String {
         "items" => "amount".to_owned(),
         _ => moved().unwrap_or_else(|| field.to_owned()),
     }
-}
-
-fn key(form: &FormData) -> Result<IdempotencyKey, ApiError> {
-    let key = form.text("key").filter(|key| key.len() <= 64);
-    let key = key.ok_or_else(|| ApiError::bad_field("key", "is missing: load the page anew"))?;
-    let content: String =
-        form.pairs().filter(|(name, _)| *name != "csrf").flat_map(|(k, v)| [k, "=", v, "&"]).collect();
-    Ok(IdempotencyKey { route: ROUTE, key, digest: RequestDigest::of("POST", PATH, content.as_bytes()) })
 }
 
 /// Makes one; answers its id.

@@ -3,7 +3,10 @@
 use askama::Template;
 use axum::response::Response;
 use gateway_core::{
-    app::settings::clients::{self, ClientSettings},
+    app::{
+        AppError,
+        settings::clients::{self, ClientSettings},
+    },
     domain::{
         ClientId,
         checkout::Address,
@@ -15,6 +18,7 @@ use web_kit::{ApiError, Path};
 
 use super::{One, PATH, title};
 use crate::panel::{
+    act,
     form::FormData,
     pairs::{as_lines, of_lines},
     shell::{self, Ctx, Shell},
@@ -38,7 +42,8 @@ pub(super) async fn new(ctx: Ctx) -> Result<Response, ApiError> {
 }
 
 pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
-    let settings = settings(&mut form);
+    let settings = ClientSettings { id: form.new_id(), ..settings(&mut form) };
+    form.also(clients::problems(ctx.app(), &settings, None).await?);
     if !form.is_good() {
         return Ok(page(&ctx, None, form, None, StatusCode::UNPROCESSABLE_ENTITY));
     }
@@ -58,19 +63,29 @@ pub(super) async fn edit(ctx: Ctx, Path(one): Path<One>) -> Result<Response, Api
 }
 
 pub(super) async fn update(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
-    let (_, profile) = clients::get(ctx.app(), ctx.tenant(), one.id).await?;
-    let known = Some((one.id, title(&profile, one.id)));
     let settings = settings(&mut form);
-    if !form.is_good() {
-        return Ok(page(&ctx, known, form, None, StatusCode::UNPROCESSABLE_ENTITY));
-    }
-    match clients::update(ctx.app(), ctx.tenant(), one.id, settings).await {
-        Ok(_) => Ok(ctx.see(&format!("{PATH}/{}", one.id), "saved")),
-        Err(error) => {
-            let alert = form.refused(error)?;
-            Ok(page(&ctx, known, form, alert, StatusCode::UNPROCESSABLE_ENTITY))
+    let id = one.id.to_string();
+    for _ in 0..act::EDIT_TRIES {
+        let (client, profile) = clients::get(ctx.app(), ctx.tenant(), one.id).await?;
+        let known = Some((one.id, title(&profile, one.id)));
+        form.also(clients::problems(ctx.app(), &settings, Some((&client, &profile))).await?);
+        let on = Some(("clients", id.as_str()));
+        let stored = stored(&client, &profile);
+        let is_stale = act::changed_meanwhile(&ctx, &mut form, &stored, "updateClient", on).await?;
+        if is_stale || !form.is_good() {
+            return Ok(page(&ctx, known, form, None, StatusCode::UNPROCESSABLE_ENTITY));
+        }
+        let settings = ClientSettings { expected_version: Some(client.version), ..settings.clone() };
+        match clients::update(ctx.app(), ctx.tenant(), one.id, settings).await {
+            Ok(_) => return Ok(ctx.see(&format!("{PATH}/{id}"), "saved")),
+            Err(AppError::Stale) => {}
+            Err(error) => {
+                let alert = form.refused(error)?;
+                return Ok(page(&ctx, known, form, alert, StatusCode::UNPROCESSABLE_ENTITY));
+            }
         }
     }
+    Err(AppError::Busy.into())
 }
 
 fn page(
@@ -121,7 +136,7 @@ fn stored(client: &Client, profile: &ClientProfile) -> FormData {
     let texts = texts.map(|(name, text)| (name, text.clone().unwrap_or_default()));
     let address = address_fields(&mut address).map(|(name, text)| (name, text.take().unwrap_or_default()));
     let metadata = as_lines(&profile.metadata).map(|lines| ("metadata", lines));
-    FormData::of(texts.into_iter().chain(address).chain(metadata))
+    FormData::of_stored(texts.into_iter().chain(address).chain(metadata))
 }
 
 fn settings(form: &mut FormData) -> ClientSettings {
@@ -130,6 +145,8 @@ fn settings(form: &mut FormData) -> ClientSettings {
         *text = form.text(name);
     }
     ClientSettings {
+        id: None,
+        expected_version: None,
         reference: Some(form.text("reference")),
         name: Some(form.text("name")),
         company: Some(form.text("company")),

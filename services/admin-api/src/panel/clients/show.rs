@@ -25,19 +25,25 @@ use web_kit::{ApiError, Path};
 
 use super::{One, PATH, title};
 use crate::panel::{
-    checkouts, invoices,
+    checkouts,
+    form::FormData,
+    invoices,
     shell::{self, Ctx, Html, Pill, Shell, moment, words},
     transactions,
 };
 
 /// Rows of each table on the page; more are behind its list.
 const ROWS: u64 = 20;
+/// How far what hangs on a client is counted.
+const COUNTED_MAX: u64 = 10_000;
 
 #[derive(Template)]
 #[template(path = "panel/client.html")]
 struct ShowPage {
     shell: Shell,
+    form: FormData,
     alert: Option<String>,
+    linked: Linked,
     path: String,
     id: String,
     name: String,
@@ -66,6 +72,43 @@ struct ErasedPage {
     kept: Vec<(String, String)>,
 }
 
+/// What hangs on a client, in words.
+struct Linked {
+    /// Why it cannot be deleted; `None` where it can.
+    named: Option<String>,
+    /// What stays when it is deleted.
+    stays: String,
+}
+
+impl Linked {
+    fn of(name: &str, named: u64, checkouts: u64, payments: u64, documents: u64) -> Self {
+        let count = |number: u64, one: &str, many: &str| {
+            let more = if number >= COUNTED_MAX { "more than " } else { "" };
+            format!("{more}{number} {}", if number == 1 { one } else { many })
+        };
+        let refusal = || {
+            let names = if named == 1 { "names" } else { "name" };
+            format!(
+                "{} {names} {name} by the client’s id or reference, so the record cannot be deleted: it would leave \
+                 them without their customer. Erase the personal data instead.",
+                count(named, "checkout", "checkouts")
+            )
+        };
+        let stays = if checkouts + documents == 0 {
+            "Nothing else is linked to it.".to_owned()
+        } else {
+            format!(
+                "{}, {} and {} bear the same e-mail address. They stay as they are, with the personal data in them, and \
+                 are only no longer shown here together. To take the personal data out of them, choose Erase.",
+                count(checkouts, "checkout", "checkouts"),
+                count(payments, "payment", "payments"),
+                count(documents, "document", "documents"),
+            )
+        };
+        Self { named: (named > 0).then(refusal), stays }
+    }
+}
+
 /// The newest of a kind.
 struct Table {
     rows: Vec<Row>,
@@ -81,24 +124,30 @@ struct Row {
 }
 
 pub(super) async fn show(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
-    answer(&ctx, one.id, None, StatusCode::OK).await
+    answer(&ctx, one.id, FormData::default(), None, StatusCode::OK).await
 }
 
 /// The page again, with what stood against a form.
-pub(super) async fn again(ctx: &Ctx, id: ClientId, alert: String) -> Result<Response, ApiError> {
-    answer(ctx, id, Some(alert), StatusCode::UNPROCESSABLE_ENTITY).await
+pub(super) async fn again(
+    ctx: &Ctx,
+    id: ClientId,
+    form: FormData,
+    alert: Option<String>,
+) -> Result<Response, ApiError> {
+    answer(ctx, id, form, alert, StatusCode::UNPROCESSABLE_ENTITY).await
 }
 
 async fn answer(
     ctx: &Ctx,
     id: ClientId,
+    form: FormData,
     alert: Option<String>,
     status: StatusCode,
 ) -> Result<Response, ApiError> {
     let client = clients::get_even_erased(ctx.app(), ctx.tenant(), id).await?;
     Ok(match erase::report(ctx.app(), &client).await? {
         Some(report) => shell::page_with(status, &erased(ctx, &report, alert)),
-        None => shell::page_with(status, &page(ctx, &client, alert).await?),
+        None => shell::page_with(status, &page(ctx, &client, form, alert).await?),
     })
 }
 
@@ -122,21 +171,29 @@ fn erased(ctx: &Ctx, report: &Report, alert: Option<String>) -> ErasedPage {
     }
 }
 
-async fn page(ctx: &Ctx, client: &Client, alert: Option<String>) -> Result<ShowPage, ApiError> {
+async fn page(
+    ctx: &Ctx,
+    client: &Client,
+    form: FormData,
+    alert: Option<String>,
+) -> Result<ShowPage, ApiError> {
     let app = ctx.app();
     let profile = clients::profile(app, client).await?;
     let subject = Subject::of(client, &profile);
     let first = PageRequest { page: 1, limit: ROWS, after: None };
-    let (paid, asked, written) = tokio::join!(
+    let (paid, asked, written, named) = tokio::join!(
         personal::transactions(app, &subject, &first),
         personal::checkouts(app, &subject, &first),
         personal::invoices(app, &subject, &first),
+        personal::named(app, &subject, COUNTED_MAX),
     );
-    let (paid, asked, written) = (paid?, asked?, written?);
+    let (paid, asked, written, named) = (paid?, asked?, written?, named?);
     let name = title(&profile, client.id);
     Ok(ShowPage {
         shell: ctx.shell(PATH, name.clone()),
+        form,
         alert,
+        linked: Linked::of(&name, named, asked.total, paid.total, written.total),
         path: format!("{PATH}/{}", client.id),
         id: client.id.to_string(),
         name,

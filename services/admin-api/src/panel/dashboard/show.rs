@@ -20,6 +20,7 @@ use super::{
 use crate::{
     api::query::Filters,
     panel::{
+        list::Asked,
         shell::{self, Ctx, Html, Shell},
         transactions::Names,
     },
@@ -84,7 +85,7 @@ pub(super) async fn show(ctx: Ctx) -> Result<Response, ApiError> {
     // A word that cannot be read: the page stays as it is without it, and says so.
     let (asked, problem) = match filters.finish(asked) {
         Ok(asked) => (asked, None),
-        Err(error) => ((None, None), Some(error.message.into_owned())),
+        Err(error) => ((None, None), Some(Asked::problem(&error))),
     };
     let period = asked.0.unwrap_or_default();
     let (app, tenant) = (ctx.app(), ctx.tenant());

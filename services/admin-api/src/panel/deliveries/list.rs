@@ -83,7 +83,7 @@ async fn page(ctx: &Ctx, form: FormData, alert: Option<String>) -> Result<ListPa
             page.rows = found.rows.iter().map(|one| row(ctx, &receivers, one)).collect();
             page.pager = asked.pager(ctx, PATH, &found);
         }
-        Err(error) => page.problem = Some(error.message.into_owned()),
+        Err(error) => page.problem = Some(Asked::problem(&error)),
     }
     Ok(page)
 }

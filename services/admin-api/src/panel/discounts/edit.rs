@@ -21,6 +21,7 @@ use web_kit::{ApiError, Path};
 
 use super::{One, PATH};
 use crate::panel::{
+    act,
     form::{FormData, local_moment, major_units},
     shell::{self, Ctx, Shell},
 };
@@ -45,7 +46,8 @@ pub(super) async fn new(ctx: Ctx) -> Result<Response, ApiError> {
 }
 
 pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
-    let settings = settings(&ctx, &mut form).await?;
+    let settings = DiscountSettings { id: form.new_id(), ..settings(&ctx, &mut form).await? };
+    form.also(discounts::problems(ctx.app(), ctx.tenant(), &settings, None).await?);
     if !form.is_good() {
         return Ok(page(&ctx, None, form, None, StatusCode::UNPROCESSABLE_ENTITY));
     }
@@ -65,18 +67,28 @@ pub(super) async fn edit(ctx: Ctx, Path(one): Path<One>) -> Result<Response, Api
 }
 
 pub(super) async fn update(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
-    let discount = discounts::get(ctx.app(), ctx.tenant(), one.id).await?;
     let settings = settings(&ctx, &mut form).await?;
-    if !form.is_good() {
-        return Ok(page(&ctx, Some(&discount), form, None, StatusCode::UNPROCESSABLE_ENTITY));
-    }
-    match discounts::update(ctx.app(), ctx.tenant(), one.id, settings).await {
-        Ok(_) => Ok(ctx.see(&format!("{PATH}/{}", one.id), "saved")),
-        Err(error) => {
-            let alert = form.refused(error)?;
-            Ok(page(&ctx, Some(&discount), form, alert, StatusCode::UNPROCESSABLE_ENTITY))
+    let id = one.id.to_string();
+    for _ in 0..act::EDIT_TRIES {
+        let discount = discounts::get(ctx.app(), ctx.tenant(), one.id).await?;
+        form.also(discounts::problems(ctx.app(), ctx.tenant(), &settings, Some(&discount)).await?);
+        let stored = stored(&discount, lines(&ctx, &discount).await?);
+        let on = Some(("discounts", id.as_str()));
+        let is_stale = act::changed_meanwhile(&ctx, &mut form, &stored, "updateDiscount", on).await?;
+        if is_stale || !form.is_good() {
+            return Ok(page(&ctx, Some(&discount), form, None, StatusCode::UNPROCESSABLE_ENTITY));
+        }
+        let settings = DiscountSettings { expected_version: Some(discount.version), ..settings.clone() };
+        match discounts::update(ctx.app(), ctx.tenant(), one.id, settings).await {
+            Ok(_) => return Ok(ctx.see(&format!("{PATH}/{id}"), "saved")),
+            Err(AppError::Stale) => {}
+            Err(error) => {
+                let alert = form.refused(error)?;
+                return Ok(page(&ctx, Some(&discount), form, alert, StatusCode::UNPROCESSABLE_ENTITY));
+            }
         }
     }
+    Err(AppError::Busy.into())
 }
 
 fn page(
@@ -121,7 +133,7 @@ fn stored(discount: &Discount, products: String) -> FormData {
         DiscountValue::Amount { amount } => ("amount", String::new(), major_units(amount, currency)),
     };
     let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
-    FormData::of([
+    FormData::of_stored([
         ("code", discount.code.clone()),
         ("name", discount.name.clone()),
         ("kind", kind.to_owned()),
@@ -162,6 +174,8 @@ async fn settings(ctx: &Ctx, form: &mut FormData) -> Result<DiscountSettings, Ap
         form.problem("currency", "is required with an amount");
     }
     Ok(DiscountSettings {
+        id: None,
+        expected_version: None,
         code: Some(form.required("code")),
         name: Some(form.value("name").to_owned()),
         kind: Some(kind),

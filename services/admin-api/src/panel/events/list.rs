@@ -63,7 +63,7 @@ pub(super) async fn list(ctx: Ctx) -> Result<Response, ApiError> {
             page.rows = found.rows.iter().map(|event| row(&ctx, &names, event)).collect();
             page.pager = asked.pager(&ctx, PATH, &found);
         }
-        Err(error) => page.problem = Some(error.message.into_owned()),
+        Err(error) => page.problem = Some(Asked::problem(&error)),
     }
     Ok(shell::page(&page))
 }

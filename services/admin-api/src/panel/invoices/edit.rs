@@ -31,39 +31,39 @@ use crate::panel::{
 
 pub(super) async fn show(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
     let (invoice, paper) = load(&ctx, one).await?;
-    let (form, count) = stored(&invoice, &paper);
+    let (form, count) = stored(&paper);
     let page = page(&ctx, &invoice, form, count, None).await?;
     Ok(shell::page(&page))
 }
 
 pub(super) async fn save(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {
-    let (invoice, _) = load(&ctx, One { id: one.id }).await?;
     let (mut form, count) = lines::compacted(&form);
     if form.is("add", "rows") {
+        let (invoice, _) = load(&ctx, One { id: one.id }).await?;
         let page = page(&ctx, &invoice, form, count + lines::ROWS, None).await?;
         return Ok(shell::page(&page));
     }
     let change = read(&mut form, count);
-    let done = if form.is_good() {
-        edit(ctx.app(), ctx.tenant(), one.id, change).await
-    } else {
-        Ok(invoice.clone())
-    };
-    let alert = match done {
-        Ok(_) if form.is_good() => return Ok(ctx.see(&format!("{PATH}/{}", one.id), "saved")),
-        Ok(_) => None,
-        Err(AppError::Conflict { code: "INVOICE_CHANGED", .. }) => Some(CHANGED.to_owned()),
-        Err(error) => act::refused(&mut form, error)?,
-    };
-    form.name_lines("buyer.address");
-    form.name_lines("notes");
-    let page = page(&ctx, &invoice, form, count, alert).await?;
-    Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+    let id = one.id.to_string();
+    for _ in 0..act::EDIT_TRIES {
+        let (invoice, paper) = load(&ctx, One { id: one.id }).await?;
+        let (stored, _) = stored(&paper);
+        let on = Some(("invoices", id.as_str()));
+        let is_stale = act::changed_meanwhile(&ctx, &mut form, &stored, "updateInvoice", on).await?;
+        let mut alert = None;
+        if !is_stale && form.is_good() {
+            let change = DraftEdit { revision: Some(invoice.revision), ..change.clone() };
+            match edit(ctx.app(), ctx.tenant(), one.id, change).await {
+                Ok(_) => return Ok(ctx.see(&format!("{PATH}/{id}"), "saved")),
+                Err(AppError::Conflict { code: "INVOICE_CHANGED", .. }) => continue,
+                Err(error) => alert = act::refused(&mut form, error)?,
+            }
+        }
+        let page = page(&ctx, &invoice, form, count, alert).await?;
+        return Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
+    }
+    Err(AppError::Busy.into())
 }
-
-/// What somebody reads whose colleague was faster. What they typed stays on the page.
-const CHANGED: &str = "Somebody else changed this draft after you opened it. Open it in another tab to see the change, \
-                       then load this page again and repeat yours.";
 
 async fn load(ctx: &Ctx, one: One) -> Result<(Invoice, Paper), ApiError> {
     let invoice = invoices::get(ctx.app(), ctx.tenant(), one.id).await?;
@@ -88,7 +88,7 @@ async fn page(
 }
 
 /// The form as it shows what is stored, and how many rows its lines take.
-fn stored(invoice: &Invoice, paper: &Paper) -> (FormData, usize) {
+fn stored(paper: &Paper) -> (FormData, usize) {
     let given = |text: &Option<String>| text.clone().unwrap_or_default();
     // What a shop rounded is no line, and stays as it is.
     let mut sales = sales_of(paper);
@@ -97,7 +97,6 @@ fn stored(invoice: &Invoice, paper: &Paper) -> (FormData, usize) {
     let rate = paper.exchange.as_ref().filter(|exchange| exchange.source.is_none());
     let amount_type = if paper.prices_include_tax { "gross" } else { "net" };
     let mut fields = vec![
-        ("revision".to_owned(), invoice.revision.to_string()),
         ("currency".to_owned(), paper.currency.to_string()),
         ("amountType".to_owned(), amount_type.to_owned()),
         ("dueDate".to_owned(), given(&paper.due_date)),
@@ -114,7 +113,7 @@ fn stored(invoice: &Invoice, paper: &Paper) -> (FormData, usize) {
     ];
     fields.extend(party::buyer_fields(&paper.buyer));
     fields.extend(lines::fields(&sales, paper.currency));
-    let form = FormData::of(fields.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    let form = FormData::of_stored(fields.iter().map(|(name, value)| (name.as_str(), value.clone())));
     (form, sales.len())
 }
 
@@ -122,7 +121,7 @@ fn read(form: &mut FormData, count: usize) -> DraftEdit {
     let currency = new::currency(form);
     let heading = new::heading(form);
     DraftEdit {
-        revision: form.parsed("revision"),
+        revision: None,
         currency,
         lines: Some(lines::read(form, count, currency)),
         buyer: Some(heading.buyer),

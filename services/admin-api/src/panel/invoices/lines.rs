@@ -83,7 +83,7 @@ pub(super) fn compacted(form: &FormData) -> (FormData, usize) {
         fields.extend(row);
     }
     let count = filled.len().min(ROWS_MAX);
-    (FormData::of(fields.iter().map(|(name, value)| (name.as_str(), value.clone()))), count)
+    (form.having(fields.iter().map(|(name, value)| (name.as_str(), value.clone()))), count)
 }
 
 /// `lines[3].name` → 3 and `name`.

@@ -42,14 +42,12 @@ pub(super) struct NewPage {
     pub(super) shell: Shell,
     form: FormData,
     alert: Option<String>,
-    key: String,
     /// Where it is sent to.
     pub(super) path: String,
     /// A draft that is changed.
     pub(super) draft: Option<Draft>,
     rows: Vec<Row>,
     units: Vec<(&'static str, &'static str)>,
-    countries: Vec<(&'static str, &'static str)>,
     categories: Vec<(&'static str, &'static str)>,
     languages: Vec<(&'static str, &'static str)>,
     sites: Vec<(String, String)>,
@@ -92,12 +90,10 @@ pub(super) async fn page(
         shell: ctx.shell(PATH, "New invoice"),
         form,
         alert,
-        key: act::fresh_key(),
         path: "/invoices/new".to_owned(),
         draft: None,
         rows: lines::rows(rows),
         units: lines::units(),
-        countries: party::countries(),
         categories,
         languages: languages(),
         sites,
@@ -117,10 +113,8 @@ pub(super) async fn create(ctx: Ctx, form: FormData) -> Result<Response, ApiErro
         return Ok(shell::page(&page));
     }
     let key = act::key(&form, ROUTE, PATH)?;
-    let new = read(&mut form, count);
-    if !form.is_good() {
-        return again(&ctx, form, count, None).await;
-    }
+    let mut new = read(&mut form, count);
+    new.wrong = form.wrong();
     let (said, issue) = (|invoice: &Invoice, _: &Paper| invoice.id.to_string(), new.issue);
     match make(ctx.app(), ctx.tenant(), new, Some(&key), &said).await {
         Ok(made) => Ok(ctx.see(&format!("{PATH}/{}", id_of(made)), if issue { "issued" } else { "created" })),
@@ -129,8 +123,6 @@ pub(super) async fn create(ctx: Ctx, form: FormData) -> Result<Response, ApiErro
                 Some(alert) => Some(alert),
                 None => act::refused(&mut form, error)?,
             };
-            form.name_lines("buyer.address");
-            form.name_lines("notes");
             again(&ctx, form, count, alert).await
         }
     }
@@ -178,6 +170,7 @@ fn read(form: &mut FormData, count: usize) -> NewInvoice {
         site: form.parsed::<SiteId>("siteId"),
         series: None,
         issue: form.is("issue", "yes"),
+        wrong: Vec::new(),
     }
 }
 

@@ -24,18 +24,6 @@ pub(super) fn read(form: &FormData, at: &str) -> Party {
     }
 }
 
-/// Countries of documents, as a choice: those of the list that EN 16931 uses.
-pub(super) fn countries() -> Vec<(&'static str, &'static str)> {
-    let mut all = vec![("", "–")];
-    all.extend(web_kit::country::countries(web_kit::Lang::En).iter().copied());
-    // Each beside the neighbours that its name begins like.
-    for (code, name) in ["1A", "XI"].into_iter().filter_map(|code| Some((code, country::name(code, "en")?))) {
-        let place = all.iter().skip(1).position(|(_, other)| *other > name && other.is_ascii());
-        all.insert(place.map_or(all.len(), |place| place + 1), (code, name));
-    }
-    all
-}
-
 /// The fields of the seller, as its form shows what is stored.
 pub(super) fn seller_fields(seller: &Party) -> [(&'static str, String); 12] {
     let given = |text: &Option<String>| text.clone().unwrap_or_default();

@@ -3,7 +3,10 @@
 use askama::Template;
 use axum::response::Response;
 use gateway_core::{
-    app::settings::invoicing::{self, SeriesSettings},
+    app::{
+        AppError,
+        settings::invoicing::{self, SeriesSettings},
+    },
     domain::{
         SeriesId,
         invoice::{PaperKind, Series, SeriesPeriod},
@@ -58,7 +61,7 @@ pub(super) async fn new(ctx: Ctx) -> Result<Response, ApiError> {
 }
 
 pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
-    let new = SeriesSettings { kind: kind_of(&form), ..read(&mut form) };
+    let new = SeriesSettings { id: form.new_id(), kind: kind_of(&form), ..read(&mut form) };
     if !form.is_good() {
         return Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page(&ctx, None, form, None)));
     }
@@ -73,41 +76,54 @@ pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, Api
 
 pub(super) async fn show(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
     let series = invoicing::series(ctx.app(), ctx.tenant(), one.id).await?;
-    let form = FormData::of([
+    Ok(shell::page(&page(&ctx, Some(&series), stored(&series), None)))
+}
+
+/// A series as its form shows it.
+fn stored(series: &Series) -> FormData {
+    FormData::of_stored([
         ("name", series.name.clone()),
         ("prefix", series.prefix.clone()),
         ("period", series.period.as_str().to_owned()),
         ("start", series.start.to_string()),
         ("padding", series.padding.to_string()),
         ("default", if series.default { "true".to_owned() } else { String::new() }),
-    ]);
-    Ok(shell::page(&page(&ctx, Some(&series), form, None)))
+    ])
 }
 
 pub(super) async fn save(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
-    let series = invoicing::series(ctx.app(), ctx.tenant(), one.id).await?;
     let read = read(&mut form);
-    // The form of a series that has given numbers does not hold what is settled.
-    let new = if series.used {
-        SeriesSettings { name: read.name, default: read.default, ..SeriesSettings::default() }
-    } else {
-        read
-    };
-    let done = if form.is_good() {
-        invoicing::update_series(ctx.app(), ctx.tenant(), one.id, new).await.map(drop)
-    } else {
-        Ok(())
-    };
-    let alert = match done {
-        Ok(()) if form.is_good() => return Ok(ctx.see(SETTINGS, "saved")),
-        Ok(()) => None,
-        Err(error) => act::refused(&mut form, error)?,
-    };
-    Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page(&ctx, Some(&series), form, alert)))
+    let id = one.id.to_string();
+    for _ in 0..act::EDIT_TRIES {
+        let (series, version) = invoicing::versioned_series(ctx.app(), ctx.tenant(), one.id).await?;
+        let on = Some(("invoice-series", id.as_str()));
+        let is_stale =
+            act::changed_meanwhile(&ctx, &mut form, &stored(&series), "updateInvoiceSeries", on).await?;
+        let mut alert = None;
+        if !is_stale && form.is_good() {
+            // The form of a series that has given numbers does not hold what is settled.
+            let new = if series.used {
+                SeriesSettings { name: read.name.clone(), default: read.default, ..SeriesSettings::default() }
+            } else {
+                read.clone()
+            };
+            let new = SeriesSettings { expected_version: Some(version), ..new };
+            match invoicing::update_series(ctx.app(), ctx.tenant(), one.id, new).await {
+                Ok(_) => return Ok(ctx.see(SETTINGS, "saved")),
+                Err(AppError::Stale) => continue,
+                Err(error) => alert = act::refused(&mut form, error)?,
+            }
+        }
+        let page = page(&ctx, Some(&series), form, alert);
+        return Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
+    }
+    Err(AppError::Busy.into())
 }
 
 fn read(form: &mut FormData) -> SeriesSettings {
     SeriesSettings {
+        id: None,
+        expected_version: None,
         kind: None,
         name: Some(form.value("name").to_owned()),
         prefix: form.text("prefix"),

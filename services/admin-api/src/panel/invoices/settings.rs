@@ -4,7 +4,10 @@ use askama::Template;
 use axum::response::Response;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use gateway_core::{
-    app::settings::invoicing::{self, NewInvoiceSettings},
+    app::{
+        AppError,
+        settings::invoicing::{self, NewInvoiceSettings},
+    },
     domain::{
         Currency,
         invoice::{
@@ -45,7 +48,6 @@ struct SettingsPage {
     /// The logo as an address that holds it.
     logo: Option<String>,
     languages: Vec<(&'static str, &'static str)>,
-    countries: Vec<(&'static str, &'static str)>,
     categories: Vec<(&'static str, &'static str)>,
     seller_kinds: [(&'static str, &'static str); 3],
     /// The law that reserves invoices to certified software, and since when.
@@ -113,7 +115,6 @@ fn page(
     SettingsPage {
         shell: ctx.shell(SETTINGS, "Invoicing"),
         texts: text_groups(&form),
-        countries: party::countries(),
         seller_kinds: [("", "Not stated"), ("company", "Company"), ("individual", "Individual in business")],
         restriction,
         country_rates: settings.vat_state().map(VatState::rates_said).unwrap_or_default(),
@@ -249,29 +250,35 @@ fn stored(settings: &InvoiceSettings, profile: &SellerProfile) -> FormData {
             Some((text_field(texts.kind, texts.language.as_deref(), what), text.clone()?))
         }));
     }
-    FormData::of(named.iter().map(|(name, value)| (name.as_str(), value.clone())))
+    FormData::of_stored(named.iter().map(|(name, value)| (name.as_str(), value.clone())))
 }
 
 pub(super) async fn save(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
-    let (settings, profile) = invoicing::get(ctx.app(), ctx.tenant()).await?;
-    let new = read(&mut form, profile.look.logo.clone());
-    if let Some(documents) = &ctx.panel.state.documents
-        && let Some(problem) = documents.logo_problem(ctx.app(), ctx.tenant(), &new.look).await
-    {
-        form.problem("look.logo.data", format!("cannot be printed: {problem}"));
+    for _ in 0..act::EDIT_TRIES {
+        let (settings, profile) = invoicing::get(ctx.app(), ctx.tenant()).await?;
+        let new = read(&mut form, profile.look.logo.clone());
+        form.also(invoicing::problems(&new));
+        if let Some(documents) = &ctx.panel.state.documents
+            && let Some(problem) = documents.logo_problem(ctx.app(), ctx.tenant(), &new.look).await
+        {
+            form.problem("look.logo.data", format!("cannot be printed: {problem}"));
+        }
+        let stored = stored(&settings, &profile);
+        let is_stale = act::changed_meanwhile(&ctx, &mut form, &stored, "putInvoiceSettings", None).await?;
+        let mut alert = None;
+        if !is_stale && form.is_good() {
+            match invoicing::put_over(ctx.app(), ctx.tenant(), new, Some(settings.version)).await {
+                Ok(_) => return Ok(ctx.see(SETTINGS, "saved")),
+                Err(AppError::Stale) => continue,
+                Err(error) => alert = act::refused(&mut form, error)?,
+            }
+        }
+        let texts = read_texts(&form);
+        form.rename(|field| page_name(field, &texts));
+        let page = page(&ctx, &settings, &profile, form, alert);
+        return Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page));
     }
-    let done =
-        if form.is_good() { invoicing::put(ctx.app(), ctx.tenant(), new).await.map(drop) } else { Ok(()) };
-    let alert = match done {
-        Ok(()) if form.is_good() => return Ok(ctx.see(SETTINGS, "saved")),
-        Ok(()) => None,
-        Err(error) => act::refused(&mut form, error)?,
-    };
-    form.name_lines("seller.address");
-    let texts = read_texts(&form);
-    form.rename(|field| page_name(field, &texts));
-    let page = page(&ctx, &settings, &profile, form, alert);
-    Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+    Err(AppError::Busy.into())
 }
 
 /// What a field of the settings is called on the page.

@@ -22,7 +22,6 @@ use web_kit::{ApiError, Path};
 
 use super::{PATH, status_pill};
 use crate::panel::{
-    act,
     form::{FormData, major_units},
     shell::{self, Ctx, Html, Pill, Shell, Tone, moment, words},
 };
@@ -39,8 +38,6 @@ struct ShowPage {
     form: FormData,
     alert: Option<String>,
     path: String,
-    /// Makes this page's forms do their work once.
-    key: String,
     kind: String,
     number: String,
     status: Pill,
@@ -186,7 +183,6 @@ async fn page(ctx: &Ctx, id: InvoiceId, form: FormData, alert: Option<String>) -
         alert,
         form,
         path: format!("{PATH}/{id}"),
-        key: act::fresh_key(),
         kind: words(invoice.kind.as_str()),
         number,
         status: status_pill(invoice.status),
@@ -194,7 +190,7 @@ async fn page(ctx: &Ctx, id: InvoiceId, form: FormData, alert: Option<String>) -
         review: invoice
             .needs_review
             .as_ref()
-            .map(|r| (words(&r.reason), r.detail.as_str().to_owned(), moment(r.at))),
+            .map(|r| (words(&r.reason), ctx.said(r.detail.as_str()), moment(r.at))),
         waiting: invoice.is_waiting().then(|| {
             let why = "The worker gives it its number in a moment.".to_owned();
             invoice.blocked.clone().unwrap_or(why)

@@ -12,7 +12,11 @@ use serde::Deserialize;
 use web_kit::{ApiError, Path};
 
 use super::{PATH, show};
-use crate::panel::{account::alert, form::FormData, shell::Ctx};
+use crate::panel::{
+    account::alert,
+    form::{FormData, SEEN_FIELD},
+    shell::Ctx,
+};
 
 #[derive(Deserialize)]
 pub(super) struct One {
@@ -27,8 +31,12 @@ pub(super) async fn set_role(
     let Some(role) = form.parsed::<Role>("role") else {
         return show::again(&ctx, "Choose one of the roles.".to_owned()).await;
     };
+    // Two colleagues who change the same role must see each other's change.
+    let Some(seen) = form.parsed::<Role>(SEEN_FIELD) else {
+        return Err(ApiError::bad_field(SEEN_FIELD, "is missing: reload the page and try again"));
+    };
     let (organization, by) = (ctx.tenant().organization, ctx.member.authority());
-    let done = members::set_role(ctx.app(), organization, one.id, role, &by).await;
+    let done = members::set_role_over(ctx.app(), organization, one.id, role, Some(seen), &by).await;
     after(&ctx, done.map(drop), "role-changed").await
 }
 
@@ -64,6 +72,11 @@ async fn after(ctx: &Ctx, done: Result<(), AppError>, what: &'static str) -> Res
         Err(AppError::Conflict { code: "LAST_ADMIN", .. }) => {
             let text = "This is the only Admin. Make somebody else an Admin first: without one nobody could let \
                 people in, or change providers and keys.";
+            show::again(ctx, text.to_owned()).await
+        }
+        Err(AppError::Stale) => {
+            let text = "Somebody has changed this member's role since you loaded the page. Below is the role as it is \
+                now: change it again if it should be another.";
             show::again(ctx, text.to_owned()).await
         }
         Err(error) => show::again(ctx, alert(ApiError::from(error))?).await,

@@ -55,7 +55,7 @@ pub(super) async fn invite(ctx: Ctx, mut form: FormData) -> Result<Response, Api
             Err(error) => {
                 let error = ApiError::from(error);
                 if error.code == "ALREADY_MEMBER" {
-                    page.form.problem("email", "is a member's already");
+                    page.form.problem("email", "belongs to a member already");
                 } else if !page.form.take(&error) {
                     page.alert = Some(alert(error)?);
                 }

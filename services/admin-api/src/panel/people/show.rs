@@ -42,6 +42,8 @@ struct MemberRow {
     email: String,
     /// The role's word, for the choice.
     role: &'static str,
+    /// The same, as the form was loaded with it.
+    seen: &'static str,
     pill: Pill,
     strong: bool,
     since: Option<Html>,
@@ -93,6 +95,7 @@ fn member(ctx: &Ctx, person: &Person) -> MemberRow {
         name: person.name.clone(),
         email: person.email.clone(),
         role: membership.map_or("", |membership| membership.role.as_str()),
+        seen: role.map_or("", Role::as_str),
         pill: match role {
             Some(role) => Pill::new(tone, words(role.as_str())),
             None => Pill::new(Tone::Bad, "Shut out"),

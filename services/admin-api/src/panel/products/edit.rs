@@ -3,7 +3,10 @@
 use askama::Template;
 use axum::response::Response;
 use gateway_core::{
-    app::settings::products::{self, ProductSettings},
+    app::{
+        AppError,
+        settings::products::{self, ProductSettings},
+    },
     domain::{Currency, checkout::AmountType, product::Product},
 };
 use http::StatusCode;
@@ -11,6 +14,7 @@ use web_kit::{ApiError, Path};
 
 use super::{One, PATH};
 use crate::panel::{
+    act,
     form::{FormData, major_units},
     pairs::{as_lines, of_lines},
     shell::{self, Ctx, Shell},
@@ -35,7 +39,8 @@ pub(super) async fn new(ctx: Ctx) -> Result<Response, ApiError> {
 }
 
 pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
-    let settings = settings(&mut form);
+    let settings = ProductSettings { id: form.new_id(), ..settings(&mut form) };
+    form.also(products::problems(ctx.app(), &settings, true));
     if !form.is_good() {
         return Ok(page(&ctx, None, form, None, StatusCode::UNPROCESSABLE_ENTITY));
     }
@@ -54,18 +59,28 @@ pub(super) async fn edit(ctx: Ctx, Path(one): Path<One>) -> Result<Response, Api
 }
 
 pub(super) async fn update(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
-    let product = products::get(ctx.app(), ctx.tenant(), one.id).await?;
     let settings = settings(&mut form);
-    if !form.is_good() {
-        return Ok(page(&ctx, Some(&product), form, None, StatusCode::UNPROCESSABLE_ENTITY));
-    }
-    match products::update(ctx.app(), ctx.tenant(), one.id, settings).await {
-        Ok(_) => Ok(ctx.see(&format!("{PATH}/{}", one.id), "saved")),
-        Err(error) => {
-            let alert = form.refused(error)?;
-            Ok(page(&ctx, Some(&product), form, alert, StatusCode::UNPROCESSABLE_ENTITY))
+    form.also(products::problems(ctx.app(), &settings, false));
+    let id = one.id.to_string();
+    for _ in 0..act::EDIT_TRIES {
+        let product = products::get(ctx.app(), ctx.tenant(), one.id).await?;
+        let on = Some(("products", id.as_str()));
+        let is_stale =
+            act::changed_meanwhile(&ctx, &mut form, &stored(&product), "updateProduct", on).await?;
+        if is_stale || !form.is_good() {
+            return Ok(page(&ctx, Some(&product), form, None, StatusCode::UNPROCESSABLE_ENTITY));
+        }
+        let settings = ProductSettings { expected_version: Some(product.version), ..settings.clone() };
+        match products::update(ctx.app(), ctx.tenant(), one.id, settings).await {
+            Ok(_) => return Ok(ctx.see(&format!("{PATH}/{id}"), "saved")),
+            Err(AppError::Stale) => {}
+            Err(error) => {
+                let alert = form.refused(error)?;
+                return Ok(page(&ctx, Some(&product), form, alert, StatusCode::UNPROCESSABLE_ENTITY));
+            }
         }
     }
+    Err(AppError::Busy.into())
 }
 
 fn page(
@@ -101,7 +116,7 @@ fn stored(product: &Product) -> FormData {
         ("active", if product.active { "true".to_owned() } else { String::new() }),
     ];
     let metadata = as_lines(&product.metadata).map(|lines| ("metadata", lines));
-    FormData::of(fields.into_iter().chain(metadata))
+    FormData::of_stored(fields.into_iter().chain(metadata))
 }
 
 const fn amount_type(amount_type: AmountType) -> &'static str {
@@ -119,6 +134,8 @@ fn settings(form: &mut FormData) -> ProductSettings {
     form.required("unitPrice");
     let unit_price = currency.and_then(|currency| form.amount("unitPrice", currency));
     ProductSettings {
+        id: None,
+        expected_version: None,
         name: Some(form.required("name")),
         description: Some(form.value("description").to_owned()),
         sku: Some(form.text("sku")),

@@ -56,7 +56,7 @@ pub(super) async fn list(ctx: Ctx) -> Result<Response, ApiError> {
             page.rows = found.rows.iter().map(|product| row(&ctx, product)).collect();
             page.pager = asked.pager(&ctx, PATH, &found);
         }
-        Err(error) => page.problem = Some(error.message.into_owned()),
+        Err(error) => page.problem = Some(Asked::problem(&error)),
     }
     Ok(shell::page(&page))
 }

@@ -4,9 +4,12 @@
 use askama::Template;
 use axum::response::Response;
 use gateway_core::{
-    app::settings::{
-        bank::NewBankAccount,
-        providers::{self, CredentialsShape, NewCredentials, ProviderSettings},
+    app::{
+        AppError,
+        settings::{
+            bank::NewBankAccount,
+            providers::{self, CredentialsShape, NewCredentials, ProviderSettings},
+        },
     },
     domain::{
         Currency,
@@ -19,6 +22,7 @@ use web_kit::{ApiError, Path};
 
 use super::{One, PATH, kind_name};
 use crate::panel::{
+    act,
     form::FormData,
     shell::{self, Ctx, Shell},
 };
@@ -87,7 +91,8 @@ const fn what_for(kind: ProviderKind) -> &'static str {
 pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
     let kind: ProviderKind =
         form.value("type").parse().map_err(|text: String| ApiError::bad_field("type", text))?;
-    match providers::create(ctx.app(), ctx.tenant(), kind, settings(&form)).await {
+    let settings = ProviderSettings { id: form.new_id(), ..settings(&form) };
+    match providers::create(ctx.app(), ctx.tenant(), kind, settings).await {
         Ok(account) => Ok(ctx.see(&format!("{PATH}/{}", account.id), "created")),
         Err(error) => {
             let alert = form.refused(error)?;
@@ -98,9 +103,15 @@ pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, Api
 
 pub(super) async fn edit(ctx: Ctx, Path(one): Path<One>) -> Result<Response, ApiError> {
     let account = providers::get(ctx.app(), ctx.tenant(), one.id).await?;
+    let form = stored(&ctx, &account).await?;
+    page(&ctx, account.kind, Some(&account), form, None, StatusCode::OK).await
+}
+
+/// What can be shown of a provider.
+async fn stored(ctx: &Ctx, account: &ProviderAccount) -> Result<FormData, ApiError> {
     let enabled = if account.enabled { "true" } else { "" };
     let mut fields = vec![("name", account.name.clone()), ("enabled", enabled.to_owned())];
-    if let Some(bank) = providers::shape(ctx.app(), &account).await?.bank {
+    if let Some(bank) = providers::shape(ctx.app(), account).await?.bank {
         let text = |text: Option<String>| text.unwrap_or_default();
         let currencies: Vec<&str> = account.currencies.iter().map(Currency::code).collect();
         fields.extend([
@@ -113,19 +124,28 @@ pub(super) async fn edit(ctx: Ctx, Path(one): Path<One>) -> Result<Response, Api
             ("currencies", currencies.join(", ")),
         ]);
     }
-    let form = FormData::of(fields);
-    page(&ctx, account.kind, Some(&account), form, None, StatusCode::OK).await
+    Ok(FormData::of_stored(fields))
 }
 
 pub(super) async fn update(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
-    match providers::update(ctx.app(), ctx.tenant(), one.id, settings(&form)).await {
-        Ok(_) => Ok(ctx.see(&format!("{PATH}/{}", one.id), "saved")),
-        Err(error) => {
-            let alert = form.refused(error)?;
-            let account = providers::get(ctx.app(), ctx.tenant(), one.id).await?;
-            page(&ctx, account.kind, Some(&account), form, alert, StatusCode::UNPROCESSABLE_ENTITY).await
+    let id = one.id.to_string();
+    for _ in 0..act::EDIT_TRIES {
+        let account = providers::get(ctx.app(), ctx.tenant(), one.id).await?;
+        let stored = stored(&ctx, &account).await?;
+        let on = Some(("providers", id.as_str()));
+        let mut alert = None;
+        if !act::changed_meanwhile(&ctx, &mut form, &stored, "updateProvider", on).await? {
+            let settings = ProviderSettings { expected_version: Some(account.version), ..settings(&form) };
+            match providers::update(ctx.app(), ctx.tenant(), one.id, settings).await {
+                Ok(_) => return Ok(ctx.see(&format!("{PATH}/{id}"), "saved")),
+                Err(AppError::Stale) => continue,
+                Err(error) => alert = form.refused(error)?,
+            }
         }
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return page(&ctx, account.kind, Some(&account), form, alert, status).await;
     }
+    Err(AppError::Busy.into())
 }
 
 /// An empty field leaves what is stored.
@@ -133,6 +153,8 @@ fn settings(form: &FormData) -> ProviderSettings {
     let given = form.values(WEBHOOK_SECRETS).map(str::trim).filter(|secret| !secret.is_empty());
     let secrets: Vec<String> = given.map(str::to_owned).collect();
     ProviderSettings {
+        id: None,
+        expected_version: None,
         name: Some(form.value("name").to_owned()),
         enabled: Some(form.is("enabled", "true")),
         credentials: NewCredentials {

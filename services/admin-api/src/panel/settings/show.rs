@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use gateway_core::{
     app::{AppError, organizations},
-    domain::scope::Scope,
+    domain::{OrganizationId, organization::Organization, scope::Scope},
 };
 use http::StatusCode;
 use web_kit::ApiError;
@@ -12,6 +12,7 @@ use web_kit::ApiError;
 use super::PATH;
 use crate::panel::{
     account::alert,
+    act,
     form::FormData,
     shell::{self, Ctx, Html, Shell},
 };
@@ -36,7 +37,7 @@ async fn page(ctx: &Ctx) -> Result<SettingsPage, ApiError> {
     Ok(SettingsPage {
         shell: ctx.shell(PATH, "Settings"),
         alert: None,
-        form: FormData::of([("name", organization.name.clone())]),
+        form: stored(&organization),
         new: FormData::default(),
         id: organization.id.to_string(),
         made: shell::moment(organization.created_at),
@@ -49,19 +50,31 @@ pub(super) async fn show(ctx: Ctx) -> Result<Response, ApiError> {
 }
 
 pub(super) async fn rename(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
-    let done = organizations::rename(ctx.app(), &ctx.member.authority(), form.value("name")).await;
-    let Err(error) = done else { return Ok(ctx.see(PATH, "saved")) };
-    let error = ApiError::from(error);
-    let mut page = page(&ctx).await?;
-    if !form.take(&error) {
-        page.alert = Some(alert(error)?);
+    let mut said = None;
+    let found =
+        ctx.app().store.lookup_organization(ctx.tenant().organization).await.map_err(AppError::from)?;
+    let organization = found.ok_or(AppError::NotFound("organization"))?;
+    let is_stale =
+        act::changed_meanwhile(&ctx, &mut form, &stored(&organization), "updateOrganization", None).await?;
+    if !is_stale {
+        let (by, version) = (ctx.member.authority(), Some(organization.version));
+        match organizations::rename_over(ctx.app(), &by, form.value("name"), version).await {
+            Ok(_) => return Ok(ctx.see(PATH, "saved")),
+            Err(error) => said = form.refused(error)?,
+        }
     }
-    page.form = form;
+    let page = SettingsPage { alert: said, form, ..page(&ctx).await? };
     Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
+/// The organization as its form shows it.
+fn stored(organization: &Organization) -> FormData {
+    FormData::of_stored([("name", organization.name.clone())])
+}
+
 pub(super) async fn create(ctx: Ctx, form: FormData) -> Result<Response, ApiError> {
-    match organizations::create(ctx.app(), ctx.member.person.id, form.value("organization")).await {
+    let id = form.new_id().unwrap_or_else(OrganizationId::generate);
+    match organizations::create_as(ctx.app(), ctx.member.person.id, form.value("organization"), id).await {
         Ok(made) => {
             let to = format!("/o/{}/live/settings?done=organization-made", made.id);
             Ok(Redirect::to(&to).into_response())

@@ -59,7 +59,8 @@ pub(super) async fn list(ctx: Ctx, Path(one): Path<One>) -> Result<Response, Api
 
 pub(super) async fn create(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {
     let host = form.value("host").to_owned();
-    match domains::create(ctx.app(), ctx.tenant(), one.id, &host).await {
+    let id = form.new_id().unwrap_or_else(DomainId::generate);
+    match domains::create_as(ctx.app(), ctx.tenant(), one.id, &host, id).await {
         Ok(_) => Ok(ctx.see(&path(one.id), "created")),
         Err(error) => {
             let alert = form.refused(error)?;

@@ -9,18 +9,19 @@ use gateway_core::{
         deliveries, edit,
         operate::{self, NewOperation, Operated},
         orders::gate::SecondPayment,
+        record_refund::{self as recorded, NewRecordedRefund},
         refund::{self as refunds, NewRefund, Refunded},
     },
-    crypto::RequestDigest,
     domain::{
-        ConfirmationId, Currency, DeliveryId, RefundId, TransactionId, transaction::{PROVIDER_REJECTED, Transaction},
+        ConfirmationId, Currency, DeliveryId, RefundId, TransactionId,
+        transaction::{PROVIDER_REJECTED, SentBackEntries, Transaction},
     },
 };
 use serde::Deserialize;
 use web_kit::{ApiError, Path};
 
 use super::{PATH, show};
-use crate::panel::{form::FormData, shell::Ctx};
+use crate::panel::{act, form::FormData, shell::Ctx};
 
 /// Names the slot of a form's key: sent twice, by a second click or a reload, a form does its work once.
 const ROUTE: &str = "POST panel/transactions/{id}";
@@ -127,15 +128,62 @@ pub(super) async fn confirm_manual(
         received_at: form.day("receivedAt"),
         bank_reference: form.text("bankReference"),
         note: form.text("note"),
+        allow_overpayment: form.is("allowOverpayment", "true"),
         // Two colleagues who look at the same statement confirm it once.
-        seen: Some(form.value("seen").parse().unwrap_or(-1)),
+        seen: Some(form.value("received").parse().unwrap_or(-1)),
     };
     if !form.is_good() {
         return show::again(&ctx, one.id, form, None).await;
     }
     let said = |_: &_, id: ConfirmationId| id.to_string();
-    let done = manual::confirm_manual(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &said);
-    after(&ctx, one.id, form, done.await.map(drop), "received").await
+    let done = manual::confirm_manual(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &said).await;
+    if let Err(AppError::Conflict { code: "CONFIRMATION_EXCEEDS_AMOUNT", message }) = done {
+        let question = form.said(&message);
+        return show::ask_overpayment(&ctx, one.id, form, question).await;
+    }
+    after(&ctx, one.id, form, done.map(drop), "received").await
+}
+
+#[derive(Deserialize)]
+pub(super) struct Entry {
+    id: TransactionId,
+    confirmation: ConfirmationId,
+}
+
+/// What was confirmed by mistake is taken back.
+pub(super) async fn reverse(
+    ctx: Ctx,
+    Path(one): Path<Entry>,
+    mut form: FormData,
+) -> Result<Response, ApiError> {
+    let (_, key) = prepare(&ctx, one.id, &mut form).await?;
+    let (note, said) = (form.text("note"), |_: &_, id: ConfirmationId| id.to_string());
+    let (app, tenant) = (ctx.app(), ctx.tenant());
+    let done = manual::reverse(app, tenant, one.id, one.confirmation, note, Some(&key), &said).await;
+    after(&ctx, one.id, form, done.map(drop), "reversed").await
+}
+
+/// A refund that was made at the bank is recorded.
+pub(super) async fn record_refund(
+    ctx: Ctx,
+    Path(one): Path<One>,
+    mut form: FormData,
+) -> Result<Response, ApiError> {
+    let (currency, key) = prepare(&ctx, one.id, &mut form).await?;
+    form.required("amount");
+    let new = NewRecordedRefund {
+        amount: form.amount("amount", currency),
+        currency: Some(currency),
+        refunded_at: form.day("refundedAt"),
+        bank_reference: form.text("bankReference"),
+        reason: form.text("reason"),
+    };
+    if !form.is_good() {
+        return show::again(&ctx, one.id, form, None).await;
+    }
+    let said = |_: &_, _: SentBackEntries| String::new();
+    let done = recorded::record_refund(ctx.app(), ctx.tenant(), one.id, new, Some(&key), &said).await;
+    after(&ctx, one.id, form, done.map(drop), "refund-recorded").await
 }
 
 pub(super) async fn resolve(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Result<Response, ApiError> {
@@ -169,14 +217,7 @@ async fn prepare(
     form: &mut FormData,
 ) -> Result<(Currency, IdempotencyKey), ApiError> {
     let transaction: Transaction = show::load(ctx, id).await?;
-    let key = form.text("key").filter(|key| key.len() <= 64);
-    let key = key.ok_or_else(|| ApiError::bad_field("key", "is missing: load the page anew"))?;
-    // The key alone tells forms apart. Another content under the same key is a form that was changed after it had
-    // been sent; it is refused like an API call of that kind.
-    let content: String =
-        form.pairs().filter(|(name, _)| *name != "csrf").flat_map(|(k, v)| [k, "=", v, "&"]).collect();
-    let digest = RequestDigest::of("POST", &format!("{PATH}/{id}"), content.as_bytes());
-    Ok((transaction.currency, IdempotencyKey { route: ROUTE, key, digest }))
+    Ok((transaction.currency, act::key(form, ROUTE, &format!("{PATH}/{id}"))?))
 }
 
 /// Back to the page: with a line that says what was done, or what stood against it.
@@ -188,10 +229,6 @@ async fn after(
     what: &'static str,
 ) -> Result<Response, ApiError> {
     let Err(error) = done else { return Ok(ctx.see(&format!("{PATH}/{id}"), what)) };
-    let error = ApiError::from(error);
-    if error.status.is_server_error() || error.status == 404 {
-        return Err(error);
-    }
-    let alert = if form.take(&error) { None } else { Some(error.message.into_owned()) };
+    let alert = form.refused(error)?;
     show::again(ctx, id, form, alert).await
 }

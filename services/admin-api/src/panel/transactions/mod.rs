@@ -29,6 +29,12 @@ pub(super) fn screens(screens: Screens) -> Screens {
         .post(Scope::TransactionCancel, "/transactions/{id}/cancel", acts::cancel)
         .post(Scope::TransactionUpdate, "/transactions/{id}/confirm", acts::confirm)
         .post(Scope::TransactionConfirm, "/transactions/{id}/confirm-manual", acts::confirm_manual)
+        .post(
+            Scope::TransactionConfirm,
+            "/transactions/{id}/confirmations/{confirmation}/reverse",
+            acts::reverse,
+        )
+        .post(Scope::RefundCreate, "/transactions/{id}/refunds/record", acts::record_refund)
         .post(Scope::TransactionUpdate, "/transactions/{id}/resolve", acts::resolve)
         .post(Scope::DeliveryWrite, "/transactions/{id}/notifications/{delivery}/resend", acts::resend)
 }

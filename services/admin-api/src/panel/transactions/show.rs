@@ -11,12 +11,12 @@ use gateway_core::{
         orders::{gate, view},
     },
     domain::{
-        TransactionId,
+        Timestamp, TransactionId,
         bank::CreditorReference,
         checkout::CaptureMethod,
         delivery::{Delivery, DeliveryKind, DeliveryState},
         scope::Scope,
-        transaction::{Failure, OperationKind, RefundState, Transaction, TransactionStatus},
+        transaction::{Confirmation, Failure, OperationKind, RefundState, Transaction, TransactionStatus},
     },
     store::list::PageRequest,
 };
@@ -47,8 +47,6 @@ struct ShowPage {
     alert: Option<String>,
     id: String,
     path: String,
-    /// Makes this page's forms do their work once.
-    key: String,
     status: Pill,
     amount: String,
     review: Option<(String, String, Html)>,
@@ -67,8 +65,12 @@ struct ShowPage {
     /// Another payment of its order holds money.
     asks_about_second: bool,
     receive: Option<Receive>,
-    /// What a person alone can send back.
-    is_refunded_by_hand: bool,
+    /// Money of a transfer that a person may have sent back.
+    send_back: Option<Ask>,
+    /// Today, for the day of what is recorded.
+    today: String,
+    /// The account book of a transfer.
+    book: Vec<Entry>,
     may_cancel: bool,
     may_confirm: bool,
     /// Its paper's number and page.
@@ -80,7 +82,8 @@ struct ShowPage {
 struct Ask {
     left: String,
     value: String,
-    currency: String,
+    /// What the field is called.
+    label: String,
 }
 
 /// Money of a transfer that a person may confirm.
@@ -91,8 +94,22 @@ struct Receive {
     whole: String,
     /// What the form's sender has seen, in minor units.
     seen: i64,
-    today: String,
+    /// What is to be asked before more than is missing is confirmed.
+    question: Option<String>,
     is_over: bool,
+}
+
+/// A line of a transfer's account book.
+struct Entry {
+    id: String,
+    amount: String,
+    day: String,
+    what: &'static str,
+    detail: String,
+    /// Whether it can be taken back.
+    may_reverse: bool,
+    /// Whether the payment fails without it.
+    is_needed: bool,
 }
 
 /// A line of what is known.
@@ -104,7 +121,7 @@ struct Fact {
 /// Something that happened.
 struct Moment {
     at: Html,
-    sort: gateway_core::domain::Timestamp,
+    sort: Timestamp,
     tone: Tone,
     title: String,
     detail: String,
@@ -137,6 +154,20 @@ pub(in crate::panel) async fn again(
     Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
+/// The page again, with the question whether more than is missing is meant.
+pub(super) async fn ask_overpayment(
+    ctx: &Ctx,
+    id: TransactionId,
+    form: FormData,
+    question: String,
+) -> Result<Response, ApiError> {
+    let mut page = page(ctx, id, form, None).await?;
+    if let Some(receive) = &mut page.receive {
+        receive.question = Some(question);
+    }
+    Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
+}
+
 pub(super) async fn load(ctx: &Ctx, id: TransactionId) -> Result<Transaction, ApiError> {
     let found = ctx.app().store.for_org(ctx.tenant()).get::<Transaction>(id).await.map_err(AppError::from)?;
     Ok(found.ok_or(AppError::NotFound("transaction"))?)
@@ -156,11 +187,11 @@ async fn page(
     let invoice = follow::of_transaction(ctx.app(), ctx.tenant(), id).await?;
     let is_capturable = one.status == TransactionStatus::Authorized;
     let is_by_hand = one.is_confirmed_by_hand();
-    let may_receive = is_by_hand && one.succeeded_at.is_none();
+    let may_receive = is_by_hand && !one.status.is_paid();
     let ask = |left: i64| Ask {
         left: ctx.money(left, one.currency),
         value: major_units(left, one.currency),
-        currency: one.currency.code().to_owned(),
+        label: format!("Amount in {}", one.currency.code()),
     };
     let order = view::id_of(ctx.app(), &one).await?;
     let asks_about_second = is_capturable && gate::asks_about_capture(ctx.app(), &one).await?.is_some();
@@ -172,13 +203,12 @@ async fn page(
         form,
         path: format!("{PATH}/{id}"),
         id: id.to_string(),
-        key: gateway_core::crypto::random::public_id(""),
         status: status_pill(one.status),
         amount: ctx.money(one.amount, one.currency),
         review: one
             .needs_review
             .as_ref()
-            .map(|r| (words(&r.reason), r.detail.as_str().to_owned(), moment(r.at))),
+            .map(|r| (words(&r.reason), ctx.said(r.detail.as_str()), moment(r.at))),
         failure: one.failure.as_ref().map(said),
         facts: facts(ctx, &names, &one),
         metadata: pairs(&one),
@@ -187,7 +217,9 @@ async fn page(
         notifications: told.rows.iter().map(|delivery| notification(ctx, delivery)).collect(),
         refund: Some(one.refundable()).filter(|left| *left > 0 && !is_by_hand).map(ask),
         doubtful: doubtful(ctx, &one),
-        is_refunded_by_hand: is_by_hand && one.refundable() > 0,
+        send_back: Some(one.returnable()).filter(|left| *left > 0).map(ask),
+        today: day(ctx.app().now()),
+        book: one.confirmations.iter().map(|entry| book_entry(ctx, &one, entry)).collect(),
         receive: may_receive.then(|| receive(ctx, &one, ask(one.outstanding()))),
         capture: is_capturable.then(|| ask(one.amount)),
         may_cancel: one.status.is_open(),
@@ -213,8 +245,30 @@ fn receive(ctx: &Ctx, one: &Transaction, ask: Ask) -> Receive {
         received: ctx.money(one.received(), one.currency),
         whole: ctx.money(one.amount, one.currency),
         seen: one.received(),
-        today: ctx.app().now().to_string().chars().take("2030-01-31".len()).collect(),
+        question: None,
         is_over: !one.status.is_open(),
+    }
+}
+
+/// `2030-01-31`.
+fn day(at: Timestamp) -> String {
+    at.to_string().chars().take("2030-01-31".len()).collect()
+}
+
+fn book_entry(ctx: &Ctx, one: &Transaction, entry: &Confirmation) -> Entry {
+    let words = [entry.bank_reference.clone(), entry.note.clone()];
+    Entry {
+        id: entry.id.to_string(),
+        amount: ctx.money(entry.amount, one.currency),
+        day: day(entry.received_at),
+        what: match (entry.reverses.is_some(), entry.amount < 0) {
+            (true, _) => "Taken back",
+            (false, true) => "Sent back",
+            (false, false) => "Received",
+        },
+        detail: words.into_iter().flatten().collect::<Vec<_>>().join(" · "),
+        may_reverse: one.is_reversible(entry),
+        is_needed: one.status.is_paid() && one.received() - entry.amount < one.amount,
     }
 }
 
@@ -289,11 +343,17 @@ async fn timeline(ctx: &Ctx, one: &Transaction) -> Result<Vec<Moment>, ApiError>
         add(refund.created_at, tone, title, reason.unwrap_or_default());
     }
     for confirmation in &one.confirmations {
-        let day = confirmation.received_at.to_string().chars().take("2030-01-31".len()).collect::<String>();
-        let title = format!("{} arrived on {day}", ctx.money(confirmation.amount, one.currency));
+        let (amount, day) =
+            (ctx.money(confirmation.amount.abs(), one.currency), day(confirmation.received_at));
+        let title = match (confirmation.reverses.is_some(), confirmation.amount < 0) {
+            (true, _) => format!("Confirmation of {amount} taken back"),
+            (false, true) => format!("{amount} that came too much sent back on {day}"),
+            (false, false) => format!("{amount} arrived on {day}"),
+        };
         let words = [confirmation.bank_reference.clone(), confirmation.note.clone()];
         let detail = words.into_iter().flatten().collect::<Vec<_>>().join(" · ");
-        add(confirmation.created_at, Tone::Good, title, detail);
+        let tone = if confirmation.amount < 0 { Tone::Calm } else { Tone::Good };
+        add(confirmation.created_at, tone, title, detail);
     }
     for dispute in &one.disputes {
         let currency = dispute.currency_of(one.currency);

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use axum::response::Response;
 use gateway_core::{
-    app::{AppError, settings::endpoints},
+    app::{
+        AppError,
+        settings::endpoints::{self, EndpointSettings},
+    },
     domain::EndpointId,
 };
 use web_kit::{ApiError, Path};
@@ -20,11 +23,24 @@ pub(super) async fn save(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> 
     if settings.url.is_none() {
         form.problem("url", "is required");
     }
-    if !form.is_good() {
-        return show::again(&ctx, one.id, form, None).await;
+    form.also(endpoints::problems(ctx.app(), &settings, false));
+    let id = one.id.to_string();
+    for _ in 0..act::EDIT_TRIES {
+        let endpoint = endpoints::get(ctx.app(), ctx.tenant(), one.id).await?;
+        let stored = show::stored(&endpoint, &endpoints::url(ctx.app(), &endpoint).await?);
+        let on = Some(("webhook-endpoints", id.as_str()));
+        let name = "updateWebhookEndpoint";
+        let is_stale = act::changed_meanwhile(&ctx, &mut form, &stored, name, on).await?;
+        if is_stale || !form.is_good() {
+            return show::again(&ctx, one.id, form, None).await;
+        }
+        let settings = EndpointSettings { expected_version: Some(endpoint.version), ..settings.clone() };
+        match endpoints::update(ctx.app(), ctx.tenant(), one.id, settings).await.map(drop) {
+            Err(AppError::Stale) => {}
+            done => return after(&ctx, one.id, form, done, "saved").await,
+        }
     }
-    let done = endpoints::update(ctx.app(), ctx.tenant(), one.id, settings).await.map(drop);
-    after(&ctx, one.id, form, done, "saved").await
+    Err(AppError::Busy.into())
 }
 
 pub(super) async fn rotate(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -> Result<Response, ApiError> {

@@ -52,6 +52,8 @@ fn read(form: &mut FormData) -> EndpointSettings {
         }
     }
     EndpointSettings {
+        id: None,
+        expected_version: None,
         url: form.text("url"),
         description: Some(form.text("description").unwrap_or_default()),
         event_types: Some(event_types),

@@ -2,7 +2,10 @@
 
 use askama::Template;
 use axum::response::Response;
-use gateway_core::app::settings::endpoints;
+use gateway_core::app::{
+    AppError,
+    settings::endpoints::{self, EndpointSettings},
+};
 use http::StatusCode;
 use web_kit::ApiError;
 
@@ -32,10 +35,16 @@ pub(super) async fn show(ctx: Ctx) -> Result<Response, ApiError> {
 }
 
 pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
-    let settings = read(&mut form);
+    let settings = EndpointSettings { id: form.new_id(), ..read(&mut form) };
+    form.also(endpoints::problems(ctx.app(), &settings, true));
+    let id = settings.id;
     let alert = if form.is_good() {
         match endpoints::create(ctx.app(), ctx.tenant(), settings).await {
             Ok((endpoint, secret)) => return show::with_secret(&ctx, &endpoint, &secret).await,
+            Err(AppError::Conflict { code: "CREATED_BEFORE", .. }) if id.is_some() => {
+                let id = id.map(|id| id.to_string()).unwrap_or_default();
+                return Ok(ctx.see(&format!("{PATH}/{id}"), "shown-before"));
+            }
             Err(error) => act::refused(&mut form, error)?,
         }
     } else {

@@ -15,6 +15,7 @@ use super::{PATH, event_groups, state_pill};
 use crate::panel::{
     form::FormData,
     group::Group,
+    once,
     shell::{self, Ctx, Html, Pill, Shell, moment},
 };
 
@@ -27,7 +28,10 @@ pub(super) struct One {
 #[template(path = "panel/webhook.html")]
 struct ShowPage {
     shell: Shell,
+    /// The settings.
     form: FormData,
+    /// The form for a new secret.
+    rotate: FormData,
     alert: Option<String>,
     /// Shown this one time.
     secret: Option<String>,
@@ -69,7 +73,14 @@ pub(super) async fn with_secret(
 ) -> Result<Response, ApiError> {
     let mut page = page(ctx, endpoint, None, None).await?;
     page.secret = Some(secret.expose().to_owned());
-    Ok(shell::page(&page))
+    Ok(once::with_secret(shell::page(&page), ctx.url(&page.path)))
+}
+
+/// What is stored of an endpoint, as its form shows it.
+pub(super) fn stored(endpoint: &WebhookEndpoint, url: &str) -> FormData {
+    let wanted = endpoint.event_types.iter().map(|event| ("eventTypes", event.to_string()));
+    let texts = [("url", url.to_owned()), ("description", endpoint.description.clone())];
+    FormData::of_stored(texts.into_iter().chain(wanted))
 }
 
 async fn page(
@@ -84,18 +95,18 @@ async fn page(
     if let Some(until) = endpoint.previous_secret.as_ref().map(|p| p.until).filter(|until| *until > now) {
         facts.push(("The secret before signs until", moment(until)));
     }
-    let stored = || {
-        let wanted = endpoint.event_types.iter().map(|event| ("eventTypes", event.to_string()));
-        let texts = [("url", url.clone()), ("description", endpoint.description.clone())];
-        FormData::of(texts.into_iter().chain(wanted))
-    };
+    let id = endpoint.id.to_string();
+    let sent = form.unwrap_or_default();
+    let rotate = sent.of_act("rotate");
+    let form = if sent.is_act(&id) { sent } else { stored(endpoint, &url) };
     Ok(ShowPage {
         shell: ctx.shell(PATH, url.clone()),
-        form: form.unwrap_or_else(stored),
+        form,
+        rotate,
         alert,
         secret: None,
         path: format!("{PATH}/{}", endpoint.id),
-        id: endpoint.id.to_string(),
+        id,
         description: endpoint.description.clone(),
         state: state_pill(endpoint),
         enabled: endpoint.enabled,

@@ -211,13 +211,14 @@ fn add(form: &mut Form, tag: &Tag, next: Option<&Piece>) {
             let text = if let Some(Piece::Text(text)) = next { text.trim_start_matches('\n') } else { "" };
             put("textarea", text.to_owned(), true);
         }
-        "select" => put("select", String::new(), true),
+        // One without choices is not sent.
+        "select" => put("select", String::new(), false),
         // The first choice, or the one that is made.
         "option" => {
             if let Some(select) = form.fields.iter_mut().rev().find(|field| field.kind == "select")
-                && (select.value.is_empty() || tag.has("selected"))
+                && (!select.is_sent || tag.has("selected"))
             {
-                select.value = value;
+                (select.value, select.is_sent) = (value, true);
             }
         }
         "button" if !name.is_empty() => put("button", value, false),

@@ -2,7 +2,7 @@
 
 mod api;
 mod framing;
-mod html;
+pub mod html;
 mod payload;
 mod walker;
 

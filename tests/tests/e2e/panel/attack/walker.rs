@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use reqwest::Method;
 
 use super::{
+    super::fresh_key,
     html::{self, Field, Form, Piece},
     payload::{NEXT, PAYLOADS, inspect, inspect_csv},
 };
@@ -149,7 +150,7 @@ impl Walker {
             *round += 1;
             let round = *round - 1;
             if form.is_post {
-                self.post(&shape, action, form, round).await;
+                self.post(page, &shape, form, round).await;
             } else {
                 let fields = self.fields(&shape, form, round);
                 let query: String =
@@ -163,8 +164,10 @@ impl Walker {
     }
 
     /// Sends it again and again, each time with something else in the fields that were refused.
-    async fn post(&mut self, shape: &str, action: &str, form: &Form, round: usize) {
+    async fn post(&mut self, page: &str, shape: &str, form: &Form, round: usize) {
+        let action = if form.action.is_empty() { page } else { form.action.as_str() };
         for _ in 0..=NEXT.len() {
+            let form = &self.anew(page, form).await;
             let fields = self.fields(shape, form, round);
             let answer = self.ask(self.request(Method::POST, action).form(&fields)).await;
             let refused = at_fault(&answer.text, form);
@@ -182,6 +185,18 @@ impl Walker {
                 *self.taken.entry((shape.to_owned(), name)).or_default() += 1;
             }
         }
+    }
+
+    /// The form as its page has it now: with a key of its own, and knowing what is stored.
+    async fn anew(&self, page: &str, form: &Form) -> Form {
+        let answer = self.ask(self.request(Method::GET, page)).await;
+        let forms = html::forms(&html::parse(&answer.text));
+        let mut form =
+            forms.into_iter().find(|one| one.action == form.action).unwrap_or_else(|| form.clone());
+        for field in form.fields.iter_mut().filter(|field| field.name == "key") {
+            field.value = fresh_key();
+        }
+        form
     }
 
     /// What a browser would send after an attacker has typed into every field.

@@ -66,7 +66,7 @@ pub async fn create_checkout(
     body: RawJson<CreateCheckout>,
 ) -> Result<Response, ApiError> {
     let idempotency = idempotency.with(ROUTE, &body.bytes);
-    let new = body.value.into_new()?;
+    let new = body.value.into_new();
     let reply =
         create_checkout::create_checkout(&state.app, caller.tenant(), site_id, new, idempotency.as_ref())
             .await?;

@@ -5,10 +5,11 @@ use gateway_core::{
     app::AppError,
     domain::{CheckoutId, checkout::Checkout},
 };
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::{CheckoutBody, body};
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, CheckoutRead},
     state::AppState,
 };
@@ -24,8 +25,8 @@ pub async fn get_checkout(
     State(state): State<AppState>,
     caller: Caller<CheckoutRead>,
     Path(id): Path<CheckoutId>,
-) -> Result<Json<CheckoutBody>, ApiError> {
+) -> Result<Tagged<CheckoutBody>, ApiError> {
     let found = state.app.store.for_org(caller.tenant()).get::<Checkout>(id).await.map_err(AppError::from)?;
     let checkout = found.ok_or(AppError::NotFound("checkout"))?;
-    Ok(Json(body(&state.app, &checkout).await?))
+    Ok(Tagged::new(checkout.version, body(&state.app, &checkout).await?))
 }

@@ -44,8 +44,8 @@ pub async fn list_checkouts(
 ) -> Result<Json<Page<CheckoutBody>>, ApiError> {
     let filter = filter(raw.as_deref())?;
     let found = list::checkouts(&state.app, caller.tenant(), &filter, &page_request(&query)?).await?;
-    let rows = stream::iter(&found.rows).map(|checkout| body(&state.app, checkout)).buffered(AT_ONCE);
-    let rows = rows.try_collect().await?;
+    let bodies: Vec<_> = found.rows.iter().map(|checkout| body(&state.app, checkout)).collect();
+    let rows = stream::iter(bodies).buffered(AT_ONCE).try_collect().await?;
     Ok(Json(page_of(&query, &found, rows)))
 }
 

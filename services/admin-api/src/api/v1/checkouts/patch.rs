@@ -11,7 +11,10 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{CheckoutBody, body, request::Pairs};
 use crate::{
-    api::body::object_or_nothing,
+    api::{
+        body::object_or_nothing,
+        etag::{IfMatch, Tagged},
+    },
     authority::{Caller, CheckoutUpdate},
     state::AppState,
 };
@@ -41,10 +44,14 @@ pub async fn update_checkout(
     State(state): State<AppState>,
     caller: Caller<CheckoutUpdate>,
     Path(id): Path<CheckoutId>,
+    if_match: IfMatch,
     Json(update): Json<UpdateCheckout>,
-) -> Result<Json<CheckoutBody>, ApiError> {
-    let change =
-        CheckoutChange { metadata: update.metadata.map(|pairs| pairs.0), expires_at: update.expires_at };
+) -> Result<Tagged<CheckoutBody>, ApiError> {
+    let change = CheckoutChange {
+        expected_version: if_match.number(),
+        metadata: update.metadata.map(|pairs| pairs.0),
+        expires_at: update.expires_at,
+    };
     let checkout = edit_checkout(&state.app, caller.tenant(), id, change).await?;
-    Ok(Json(body(&state.app, &checkout).await?))
+    Ok(Tagged::new(checkout.version, body(&state.app, &checkout).await?))
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use gateway_core::{
-    app::create_checkout::{Expiry, NewCheckout},
+    app::{
+        Problem,
+        create_checkout::{Expiry, NewCheckout},
+    },
     domain::{
         Metadata, ProductId, Timestamp,
         checkout::{self, AmountType, CaptureMethod, Customer, items::ITEMS_MAX},
@@ -16,10 +19,9 @@ use serde::{
 };
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
-use web_kit::{ApiError, FieldProblem};
 
 use crate::api::{
-    body::{Text, object_or_nothing, some_at_most},
+    body::{Text, given, list_or_nothing, object_or_nothing},
     number::{Percent, Whole},
 };
 
@@ -28,6 +30,7 @@ use crate::api::{
 #[serde(rename_all = "camelCase")]
 pub struct CreateCheckout {
     /// What is charged, in minor units; the sum of `items` when absent. `4900.0` is accepted.
+    #[serde(default, deserialize_with = "given")]
     amount: Option<Whole>,
     /// ISO 4217, such as EUR.
     currency: Option<Text>,
@@ -52,10 +55,10 @@ pub struct CreateCheckout {
     /// Where IPNs go; the site's own address when absent.
     ipn_url: Option<Text>,
     /// The lines.
-    #[serde(default, deserialize_with = "some_at_most::<ITEMS_MAX, _, _>")]
+    #[serde(default, deserialize_with = "list_or_nothing::<ITEMS_MAX, _, _>")]
     items: Option<Vec<NewItem>>,
     /// Another name of `items`.
-    #[serde(default, deserialize_with = "some_at_most::<ITEMS_MAX, _, _>")]
+    #[serde(default, deserialize_with = "list_or_nothing::<ITEMS_MAX, _, _>")]
     line_items: Option<Vec<NewItem>>,
     /// A product of the library: shorthand for one item of it.
     product_id: Option<Text>,
@@ -78,6 +81,7 @@ pub struct CreateCheckout {
     /// When it can no longer be paid (ISO 8601), 30 minutes to 130 days from now.
     expires_at: Option<Text>,
     /// The same in seconds from now; 24 hours when neither is given.
+    #[serde(default, deserialize_with = "given")]
     expires_in: Option<Whole>,
     /// The customer's language (BCP 47).
     locale: Option<Text>,
@@ -92,10 +96,13 @@ pub struct NewItem {
     /// More about it.
     description: Option<Text>,
     /// How many, from 1.
+    #[serde(default, deserialize_with = "given")]
     quantity: Option<Whole>,
     /// Minor units for one; negative for a discount.
+    #[serde(default, deserialize_with = "given")]
     unit_price: Option<Whole>,
     /// Percent, as a number or text.
+    #[serde(default, deserialize_with = "given")]
     vat_rate: Option<Percent>,
     /// goods, `digital_service`, shipping, tax, discount, or a word of your own.
     item_type: Option<Text>,
@@ -120,6 +127,7 @@ pub struct NewProduct {
     /// the checkout page.
     image_url: Option<Text>,
     /// Minor units for one.
+    #[serde(default, deserialize_with = "given")]
     unit_price: Option<Whole>,
 }
 
@@ -191,14 +199,14 @@ impl<'de> Deserialize<'de> for Scalar {
 
 impl CreateCheckout {
     /// What the use case takes.
-    pub fn into_new(self) -> Result<NewCheckout, ApiError> {
-        let mut problems = Vec::new();
+    pub fn into_new(self) -> NewCheckout {
+        let mut problems: Vec<Problem> = Vec::new();
         let product_id = product_id(self.product_id, "productId", &mut problems);
         let capture_method = match Text::given(self.capture_method).as_deref() {
             None | Some("automatic") => CaptureMethod::Automatic,
             Some("manual") => CaptureMethod::Manual,
             Some(_) => {
-                problems.push(FieldProblem::new("captureMethod", "must be automatic or manual"));
+                problems.push(Problem::new("captureMethod", "must be automatic or manual"));
                 CaptureMethod::Automatic
             }
         };
@@ -208,15 +216,12 @@ impl CreateCheckout {
         let items = items.into_iter().enumerate();
         let items =
             items.map(|(index, item)| item.into_item(index, &mut image_urls, &mut problems)).collect();
-        if !problems.is_empty() {
-            return Err(ApiError::bad_request(problems));
-        }
         let customer = Customer {
             email: Text::given(self.email).or(Text::given(self.customer_email)),
             billing_address: self.billing_address.and_then(NewAddress::into_address),
             shipping_address: self.shipping_address.and_then(NewAddress::into_address),
         };
-        Ok(NewCheckout {
+        NewCheckout {
             amount: self.amount.map(|amount| amount.0),
             currency: Text::given(self.currency),
             items,
@@ -235,28 +240,29 @@ impl CreateCheckout {
             expiry,
             locale: Text::given(self.locale),
             in_minor_units: false,
-        })
+            wrong: problems,
+        }
     }
 }
 
 fn product_id(
     given: Option<Text>,
     field: impl Into<String>,
-    problems: &mut Vec<FieldProblem>,
+    problems: &mut Vec<Problem>,
 ) -> Option<ProductId> {
     match Text::given(given)?.trim().parse::<ProductId>() {
         Ok(id) => Some(id),
         Err(error) => {
-            problems.push(FieldProblem::new(field, error.to_string()));
+            problems.push(Problem::new(field, error.to_string()));
             None
         }
     }
 }
 
-fn expiry(at: Option<String>, seconds: Option<Whole>, problems: &mut Vec<FieldProblem>) -> Option<Expiry> {
+fn expiry(at: Option<String>, seconds: Option<Whole>, problems: &mut Vec<Problem>) -> Option<Expiry> {
     match (at, seconds) {
         (Some(_), Some(_)) => {
-            problems.push(FieldProblem::new("expiresIn", "must not be combined with expiresAt"));
+            problems.push(Problem::new("expiresIn", "must not be combined with expiresAt"));
             None
         }
         (Some(text), None) => {
@@ -264,7 +270,7 @@ fn expiry(at: Option<String>, seconds: Option<Whole>, problems: &mut Vec<FieldPr
                 Some(Expiry::At(at))
             } else {
                 let problem = "must be an ISO 8601 time with its zone, such as 2030-01-31T12:00:00Z";
-                problems.push(FieldProblem::new("expiresAt", problem));
+                problems.push(Problem::new("expiresAt", problem));
                 None
             }
         }
@@ -291,15 +297,15 @@ impl NewItem {
         self,
         index: usize,
         image_urls: &mut Vec<(usize, String)>,
-        problems: &mut Vec<FieldProblem>,
+        problems: &mut Vec<Problem>,
     ) -> checkout::Item {
         let field = |name: &str| format!("items[{index}].{name}");
         if Text::given(self.product_id.clone()).is_some() {
             for (name, _) in self.beside_product().into_iter().filter(|(_, is_there)| *is_there) {
-                problems.push(FieldProblem::new(field(name), "must not be combined with productId"));
+                problems.push(Problem::new(field(name), "must not be combined with productId"));
             }
             if self.quantity.is_none() {
-                problems.push(FieldProblem::new(field("quantity"), "is required: a whole number"));
+                problems.push(Problem::new(field("quantity"), "is required: a whole number"));
             }
             return checkout::Item {
                 product_id: product_id(self.product_id, field("productId"), problems),
@@ -317,7 +323,7 @@ impl NewItem {
         };
         let mut required = |number: Option<Whole>, name: &str| {
             if number.is_none() {
-                problems.push(FieldProblem::new(field(name), "is required: a whole number"));
+                problems.push(Problem::new(field(name), "is required: a whole number"));
             }
             number.map_or(0, |number| number.0)
         };
@@ -327,7 +333,7 @@ impl NewItem {
             None | Some("gross") => AmountType::Gross,
             Some("net") => AmountType::Net,
             Some(_) => {
-                problems.push(FieldProblem::new(field("amountType"), "must be gross or net"));
+                problems.push(Problem::new(field("amountType"), "must be gross or net"));
                 AmountType::Gross
             }
         };
@@ -348,12 +354,12 @@ impl NewItem {
 const IMAGE_URL_BYTES_MAX: usize = 2048;
 
 /// Whether it may be fetched is for the worker to find out: an order does not fail for its picture.
-fn check_image(address: Option<Text>, field: &str, problems: &mut Vec<FieldProblem>) -> Option<String> {
+fn check_image(address: Option<Text>, field: &str, problems: &mut Vec<Problem>) -> Option<String> {
     let text = Text::given(address)?;
     let is_web = url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     if !is_web || text.len() > IMAGE_URL_BYTES_MAX {
         let problem = "must be an absolute http or https URL of at most 2048 bytes";
-        problems.push(FieldProblem::new(field, problem));
+        problems.push(Problem::new(field, problem));
     }
     Some(text)
 }
@@ -379,14 +385,19 @@ impl NewAddress {
 
 #[cfg(test)]
 mod tests {
+    use web_kit::ApiError;
+
     use super::*;
 
     fn read(body: &str) -> Result<NewCheckout, ApiError> {
-        web_kit::json::parse::<CreateCheckout>(body.as_bytes()).and_then(CreateCheckout::into_new)
+        web_kit::json::parse::<CreateCheckout>(body.as_bytes()).map(CreateCheckout::into_new)
     }
 
     fn fields_at_fault(body: &str) -> Vec<String> {
-        read(body).unwrap_err().details.into_iter().map(|problem| problem.field).collect()
+        match read(body) {
+            Ok(new) => new.wrong.into_iter().map(|problem| problem.field).collect(),
+            Err(error) => error.details.into_iter().map(|problem| problem.field).collect(),
+        }
     }
 
     #[test]
@@ -408,6 +419,13 @@ mod tests {
                 "metadata": [], "items": null, "ipnUrl": "", "locale": null}"#,
         )
         .unwrap();
+        let blank = r#"{"amount": "", "items": "", "lineItems": " ", "expiresIn": "", "productId": "",
+            "captureMethod": "", "discountCode": "", "metadata": "", "billingAddress": ""}"#;
+        let nothing = read(blank).unwrap();
+        assert_eq!((nothing.amount, nothing.items.len(), nothing.expiry), (None, 0, None));
+        assert!(nothing.wrong.is_empty(), "{:?}", nothing.wrong);
+        let line = r#"{"items": [{"description": "Thing", "quantity": 1, "unitPrice": 1, "vatRate": ""}]}"#;
+        assert_eq!(read(line).unwrap().items[0].vat_rate, None);
         assert!(new.customer.is_empty() && new.metadata.is_empty() && new.items.is_empty());
         assert_eq!((new.ipn_url, new.locale), (None, None));
     }

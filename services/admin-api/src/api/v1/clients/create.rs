@@ -74,6 +74,7 @@ impl ClientInput {
             billing_address: self.billing_address.map(|address| address.and_then(NewAddress::into_address)),
             notes: self.notes,
             metadata: self.metadata.map(|pairs| pairs.0),
+            ..ClientSettings::default()
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use gateway_core::{app::settings::clients, domain::ClientId};
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::ClientBody;
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, ClientRead},
     state::AppState,
 };
@@ -21,6 +22,7 @@ pub async fn get_client(
     State(state): State<AppState>,
     caller: Caller<ClientRead>,
     Path(id): Path<ClientId>,
-) -> Result<Json<ClientBody>, ApiError> {
-    Ok(Json(ClientBody::of(clients::get(&state.app, caller.tenant(), id).await?)))
+) -> Result<Tagged<ClientBody>, ApiError> {
+    let found = clients::get(&state.app, caller.tenant(), id).await?;
+    Ok(Tagged::new(found.0.version, ClientBody::of(found)))
 }

@@ -6,6 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{ClientBody, create::ClientInput};
 use crate::{
+    api::etag::{IfMatch, Tagged},
     authority::{Caller, ClientUpdate},
     state::AppState,
 };
@@ -25,8 +26,10 @@ pub async fn update_client(
     State(state): State<AppState>,
     caller: Caller<ClientUpdate>,
     Path(id): Path<ClientId>,
+    if_match: IfMatch,
     Json(input): Json<ClientInput>,
-) -> Result<Json<ClientBody>, ApiError> {
-    let changed = clients::update(&state.app, caller.tenant(), id, input.into_settings()).await?;
-    Ok(Json(ClientBody::of(changed)))
+) -> Result<Tagged<ClientBody>, ApiError> {
+    let settings = clients::ClientSettings { expected_version: if_match.number(), ..input.into_settings() };
+    let changed = clients::update(&state.app, caller.tenant(), id, settings).await?;
+    Ok(Tagged::new(changed.0.version, ClientBody::of(changed)))
 }

@@ -100,6 +100,7 @@ impl DiscountInput {
             ends_at: self.ends_at,
             product_ids: self.product_ids,
             active: self.active,
+            ..DiscountSettings::default()
         }
     }
 }

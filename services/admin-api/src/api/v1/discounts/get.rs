@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use gateway_core::{app::settings::discounts, domain::DiscountId};
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::{DiscountBody, body};
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, DiscountRead},
     state::AppState,
 };
@@ -21,7 +22,7 @@ pub async fn get_discount(
     State(state): State<AppState>,
     caller: Caller<DiscountRead>,
     Path(id): Path<DiscountId>,
-) -> Result<Json<DiscountBody>, ApiError> {
+) -> Result<Tagged<DiscountBody>, ApiError> {
     let discount = discounts::get(&state.app, caller.tenant(), id).await?;
-    Ok(Json(body(&state.app, &discount).await?))
+    Ok(Tagged::new(discount.version, body(&state.app, &discount).await?))
 }

@@ -6,6 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{DiscountBody, body, create::DiscountInput};
 use crate::{
+    api::etag::{IfMatch, Tagged},
     authority::{Caller, DiscountWrite},
     state::AppState,
 };
@@ -25,8 +26,11 @@ pub async fn update_discount(
     State(state): State<AppState>,
     caller: Caller<DiscountWrite>,
     Path(id): Path<DiscountId>,
+    if_match: IfMatch,
     Json(input): Json<DiscountInput>,
-) -> Result<Json<DiscountBody>, ApiError> {
-    let discount = discounts::update(&state.app, caller.tenant(), id, input.into_settings()).await?;
-    Ok(Json(body(&state.app, &discount).await?))
+) -> Result<Tagged<DiscountBody>, ApiError> {
+    let settings =
+        discounts::DiscountSettings { expected_version: if_match.number(), ..input.into_settings() };
+    let discount = discounts::update(&state.app, caller.tenant(), id, settings).await?;
+    Ok(Tagged::new(discount.version, body(&state.app, &discount).await?))
 }

@@ -50,6 +50,7 @@ impl SeriesInput {
             start: self.start.map(|start| start.0),
             padding: self.padding.map(|padding| padding.0),
             default: self.default,
+            ..SeriesSettings::default()
         }
     }
 }

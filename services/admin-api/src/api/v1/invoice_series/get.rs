@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use gateway_core::{app::settings::invoicing, domain::SeriesId};
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::SeriesBody;
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, InvoiceSettingsRead},
     state::AppState,
 };
@@ -21,7 +22,7 @@ pub async fn get_invoice_series(
     State(state): State<AppState>,
     caller: Caller<InvoiceSettingsRead>,
     Path(id): Path<SeriesId>,
-) -> Result<Json<SeriesBody>, ApiError> {
-    let series = invoicing::series(&state.app, caller.tenant(), id).await?;
-    Ok(Json(SeriesBody::from(&series)))
+) -> Result<Tagged<SeriesBody>, ApiError> {
+    let (series, version) = invoicing::versioned_series(&state.app, caller.tenant(), id).await?;
+    Ok(Tagged::new(version, SeriesBody::from(&series)))
 }

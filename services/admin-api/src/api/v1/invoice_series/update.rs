@@ -6,6 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{SeriesBody, create::SeriesInput};
 use crate::{
+    api::etag::{IfMatch, Tagged},
     authority::{Caller, InvoiceSettingsWrite},
     state::AppState,
 };
@@ -22,8 +23,10 @@ pub async fn update_invoice_series(
     State(state): State<AppState>,
     caller: Caller<InvoiceSettingsWrite>,
     Path(id): Path<SeriesId>,
+    if_match: IfMatch,
     Json(input): Json<SeriesInput>,
-) -> Result<Json<SeriesBody>, ApiError> {
-    let series = invoicing::update_series(&state.app, caller.tenant(), id, input.into_settings()).await?;
-    Ok(Json(SeriesBody::from(&series)))
+) -> Result<Tagged<SeriesBody>, ApiError> {
+    let settings = invoicing::SeriesSettings { expected_version: if_match.number(), ..input.into_settings() };
+    let (series, version) = invoicing::update_series(&state.app, caller.tenant(), id, settings).await?;
+    Ok(Tagged::new(version, SeriesBody::from(&series)))
 }

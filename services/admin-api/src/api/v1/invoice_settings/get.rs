@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use gateway_core::app::settings::invoicing;
-use web_kit::{ApiError, Json};
+use web_kit::ApiError;
 
 use super::{InvoiceSettingsBody, body};
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, InvoiceSettingsRead},
     state::AppState,
 };
@@ -19,7 +20,7 @@ use crate::{
 pub async fn get_invoice_settings(
     State(state): State<AppState>,
     caller: Caller<InvoiceSettingsRead>,
-) -> Result<Json<InvoiceSettingsBody>, ApiError> {
+) -> Result<Tagged<InvoiceSettingsBody>, ApiError> {
     let (settings, profile) = invoicing::get(&state.app, caller.tenant()).await?;
-    Ok(Json(body(&state.app, &settings, profile)))
+    Ok(Tagged::new(settings.version, body(&state.app, &settings, profile)))
 }

@@ -11,6 +11,7 @@ use web_kit::{ApiError, Json};
 
 use super::{ExchangeRateBody, InvoiceSettingsBody, LookBody, UntaxedBody, body};
 use crate::{
+    api::etag::{IfMatch, Tagged},
     api::{number::Percent, v1::invoices::body::PartyBody},
     authority::{Caller, InvoiceSettingsWrite},
     state::AppState,
@@ -72,8 +73,9 @@ pub struct InvoiceSettingsInput {
 pub async fn put_invoice_settings(
     State(state): State<AppState>,
     caller: Caller<InvoiceSettingsWrite>,
+    if_match: IfMatch,
     Json(input): Json<InvoiceSettingsInput>,
-) -> Result<Json<InvoiceSettingsBody>, ApiError> {
+) -> Result<Tagged<InvoiceSettingsBody>, ApiError> {
     let new = NewInvoiceSettings {
         seller: input.seller.into(),
         look: input.look.into(),
@@ -93,6 +95,7 @@ pub async fn put_invoice_settings(
     {
         return Err(ApiError::bad_field("look.logo.data", format!("cannot be printed: {problem}")));
     }
-    let (settings, profile) = invoicing::put(&state.app, caller.tenant(), new).await?;
-    Ok(Json(body(&state.app, &settings, profile)))
+    let version = if_match.number();
+    let (settings, profile) = invoicing::put_over(&state.app, caller.tenant(), new, version).await?;
+    Ok(Tagged::new(settings.version, body(&state.app, &settings, profile)))
 }

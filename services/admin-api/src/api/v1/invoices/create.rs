@@ -153,6 +153,7 @@ impl CreateInvoice {
             site: self.site_id,
             series: self.series_id,
             issue: self.issue,
+            wrong: Vec::new(),
         }
     }
 }

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use web_kit::{ApiError, Json, Path};
 
-use super::{ApiKeyBody, NewApiKeyBody, own};
+use super::{ApiKeyBody, ApiKeyWithSecret, own};
 use crate::{
-    api::body::at_most,
+    api::body::{at_most, words},
     authority::{ApiKeyWrite, Caller},
     state::AppState,
 };
@@ -28,8 +28,7 @@ pub struct CreateApiKey {
     name: String,
     /// What it may do: none that your own key may not.
     #[serde(deserialize_with = "at_most::<SCOPES_MAX, _, _>")]
-    #[schema(value_type = Vec<String>)]
-    scopes: Vec<Scope>,
+    scopes: Vec<String>,
     /// Addresses and networks that it may be used from; everywhere when empty.
     #[serde(default, deserialize_with = "at_most::<ALLOWED_NETWORKS_MAX, _, _>")]
     allowed_networks: Vec<String>,
@@ -43,7 +42,7 @@ pub struct CreateApiKey {
     post, path = "/organizations/{id}/api-keys", tag = "api-keys", operation_id = "createApiKey",
     params(("id" = String, Path, description = "The organization.")),
     request_body = CreateApiKey,
-    responses((status = 201, description = "The key with its secret.", body = NewApiKeyBody)),
+    responses((status = 201, description = "The key with its secret.", body = ApiKeyWithSecret)),
     extensions(("x-required-scope" = json!("api-key:write"))),
 )]
 pub async fn create_api_key(
@@ -51,15 +50,16 @@ pub async fn create_api_key(
     caller: Caller<ApiKeyWrite>,
     Path(id): Path<OrganizationId>,
     Json(input): Json<CreateApiKey>,
-) -> Result<(StatusCode, Json<NewApiKeyBody>), ApiError> {
+) -> Result<(StatusCode, Json<ApiKeyWithSecret>), ApiError> {
     let tenant = own(caller.tenant(), id)?;
     let new = NewKey {
         name: input.name,
-        scopes: input.scopes,
+        scopes: words::<Scope>("scopes", &input.scopes)?,
         allowed_networks: input.allowed_networks,
         expires_at: input.expires_at,
+        ..NewKey::default()
     };
     let (made, token) = api_keys::create(&state.app, tenant, new, Some(caller.authority())).await?;
-    let body = NewApiKeyBody { key: ApiKeyBody::from(&made), api_key: token.expose().to_owned() };
+    let body = ApiKeyWithSecret { key: ApiKeyBody::from(&made), api_key: token.expose().to_owned() };
     Ok((StatusCode::CREATED, Json(body)))
 }

@@ -7,10 +7,11 @@ use gateway_core::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::own;
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, OrganizationRead},
     state::AppState,
 };
@@ -48,9 +49,9 @@ pub async fn get_organization(
     State(state): State<AppState>,
     caller: Caller<OrganizationRead>,
     Path(id): Path<OrganizationId>,
-) -> Result<Json<OrganizationBody>, ApiError> {
+) -> Result<Tagged<OrganizationBody>, ApiError> {
     own(caller.tenant(), id)?;
     let found = state.app.store.lookup_organization(id).await.map_err(AppError::from)?;
     let organization = found.ok_or(AppError::NotFound("organization"))?;
-    Ok(Json(OrganizationBody::from(&organization)))
+    Ok(Tagged::new(organization.version, OrganizationBody::from(&organization)))
 }

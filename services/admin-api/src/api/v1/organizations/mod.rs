@@ -78,7 +78,7 @@ impl From<&api_key::ApiKey> for ApiKeyBody {
 /// An API key with its secret, which is shown this one time.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct NewApiKeyBody {
+pub struct ApiKeyWithSecret {
     /// The key.
     #[serde(flatten)]
     pub key: ApiKeyBody,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use web_kit::{ApiError, Json, Path};
 
-use super::{ApiKeyBody, NewApiKeyBody, own};
+use super::{ApiKeyBody, ApiKeyWithSecret, own};
 use crate::{
     api::body::OptionalJson,
     authority::{ApiKeyWrite, Caller},
@@ -34,7 +34,7 @@ pub struct RotateApiKey {
         ("keyId" = String, Path, description = "The key."),
     ),
     request_body = Option<RotateApiKey>,
-    responses((status = 200, description = "The key with its new secret.", body = NewApiKeyBody)),
+    responses((status = 200, description = "The key with its new secret.", body = ApiKeyWithSecret)),
     extensions(("x-required-scope" = json!("api-key:write"))),
 )]
 pub async fn rotate_api_key(
@@ -42,10 +42,10 @@ pub async fn rotate_api_key(
     caller: Caller<ApiKeyWrite>,
     Path((id, key_id)): Path<(OrganizationId, ApiKeyId)>,
     input: OptionalJson<RotateApiKey>,
-) -> Result<Json<NewApiKeyBody>, ApiError> {
+) -> Result<Json<ApiKeyWithSecret>, ApiError> {
     let tenant = own(caller.tenant(), id)?;
     let overlap = Duration::from_secs(input.value.overlap_seconds.unwrap_or(0));
     let (made, token) =
         api_keys::rotate(&state.app, tenant, key_id, overlap, Some(caller.authority())).await?;
-    Ok(Json(NewApiKeyBody { key: ApiKeyBody::from(&made), api_key: token.expose().to_owned() }))
+    Ok(Json(ApiKeyWithSecret { key: ApiKeyBody::from(&made), api_key: token.expose().to_owned() }))
 }

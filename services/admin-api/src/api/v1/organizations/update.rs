@@ -8,6 +8,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{get::OrganizationBody, own};
 use crate::{
+    api::etag::{IfMatch, Tagged},
     authority::{Caller, OrganizationWrite},
     state::AppState,
 };
@@ -32,9 +33,11 @@ pub async fn update_organization(
     State(state): State<AppState>,
     caller: Caller<OrganizationWrite>,
     Path(id): Path<OrganizationId>,
+    if_match: IfMatch,
     Json(input): Json<UpdateOrganization>,
-) -> Result<Json<OrganizationBody>, ApiError> {
+) -> Result<Tagged<OrganizationBody>, ApiError> {
     own(caller.tenant(), id)?;
-    let changed = organizations::rename(&state.app, caller.authority(), &input.name).await?;
-    Ok(Json(OrganizationBody::from(&changed)))
+    let (by, version) = (caller.authority(), if_match.number());
+    let changed = organizations::rename_over(&state.app, by, &input.name, version).await?;
+    Ok(Tagged::new(changed.version, OrganizationBody::from(&changed)))
 }

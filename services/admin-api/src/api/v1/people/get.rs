@@ -5,11 +5,11 @@ use gateway_core::{
     app::people::members,
     domain::{OrganizationId, PersonId},
 };
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::MemberBody;
 use crate::{
-    api::v1::organizations::own,
+    api::{etag::Tagged, v1::organizations::own},
     authority::{Caller, PersonRead},
     state::AppState,
 };
@@ -28,8 +28,9 @@ pub async fn get_person(
     State(state): State<AppState>,
     caller: Caller<PersonRead>,
     Path((id, person)): Path<(OrganizationId, PersonId)>,
-) -> Result<Json<MemberBody>, ApiError> {
+) -> Result<Tagged<MemberBody>, ApiError> {
     own(caller.tenant(), id)?;
     let found = members::member(&state.app, id, person).await?;
-    Ok(Json(MemberBody::of(&found, id)))
+    let body = MemberBody::of(&found, id);
+    Ok(Tagged::new(body.tag(), body))
 }

@@ -39,6 +39,11 @@ pub struct MemberBody {
 }
 
 impl MemberBody {
+    /// What tells one state of a membership from another: its role is all that can be changed.
+    fn tag(&self) -> &'static str {
+        self.role.unwrap_or("none")
+    }
+
     fn of(person: &Person, organization: OrganizationId) -> Self {
         let membership = person.memberships.iter().find(|membership| membership.org == organization);
         Self {

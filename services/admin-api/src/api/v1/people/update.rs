@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use gateway_core::{
-    app::people::members,
+    app::{AppError, people::members},
     domain::{OrganizationId, PersonId, role::Role},
 };
 use serde::Deserialize;
@@ -11,7 +11,10 @@ use web_kit::{ApiError, Json, Path};
 
 use super::MemberBody;
 use crate::{
-    api::v1::organizations::own,
+    api::{
+        etag::{IfMatch, Tagged},
+        v1::organizations::own,
+    },
     authority::{Caller, PersonWrite},
     state::AppState,
 };
@@ -40,9 +43,17 @@ pub async fn update_person(
     State(state): State<AppState>,
     caller: Caller<PersonWrite>,
     Path((id, person)): Path<(OrganizationId, PersonId)>,
+    if_match: IfMatch,
     Json(input): Json<UpdatePerson>,
-) -> Result<Json<MemberBody>, ApiError> {
+) -> Result<Tagged<MemberBody>, ApiError> {
     own(caller.tenant(), id)?;
-    let changed = members::set_role(&state.app, id, person, input.role, caller.authority()).await?;
-    Ok(Json(MemberBody::of(&changed, id)))
+    let by = caller.authority();
+    let expected = match if_match {
+        IfMatch::Any => None,
+        // A tag that is no role is the tag of nobody.
+        IfMatch::Version(text) => Some(text.parse().map_err(|_| AppError::Stale)?),
+    };
+    let changed = members::set_role_over(&state.app, id, person, input.role, expected, by).await?;
+    let body = MemberBody::of(&changed, id);
+    Ok(Tagged::new(body.tag(), body))
 }

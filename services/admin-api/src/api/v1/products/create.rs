@@ -75,6 +75,7 @@ impl ProductInput {
             item_type: self.item_type,
             metadata: self.metadata.map(|pairs| pairs.0),
             active: self.active,
+            ..ProductSettings::default()
         }
     }
 }

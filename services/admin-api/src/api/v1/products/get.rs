@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use gateway_core::{app::settings::products, domain::ProductId};
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::ProductBody;
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, ProductRead},
     state::AppState,
 };
@@ -21,7 +22,7 @@ pub async fn get_product(
     State(state): State<AppState>,
     caller: Caller<ProductRead>,
     Path(id): Path<ProductId>,
-) -> Result<Json<ProductBody>, ApiError> {
+) -> Result<Tagged<ProductBody>, ApiError> {
     let product = products::get(&state.app, caller.tenant(), id).await?;
-    Ok(Json(ProductBody::from(&product)))
+    Ok(Tagged::new(product.version, ProductBody::from(&product)))
 }

@@ -6,6 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{ProductBody, create::ProductInput};
 use crate::{
+    api::etag::{IfMatch, Tagged},
     authority::{Caller, ProductWrite},
     state::AppState,
 };
@@ -24,8 +25,10 @@ pub async fn update_product(
     State(state): State<AppState>,
     caller: Caller<ProductWrite>,
     Path(id): Path<ProductId>,
+    if_match: IfMatch,
     Json(input): Json<ProductInput>,
-) -> Result<Json<ProductBody>, ApiError> {
-    let product = products::update(&state.app, caller.tenant(), id, input.into_settings()).await?;
-    Ok(Json(ProductBody::from(&product)))
+) -> Result<Tagged<ProductBody>, ApiError> {
+    let settings = products::ProductSettings { expected_version: if_match.number(), ..input.into_settings() };
+    let product = products::update(&state.app, caller.tenant(), id, settings).await?;
+    Ok(Tagged::new(product.version, ProductBody::from(&product)))
 }

@@ -46,7 +46,8 @@ pub struct CreateProvider {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BankAccountInput {
-    /// Whose it is, at most 70 characters.
+    /// Whose it is, at most 70 characters; `accountHolder` is the same.
+    #[serde(alias = "accountHolder")]
     holder: Option<String>,
     /// Its number, with or without blanks.
     iban: Option<String>,
@@ -110,6 +111,7 @@ pub async fn create_provider(
         credentials: input.credentials.into_new(),
         bank: input.bank_account.map(BankAccountInput::into_new),
         currencies: input.currencies,
+        ..ProviderSettings::default()
     };
     let account = providers::create(&state.app, caller.tenant(), input.kind, settings).await?;
     Ok((StatusCode::CREATED, Json(body(&state.app, &account).await?)))

@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use gateway_core::{app::settings::providers, domain::ProviderId};
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::{ProviderBody, body};
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, ProviderRead},
     state::AppState,
 };
@@ -21,7 +22,7 @@ pub async fn get_provider(
     State(state): State<AppState>,
     caller: Caller<ProviderRead>,
     Path(id): Path<ProviderId>,
-) -> Result<Json<ProviderBody>, ApiError> {
+) -> Result<Tagged<ProviderBody>, ApiError> {
     let account = providers::get(&state.app, caller.tenant(), id).await?;
-    Ok(Json(body(&state.app, &account).await?))
+    Ok(Tagged::new(account.version, body(&state.app, &account).await?))
 }

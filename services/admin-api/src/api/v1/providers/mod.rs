@@ -123,6 +123,8 @@ pub struct CredentialsBody {
 pub struct BankAccountBody {
     /// Whose it is.
     pub holder: String,
+    /// The same, as the checkout runtime's `transfer_instructions` call it.
+    pub account_holder: String,
     /// Its number.
     pub iban: String,
     /// The bank's code.
@@ -138,6 +140,7 @@ pub struct BankAccountBody {
 impl From<BankAccount> for BankAccountBody {
     fn from(bank: BankAccount) -> Self {
         Self {
+            account_holder: bank.holder.clone(),
             holder: bank.holder,
             iban: bank.iban.to_string(),
             bic: bank.bic.map(|bic| bic.to_string()),

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     api::body::some_at_most,
+    api::etag::{IfMatch, Tagged},
     authority::{Caller, ProviderWrite},
     state::AppState,
 };
@@ -49,15 +50,18 @@ pub async fn update_provider(
     State(state): State<AppState>,
     caller: Caller<ProviderWrite>,
     Path(id): Path<ProviderId>,
+    if_match: IfMatch,
     Json(input): Json<UpdateProvider>,
-) -> Result<Json<ProviderBody>, ApiError> {
+) -> Result<Tagged<ProviderBody>, ApiError> {
     let settings = ProviderSettings {
         name: input.name,
         enabled: input.enabled,
         credentials: input.credentials.into_new(),
         bank: input.bank_account.map(BankAccountInput::into_new),
         currencies: input.currencies,
+        expected_version: if_match.number(),
+        ..ProviderSettings::default()
     };
     let account = providers::update(&state.app, caller.tenant(), id, settings).await?;
-    Ok(Json(body(&state.app, &account).await?))
+    Ok(Tagged::new(account.version, body(&state.app, &account).await?))
 }

@@ -74,6 +74,7 @@ impl SiteInput {
             discount_entry: self.discount_entry,
             billing_address: self.billing_address,
             receipt_email: self.receipt_email,
+            ..SiteSettings::default()
         }
     }
 }

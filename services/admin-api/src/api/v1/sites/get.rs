@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use gateway_core::{app::settings::sites, domain::SiteId};
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::{SiteBody, body};
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, SiteRead},
     state::AppState,
 };
@@ -21,7 +22,7 @@ pub async fn get_site(
     State(state): State<AppState>,
     caller: Caller<SiteRead>,
     Path(id): Path<SiteId>,
-) -> Result<Json<SiteBody>, ApiError> {
+) -> Result<Tagged<SiteBody>, ApiError> {
     let site = sites::get(&state.app, caller.tenant(), id).await?;
-    Ok(Json(body(&state.app, &site).await?))
+    Ok(Tagged::new(site.version, body(&state.app, &site).await?))
 }

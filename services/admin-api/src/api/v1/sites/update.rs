@@ -6,6 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{SiteBody, body, create::SiteInput};
 use crate::{
+    api::etag::{IfMatch, Tagged},
     authority::{Caller, SiteWrite},
     state::AppState,
 };
@@ -24,8 +25,10 @@ pub async fn update_site(
     State(state): State<AppState>,
     caller: Caller<SiteWrite>,
     Path(id): Path<SiteId>,
+    if_match: IfMatch,
     Json(input): Json<SiteInput>,
-) -> Result<Json<SiteBody>, ApiError> {
-    let site = sites::update(&state.app, caller.tenant(), id, input.into_settings()).await?;
-    Ok(Json(body(&state.app, &site).await?))
+) -> Result<Tagged<SiteBody>, ApiError> {
+    let settings = sites::SiteSettings { expected_version: if_match.number(), ..input.into_settings() };
+    let site = sites::update(&state.app, caller.tenant(), id, settings).await?;
+    Ok(Tagged::new(site.version, body(&state.app, &site).await?))
 }

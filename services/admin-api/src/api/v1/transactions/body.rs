@@ -7,8 +7,8 @@ use gateway_core::domain::{
     ConfirmationId, Currency, RefundId,
     checkout::CaptureMethod,
     transaction::{
-        Attempt, Confirmation, Dispute, Failure, Operation, PROVIDER_REJECTED, PaymentState, ProviderRef, Refund, Review,
-        StatusChange, Transaction,
+        Attempt, Confirmation, Dispute, Failure, Operation, PROVIDER_REJECTED, PaymentState, ProviderRef,
+        Refund, Review, SentBackEntries, StatusChange, Transaction,
     },
 };
 use http::StatusCode;
@@ -37,7 +37,8 @@ pub struct TransactionBody {
     pub amount_refunded: i64,
     /// Minor units that can still be refunded.
     pub amount_refundable: i64,
-    /// Minor units of a bank transfer that people have confirmed; `amount` less this is missing. 0 for all others.
+    /// Minor units of a bank transfer that people have confirmed, less corrections; `amount` less this is missing. 0
+    /// for all others.
     pub amount_confirmed: i64,
     /// The checkout that it pays.
     pub checkout_id: String,
@@ -66,13 +67,13 @@ pub struct TransactionBody {
     pub capture_method: &'static str,
     /// Why it failed, where it did.
     pub failure: Option<FailureBody>,
-    /// Refunds, ours and those made in the provider's dashboard.
+    /// Refunds, ours and those made elsewhere.
     pub refunds: Vec<RefundBody>,
     /// Disputes (chargebacks).
     pub disputes: Vec<DisputeBody>,
     /// Tries at moving the money.
     pub attempts: Vec<AttemptBody>,
-    /// Money of a bank transfer that people have confirmed.
+    /// The account book of a bank transfer: what people have confirmed, and corrections.
     pub confirmations: Vec<ConfirmationBody>,
     /// Captures and cancels asked for.
     pub operations: Vec<OperationBody>,
@@ -111,9 +112,9 @@ pub struct RefundBody {
     pub reason: Option<String>,
     /// Why it failed.
     pub failure: Option<FailureBody>,
-    /// Made in the provider's dashboard.
+    /// Made outside this gateway: in the provider's dashboard, or at your bank and recorded here.
     pub imported: bool,
-    /// The provider's id of it.
+    /// The provider's id of it, or the bank's.
     pub provider_reference: Option<String>,
     /// When it was made.
     pub created_at: String,
@@ -174,14 +175,16 @@ pub struct OperationBody {
     pub created_at: String,
 }
 
-/// Money of a bank transfer that a person has confirmed.
+/// An entry of a bank transfer's account book: money that a person has confirmed, or a correction.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfirmationBody {
     /// Its id.
     pub id: String,
-    /// Minor units.
+    /// Minor units; below zero for a counter-entry, and for money that came too much and was sent back.
     pub amount: i64,
+    /// The entry that this one takes back.
+    pub reverses: Option<String>,
     /// When it came.
     pub received_at: String,
     /// The bank's own name of it.
@@ -241,6 +244,18 @@ pub struct ConfirmedBody {
     #[serde(flatten)]
     pub transaction: TransactionBody,
     /// The confirmation.
+    pub confirmation: Option<ConfirmationBody>,
+}
+
+/// A transaction and what a refund at the bank came to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecordedRefundBody {
+    /// The transaction.
+    #[serde(flatten)]
+    pub transaction: TransactionBody,
+    /// The refund; none where only money that came too much was sent back.
+    pub refund: Option<RefundBody>,
+    /// The entry of what had come too much.
     pub confirmation: Option<ConfirmationBody>,
 }
 
@@ -358,6 +373,7 @@ impl From<&Confirmation> for ConfirmationBody {
         Self {
             id: confirmation.id.to_string(),
             amount: confirmation.amount,
+            reverses: confirmation.reverses.map(|id| id.to_string()),
             received_at: confirmation.received_at.to_string(),
             bank_reference: confirmation.bank_reference.clone(),
             note: confirmation.note.clone(),
@@ -443,6 +459,16 @@ pub fn operated(transaction: &Transaction, id: RefundId) -> String {
     })
 }
 
+/// The reply to a refund at the bank.
+pub fn recorded(transaction: &Transaction, made: SentBackEntries) -> String {
+    let entry = transaction.confirmations.iter().find(|one| Some(one.id) == made.entry);
+    to_text(&RecordedRefundBody {
+        transaction: transaction.into(),
+        refund: made.refund.and_then(|id| transaction.refund(id)).map(RefundBody::from),
+        confirmation: entry.map(ConfirmationBody::from),
+    })
+}
+
 /// The reply to a confirmation.
 pub fn confirmed(transaction: &Transaction, id: ConfirmationId) -> String {
     let found = transaction.confirmations.iter().find(|one| one.id == id);
@@ -493,6 +519,8 @@ mod tests {
             }],
             "confirmations": [{
                 "id": id, "amount": 4900, "receivedAt": at, "bankReference": "A-1", "note": "seen", "createdAt": at,
+            }, {
+                "id": id, "amount": -4900, "reverses": id, "receivedAt": at, "createdAt": at,
             }],
             "needsReview": { "reason": "second_payment", "detail": "two were paid", "at": at },
             "history": [{ "status": "succeeded", "at": at, "source": "evt_1" }],

@@ -2,7 +2,10 @@
 
 use axum::{extract::State, response::Response};
 use gateway_core::{
-    app::confirm_manual::{Confirmed, NewConfirmation, confirm_manual},
+    app::{
+        AppError,
+        confirm_manual::{Confirmed, NewConfirmation, confirm_manual},
+    },
     domain::{Timestamp, TransactionId},
 };
 use serde::Deserialize;
@@ -36,13 +39,16 @@ pub struct ConfirmTransaction {
     bank_reference: Option<Text>,
     /// For your colleagues, at most 500 characters.
     note: Option<Text>,
+    /// Whether `amount` may be more than is missing; no when absent.
+    allow_overpayment: Option<bool>,
 }
 
 /// Confirm that the money of a bank transfer has come.
 ///
 /// For providers that nobody but a person can speak for (bank transfers); others: 409 `TRANSACTION_NOT_CONFIRMABLE`.
 /// Less than the amount leaves the payment pending, and further confirmations add up; all of it makes it succeed;
-/// more makes it succeed and flags it (`overpaid`). Money that comes after the payment was cancelled or has expired
+/// more is 409 `CONFIRMATION_EXCEEDS_AMOUNT` unless `allowOverpayment` says that it is meant, and then makes it succeed
+/// and flags it (`overpaid`). Money that comes after the payment was cancelled or has expired
 /// is taken in all the same and flagged. Once it has succeeded: 409 `TRANSACTION_ALREADY_PAID`.
 #[utoipa::path(
     post, path = "/transactions/{id}/confirm-manual", tag = "transactions",
@@ -65,7 +71,8 @@ pub async fn confirm_transaction_manually(
 ) -> Result<Response, ApiError> {
     let idempotency = idempotency.with(ROUTE, &bytes);
     let new = new(value)?;
-    let done = confirm_manual(&state.app, caller.tenant(), id, new, idempotency.as_ref(), &confirmed).await?;
+    let done = confirm_manual(&state.app, caller.tenant(), id, new, idempotency.as_ref(), &confirmed).await;
+    let done = done.map_err(with_hint)?;
     Ok(reply(match done {
         Confirmed::Done(transaction, confirmation) => confirmed(&transaction, confirmation),
         Confirmed::Replay(text) => text,
@@ -74,23 +81,31 @@ pub async fn confirm_transaction_manually(
 
 fn new(body: ConfirmTransaction) -> Result<NewConfirmation, ApiError> {
     let currency = body.currency.map(|text| text.parse()).transpose();
-    let received_at = body.received_at.as_deref().map(moment).transpose()?;
+    let received_at = body.received_at.as_deref().map(|text| moment("receivedAt", text)).transpose()?;
     Ok(NewConfirmation {
         amount: body.amount.0,
         currency: currency.map_err(|_| ApiError::bad_field("currency", "is not a known ISO 4217 code"))?,
         received_at,
         bank_reference: Text::given(body.bank_reference),
         note: Text::given(body.note),
+        allow_overpayment: body.allow_overpayment.unwrap_or(false),
         seen: None,
     })
 }
 
+/// Who confirms by a program is told what to send, where a person is asked.
+fn with_hint(error: AppError) -> ApiError {
+    let mut error = ApiError::from(error);
+    if error.code == "CONFIRMATION_EXCEEDS_AMOUNT" {
+        error.message = format!("{}: send allowOverpayment: true if it is meant", error.message).into();
+    }
+    error
+}
+
 /// Statements of banks know days.
-fn moment(text: &str) -> Result<Timestamp, ApiError> {
+pub(super) fn moment(field: &str, text: &str) -> Result<Timestamp, ApiError> {
     let found = Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
-    found.ok_or_else(|| {
-        ApiError::bad_field("receivedAt", "must be a day or a time in ISO 8601, such as 2030-01-31")
-    })
+    found.ok_or_else(|| ApiError::bad_field(field, "must be a day or a time in ISO 8601, such as 2030-01-31"))
 }
 
 #[cfg(test)]
@@ -99,10 +114,13 @@ mod tests {
 
     #[test]
     fn days_and_times_are_read() {
-        assert_eq!(moment("2030-01-31").unwrap().to_string(), "2030-01-31T00:00:00.000Z");
-        assert_eq!(moment("2030-01-31T12:00:00+01:00").unwrap().to_string(), "2030-01-31T11:00:00.000Z");
+        assert_eq!(moment("receivedAt", "2030-01-31").unwrap().to_string(), "2030-01-31T00:00:00.000Z");
+        assert_eq!(
+            moment("receivedAt", "2030-01-31T12:00:00+01:00").unwrap().to_string(),
+            "2030-01-31T11:00:00.000Z"
+        );
         for wrong in ["", "yesterday", "31.01.2030", "2030-02-30"] {
-            assert!(moment(wrong).is_err(), "{wrong}");
+            assert!(moment("receivedAt", wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -7,9 +7,11 @@ mod capture;
 mod confirm_manual;
 mod get;
 mod list;
+mod record_refund;
 mod refund;
 mod resend_notification;
 mod resolve_review;
+mod reverse_confirmation;
 
 pub(super) use body::{ReviewBody, TransactionBody, capture_method};
 
@@ -28,6 +30,8 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(capture::capture_transaction))
         .routes(routes!(cancel::cancel_transaction))
         .routes(routes!(confirm_manual::confirm_transaction_manually))
+        .routes(routes!(reverse_confirmation::reverse_confirmation))
+        .routes(routes!(record_refund::record_bank_refund))
         .routes(routes!(resolve_review::resolve_review))
         .routes(routes!(resend_notification::resend_notification))
 }

@@ -12,7 +12,7 @@ use web_kit::{ApiError, Json};
 
 use super::{EndpointSecretBody, body};
 use crate::{
-    api::body::some_at_most,
+    api::body::{some_at_most, words},
     authority::{Caller, EndpointWrite},
     state::AppState,
 };
@@ -30,14 +30,20 @@ pub struct EndpointInput {
     description: Option<String>,
     /// The event types wanted; all but `provider_event.received` when empty.
     #[serde(default, deserialize_with = "some_at_most::<EVENT_TYPES_MAX, _, _>")]
-    #[schema(value_type = Option<Vec<String>>)]
-    event_types: Option<Vec<EventType>>,
+    event_types: Option<Vec<String>>,
 }
 
 impl EndpointInput {
     /// What the use case takes.
-    pub fn into_settings(self) -> EndpointSettings {
-        EndpointSettings { url: self.url, description: self.description, event_types: self.event_types }
+    pub fn into_settings(self) -> Result<EndpointSettings, ApiError> {
+        let event_types =
+            self.event_types.map(|given| words::<EventType>("eventTypes", &given)).transpose()?;
+        Ok(EndpointSettings {
+            url: self.url,
+            description: self.description,
+            event_types,
+            ..EndpointSettings::default()
+        })
     }
 }
 
@@ -53,7 +59,7 @@ pub async fn create_endpoint(
     caller: Caller<EndpointWrite>,
     Json(input): Json<EndpointInput>,
 ) -> Result<(StatusCode, Json<EndpointSecretBody>), ApiError> {
-    let (endpoint, secret) = endpoints::create(&state.app, caller.tenant(), input.into_settings()).await?;
+    let (endpoint, secret) = endpoints::create(&state.app, caller.tenant(), input.into_settings()?).await?;
     let endpoint = body(&state.app, &endpoint).await?;
     let secret = secret.expose().to_owned();
     Ok((StatusCode::CREATED, Json(EndpointSecretBody { endpoint, secret })))

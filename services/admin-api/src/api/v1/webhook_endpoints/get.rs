@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use gateway_core::{app::settings::endpoints, domain::EndpointId};
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::{EndpointBody, body};
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, EndpointRead},
     state::AppState,
 };
@@ -21,7 +22,7 @@ pub async fn get_endpoint(
     State(state): State<AppState>,
     caller: Caller<EndpointRead>,
     Path(id): Path<EndpointId>,
-) -> Result<Json<EndpointBody>, ApiError> {
+) -> Result<Tagged<EndpointBody>, ApiError> {
     let endpoint = endpoints::get(&state.app, caller.tenant(), id).await?;
-    Ok(Json(body(&state.app, &endpoint).await?))
+    Ok(Tagged::new(endpoint.version, body(&state.app, &endpoint).await?))
 }

@@ -6,6 +6,7 @@ use web_kit::{ApiError, Json, Path};
 
 use super::{EndpointBody, body, create::EndpointInput};
 use crate::{
+    api::etag::{IfMatch, Tagged},
     authority::{Caller, EndpointWrite},
     state::AppState,
 };
@@ -22,8 +23,11 @@ pub async fn update_endpoint(
     State(state): State<AppState>,
     caller: Caller<EndpointWrite>,
     Path(id): Path<EndpointId>,
+    if_match: IfMatch,
     Json(input): Json<EndpointInput>,
-) -> Result<Json<EndpointBody>, ApiError> {
-    let endpoint = endpoints::update(&state.app, caller.tenant(), id, input.into_settings()).await?;
-    Ok(Json(body(&state.app, &endpoint).await?))
+) -> Result<Tagged<EndpointBody>, ApiError> {
+    let settings =
+        endpoints::EndpointSettings { expected_version: if_match.number(), ..input.into_settings()? };
+    let endpoint = endpoints::update(&state.app, caller.tenant(), id, settings).await?;
+    Ok(Tagged::new(endpoint.version, body(&state.app, &endpoint).await?))
 }
