@@ -1,6 +1,10 @@
 //! The vocabulary between the gateway and payment providers: what an adapter is asked and what it answers.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -71,7 +75,7 @@ impl StartPayment {
             key.push_str("-plain");
         }
         if self.plan.round > 0 {
-            key.push_str(&format!("-{}", self.plan.round));
+            let _ = write!(key, "-{}", self.plan.round);
         }
         key
     }

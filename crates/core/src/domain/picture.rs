@@ -240,7 +240,7 @@ mod tests {
         let size = |file: &[u8]| PictureHead::read(file).map(|head| (head.width, head.height));
         let lossy = file(b"VP8 ", &[0, 0, 0, 0x9d, 1, 0x2a, 0x80, 0x02, 0xe0, 0x01]);
         assert_eq!(size(&lossy), Some((640, 480)));
-        let bits: u32 = 639 | 479 << 14;
+        let bits: u32 = 0x27f | 0x1df << 14;
         assert_eq!(size(&file(b"VP8L", &[&[0x2f][..], &bits.to_le_bytes()].concat())), Some((640, 480)));
         let extended = file(b"VP8X", &[0, 0, 0, 0, 0x7f, 0x02, 0, 0xdf, 0x01, 0]);
         assert_eq!(size(&extended), Some((640, 480)));

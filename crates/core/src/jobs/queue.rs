@@ -9,7 +9,7 @@ use super::attempt;
 use crate::{
     app::App,
     domain::{
-        EndpointId, IdBytes, Mode, OrganizationId, Tenant, Timestamp,
+        EndpointId, EntityId, IdBytes, Mode, OrganizationId, Tenant, Timestamp,
         delivery::{AttemptOutcome, Delivery, DeliveryAttempt, DeliveryKind},
         lane::LaneId,
     },
@@ -25,7 +25,7 @@ pub(super) fn sequence_of(delivery: &Delivery) -> Option<IdBytes> {
     if delivery.kind != DeliveryKind::Ipn {
         return None;
     }
-    delivery.order_id.map(|id| id.bytes()).or(delivery.transaction_id.map(|id| id.bytes()))
+    delivery.order_id.map(EntityId::bytes).or(delivery.transaction_id.map(EntityId::bytes))
 }
 
 /// Who reads at the end of a lane.

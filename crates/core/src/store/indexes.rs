@@ -236,22 +236,23 @@ fn due() -> IndexModel {
     partial("due", doc! { "due": 1 }, exists("due"), false)
 }
 
+fn orders() -> Vec<IndexModel> {
+    vec![
+        unique("key", doc! { "key": 1 }),
+        tenant_id(),
+        reference(),
+        metadata(),
+        index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
+        due(),
+    ]
+}
+
 /// Every index, by collection.
 pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
     vec![
         ("checkouts", checkouts()),
         ("transactions", transactions()),
-        (
-            "orders",
-            vec![
-                unique("key", doc! { "key": 1 }),
-                tenant_id(),
-                reference(),
-                metadata(),
-                index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
-                due(),
-            ],
-        ),
+        ("orders", orders()),
         ("invoices", invoices()),
         ("invoice_settings", vec![tenant_id()]),
         ("invoice_looks", vec![tenant_id()]),

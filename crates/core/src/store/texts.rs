@@ -5,7 +5,7 @@ use mongodb::bson::{Document, doc, oid::ObjectId};
 
 use super::{Entity, Store, StoreError, codec::oid, open_with, seal_with};
 use crate::{
-    crypto::PrivateText,
+    crypto::{OrganizationKeys, PrivateText},
     domain::{Mode, OrganizationId, Tenant, TransactionId, transaction::Transaction},
 };
 
@@ -19,7 +19,7 @@ impl Store {
         if sealed.is_empty() {
             return Ok(());
         }
-        let keys = self.keys().of(tenant.organization).await?;
+        let keys = self.keys_for_texts(tenant).await?;
         for text in sealed {
             let PrivateText::Sealed(bytes) = &*text else { continue };
             match open_with(&keys, tenant, E::COLLECTION, &id, Transaction::TEXTS_FIELD, bytes) {
@@ -30,6 +30,11 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// On the heap: every read holds this future in its own, and few have anything to open.
+    async fn keys_for_texts(&self, tenant: Tenant) -> Result<OrganizationKeys, StoreError> {
+        Box::pin(self.keys().of(tenant.organization)).await
     }
 
     /// [`Self::open_texts`] of many.
@@ -46,7 +51,7 @@ impl Store {
             return Ok(None);
         }
         let (tenant, id) = (entity.entity_tenant(), oid(entity.entity_id()).to_hex());
-        let keys = self.keys().of(tenant.organization).await?;
+        let keys = self.keys_for_texts(tenant).await?;
         let seal = |text: &str| {
             seal_with(&keys, tenant, E::COLLECTION, &id, Transaction::TEXTS_FIELD, text.as_bytes())
         };

@@ -165,6 +165,6 @@ fn is_idempotency_error(answer: &Answer) -> bool {
 
 /// Whether Stripe refused what was filled in of the customer.
 fn points_at_customer(error: &PaymentError) -> bool {
-    let names_customer = |param: &str| CUSTOMER_PARAMS.iter().any(|name| param == *name);
+    let names_customer = |param: &str| CUSTOMER_PARAMS.contains(&param);
     error.param.as_deref().is_some_and(names_customer) || error.code.as_deref() == Some("email_invalid")
 }

@@ -31,6 +31,10 @@ pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// How a simulated account is set up.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a habit of its own that accounts have or have not"
+)]
 pub struct StripeConfig {
     /// Loopback port; 0 for any free one.
     pub port: u16,

@@ -101,6 +101,7 @@ fn apt(packages: &[&str]) -> Result<&'static str, String> {
 
 /// Unpacks packages, with all that they depend on and the machine has not, into one folder.
 fn unpack(packages: &[&str], with_dependencies: bool) -> Result<PathBuf, String> {
+    static UPDATED: OnceLock<Result<(), String>> = OnceLock::new();
     let folder = cache_folder().join("debian");
     let (root, archives) = (folder.join("root"), folder.join("archives"));
     for path in [root.clone(), archives.join("partial"), folder.join("lists/partial")] {
@@ -116,7 +117,6 @@ fn unpack(packages: &[&str], with_dependencies: bool) -> Result<PathBuf, String>
         command.arg("-o").arg(format!("Dir::Cache::archives={}", archives.display()));
         run(command.args(words).current_dir(&archives))
     };
-    static UPDATED: OnceLock<Result<(), String>> = OnceLock::new();
     UPDATED.get_or_init(|| apt_get(&["update"])).clone()?;
     if with_dependencies {
         let words = ["install", "-y", "--no-install-recommends", "--download-only", "--reinstall"];

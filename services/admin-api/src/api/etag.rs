@@ -1,7 +1,7 @@
 //! Versions of resources: `ETag` on what is read, `If-Match` on what is changed (RFC 9110, 13.1.1). Who sends the one
 //! back in the other is refused where somebody else came between; who sends none changes whatever stands.
 
-use std::str::FromStr;
+use std::{fmt::Display, str::FromStr};
 
 use axum::{
     extract::FromRequestParts,
@@ -20,8 +20,8 @@ pub struct Tagged<T> {
 
 impl<T> Tagged<T> {
     /// Of a version; whatever tells one state of the resource from another.
-    pub fn new(version: impl ToString, body: T) -> Self {
-        Self { tag: format!("\"{}\"", version.to_string()), body }
+    pub fn new(version: impl Display, body: T) -> Self {
+        Self { tag: format!("\"{version}\""), body }
     }
 }
 

@@ -268,7 +268,7 @@ impl FormData {
     }
 
     /// The same for a line of several.
-    pub(crate) fn within_line(&self, number: &usize) -> &'static str {
+    pub(crate) fn within_line(&self, number: usize) -> &'static str {
         self.within(&format!("Line {number}"))
     }
 

@@ -19,7 +19,7 @@ use web_kit::{
     static_files::{StaticFile, StaticFiles},
 };
 
-use super::{Panel, act, done, form::sentence, member::Member};
+use super::{Panel, act, done, member::Member};
 
 pub(super) const SCRIPT: &str = "panel.js";
 pub(super) const STYLE: &str = "panel.css";
@@ -142,11 +142,6 @@ impl Ctx {
     pub(crate) fn money(&self, minor: i64, currency: Currency) -> String {
         let exponent = u8::try_from(currency.exponent()).unwrap_or(2);
         format_amount(minor, currency.code(), exponent, self.locale)
-    }
-
-    /// A text of a use case as a sentence.
-    pub(crate) fn said(&self, text: &str) -> String {
-        sentence(text)
     }
 
     /// The frame of a page. `current` is the navigation's entry, `title` the page's name.

@@ -88,6 +88,25 @@ fn wrong_address(lang: Lang) -> AddressEntry {
 }
 
 impl PayPage {
+    /// The page with as much on it as pages get.
+    fn long(page: &Self, lang: Lang) -> Self {
+        let mut large = page.clone();
+        large.shell.shop = Some(Shop {
+            brand: Brand::new(Color::new(0xff, 0xe6, 0x00)),
+            ..Shop::named("The Remarkably Long-Named Example Shop of Donaudampfschifffahrtsgesellschaften")
+        });
+        large.order.total = euro(123_456_789, lang);
+        for number in 2..=12 {
+            large.order.lines.push(Line {
+                image: (number % 2 == 0).then(|| "/images/650000000000000000000001".to_owned()),
+                name: format!("Article {number} with a description that needs a second line on phones"),
+                detail: Some(format!("{number} × {}", euro(999, lang))),
+                amount: euro(999 * number, lang),
+            });
+        }
+        large
+    }
+
     fn samples(lang: Lang) -> Vec<(&'static str, Self)> {
         let page = Self {
             second: false,
@@ -113,20 +132,7 @@ impl PayPage {
         wrong.alert = Some(text.method_unavailable.to_owned());
         wrong.method_error = Some(text.choose_method.to_owned());
         wrong.methods.iter_mut().for_each(|method| method.selected = false);
-        let mut large = page.clone();
-        large.shell.shop = Some(Shop {
-            brand: Brand::new(Color::new(0xff, 0xe6, 0x00)),
-            ..Shop::named("The Remarkably Long-Named Example Shop of Donaudampfschifffahrtsgesellschaften")
-        });
-        large.order.total = euro(123_456_789, lang);
-        for number in 2..=12 {
-            large.order.lines.push(Line {
-                image: (number % 2 == 0).then(|| "/images/650000000000000000000001".to_owned()),
-                name: format!("Article {number} with a description that needs a second line on phones"),
-                detail: Some(format!("{number} × {}", euro(999, lang))),
-                amount: euro(999 * number, lang),
-            });
-        }
+        let large = Self::long(&page, lang);
         let mut none = page.clone();
         none.methods.clear();
         none.no_methods = none.shell.with_shop(text.no_methods);

@@ -107,6 +107,6 @@ impl ImageFetch {
             Outcome::Refused(refusal) => return Err(for_good(refusal.to_string())),
             Outcome::Failed { detail, .. } => return Err(later(detail)),
         };
-        Ok(self.pool.shrink(image.org, file.to_vec()).await?)
+        Ok(self.pool.shrink(image.org, file.clone()).await?)
     }
 }

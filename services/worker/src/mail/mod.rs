@@ -62,7 +62,7 @@ fn transport(url: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailSettin
 
 fn sender(from: &str) -> Result<Mailbox, MailSettingsError> {
     let from: Mailbox = from.parse().map_err(|_| MailSettingsError::From)?;
-    let own = message::recipient(&from.email.to_string()).map_err(|_| MailSettingsError::From)?;
+    let own = message::recipient(from.email.as_ref()).map_err(|_| MailSettingsError::From)?;
     Ok(Mailbox::new(from.name, own.email))
 }
 

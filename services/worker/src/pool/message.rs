@@ -80,23 +80,24 @@ pub struct Answer {
     pub worn: bool,
 }
 
-fn invalid(problem: impl ToString) -> io::Error {
+fn invalid(problem: &(impl ToString + ?Sized)) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, problem.to_string())
 }
 
 fn frame(head: &impl Serialize, body: &[u8]) -> io::Result<Vec<u8>> {
-    let head = serde_json::to_vec(head).map_err(invalid)?;
+    let head = serde_json::to_vec(head).map_err(|error| invalid(&error))?;
     if head.len() > HEAD_BYTES_MAX || body.len() > BODY_BYTES_MAX {
         return Err(invalid("the message is too large"));
     }
-    let length = |part: &[u8]| u32::try_from(part.len()).map(u32::to_le_bytes).map_err(invalid);
+    let length =
+        |part: &[u8]| u32::try_from(part.len()).map(u32::to_le_bytes).map_err(|error| invalid(&error));
     Ok([&length(&head)?[..], &length(body)?, &head].concat())
 }
 
 /// Length of head and body. Whoever wrote them need not be believed: nothing is reserved beyond the limits.
-fn lengths([a, b, c, d, e, f, g, h]: [u8; 8]) -> io::Result<(usize, usize)> {
-    let length = |bytes| usize::try_from(u32::from_le_bytes(bytes)).map_err(invalid);
-    let (head, body) = (length([a, b, c, d])?, length([e, f, g, h])?);
+fn lengths(start: [[u8; 4]; 2]) -> io::Result<(usize, usize)> {
+    let [head, body] = start.map(|bytes| usize::try_from(u32::from_le_bytes(bytes)));
+    let (head, body) = (head.map_err(|error| invalid(&error))?, body.map_err(|error| invalid(&error))?);
     if head > HEAD_BYTES_MAX || body > BODY_BYTES_MAX {
         return Err(invalid("the message is too large"));
     }
@@ -104,7 +105,7 @@ fn lengths([a, b, c, d, e, f, g, h]: [u8; 8]) -> io::Result<(usize, usize)> {
 }
 
 fn parse<T: DeserializeOwned>(head: &[u8]) -> io::Result<T> {
-    serde_json::from_slice(head).map_err(invalid)
+    serde_json::from_slice(head).map_err(|error| invalid(&error))
 }
 
 /// Sends a message to a process.
@@ -116,8 +117,8 @@ pub async fn send(to: &mut (impl AsyncWrite + Unpin), head: &impl Serialize, bod
 
 /// Receives a message of a process.
 pub async fn receive<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> io::Result<(T, Vec<u8>)> {
-    let mut start = [0; 8];
-    from.read_exact(&mut start).await?;
+    let mut start = [[0; 4]; 2];
+    from.read_exact(start.as_flattened_mut()).await?;
     let (head_bytes, body_bytes) = lengths(start)?;
     let (mut head, mut body) = (vec![0; head_bytes], vec![0; body_bytes]);
     from.read_exact(&mut head).await?;
@@ -134,8 +135,8 @@ pub fn write(to: &mut impl Write, head: &impl Serialize, body: &[u8]) -> io::Res
 
 /// [`receive`] for a process; `None` at the end of what comes.
 pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<(T, Vec<u8>)>> {
-    let mut start = [0; 8];
-    if let Err(error) = from.read_exact(&mut start) {
+    let mut start = [[0; 4]; 2];
+    if let Err(error) = from.read_exact(start.as_flattened_mut()) {
         return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(None) } else { Err(error) };
     }
     let (head_bytes, body_bytes) = lengths(start)?;

@@ -192,7 +192,7 @@ impl Process {
                 if used >= limit {
                     break Err(Reason::Deadline);
                 }
-                left = (limit - used).max(LOOK_AGAIN);
+                left = limit.saturating_sub(used).max(LOOK_AGAIN);
             }
         };
         match answered {
@@ -230,12 +230,11 @@ impl Process {
             _ => tokio::time::timeout(Duration::from_secs(1), self.child.wait()).await.ok(),
         };
         let ended_by_itself = ended.is_some();
-        let status = match ended {
-            Some(status) => status.ok(),
-            None => {
-                let _ = self.child.start_kill();
-                tokio::time::timeout(END_LIMIT, self.child.wait()).await.ok().and_then(Result::ok)
-            }
+        let status = if let Some(status) = ended {
+            status.ok()
+        } else {
+            let _ = self.child.start_kill();
+            tokio::time::timeout(END_LIMIT, self.child.wait()).await.ok().and_then(Result::ok)
         };
         let _ = tokio::time::timeout(END_LIMIT, &mut self.listener).await;
         let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);

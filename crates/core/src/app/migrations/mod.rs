@@ -130,12 +130,11 @@ async fn save(
     let now = app.now();
     let mut set = doc! { "until": now, "changed": claimed.changed + changed };
     let mut unset: Document = doc! { "token": "" };
-    match next {
-        Some(cursor) => set.insert("cursor", cursor),
-        None => {
-            set.insert("finishedAt", now);
-            unset.insert("cursor", "")
-        }
-    };
+    if let Some(cursor) = next {
+        set.insert("cursor", cursor);
+    } else {
+        set.insert("finishedAt", now);
+        unset.insert("cursor", "");
+    }
     app.store.save_migration(claimed, doc! { "$set": set, "$unset": unset }).await
 }

@@ -33,16 +33,16 @@ pub(super) async fn dispatch(
 ) -> Result<(), AppError> {
     let store = app.store.for_org(order.tenant());
     store.supersede_deliveries(&replaced_now(order, before), REPLACED, app.now()).await?;
-    let Some(head) = order.state.head() else { return Ok(()) };
-    let id = order.delivery_id(head);
+    let Some(next) = order.state.head() else { return Ok(()) };
+    let id = order.delivery_id(next);
     if seen.deliveries.contains_key(&id) {
         return Ok(());
     }
-    let Some((address, session)) = target(app, order, head, seen).await? else {
+    let Some((address, session)) = target(app, order, next, seen).await? else {
         tracing::warn!(order = %order.id, "a checkout that a notification names is gone");
         return Ok(());
     };
-    let delivery = delivery(app, order, head, id, &address, &session).await?;
+    let delivery = delivery(app, order, next, id, &address, &session).await?;
     match store.insert(&delivery).await {
         Ok(()) | Err(StoreError::Duplicate) => {}
         Err(error) => return Err(error.into()),
@@ -159,8 +159,7 @@ async fn pass_on(app: &App, order: &Order, effect: &Effect) -> Result<(), AppErr
         })
         .await;
     match changed {
-        Ok(_) => Ok(()),
-        Err(AppError::NotFound(_)) => Ok(()),
+        Ok(_) | Err(AppError::NotFound(_)) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -59,7 +59,7 @@ fn drawings_that_unfold_are_refused() {
     }
     assert!(svg(&masks).unwrap_err().contains("unfolds"));
     let many = r#"<path d="M0 0"/>"#.repeat(100);
-    let twice = format!(r##"<g id="a">{many}</g><g id="a"/>{}"##, r##"<use href="#a"/>"##.repeat(60));
+    let twice = format!(r#"<g id="a">{many}</g><g id="a"/>{}"#, r##"<use href="#a"/>"##.repeat(60));
     assert!(svg(&twice).unwrap_err().contains("unfolds"), "whichever of two a reader takes");
     let styled =
         format!(r#"<style>path<![CDATA[{{mask:url(#m)}}]]></style><mask id="m">{many}</mask>{many}"#);

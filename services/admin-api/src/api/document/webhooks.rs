@@ -118,16 +118,22 @@ fn capital(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// Schemas of what no operation answers.
-fn data() -> Vec<(&'static str, Value)> {
-    let text = |about: &str| json!({ "type": "string", "description": about });
+fn text(about: &str) -> Value {
+    json!({ "type": "string", "description": about })
+}
+
+fn of(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// What a webhook says of an order.
+fn order() -> Value {
     let maybe = |about: &str| json!({ "type": ["string", "null"], "description": about });
     let time =
         |about: &str| json!({ "type": ["string", "null"], "format": "date-time", "description": about });
     let minor = |about: &str| json!({ "type": "integer", "format": "int64", "description": about });
-    let of = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let address = || json!({ "oneOf": [of("NewAddress"), { "type": "null" }] });
-    let order = json!({
+    json!({
         "type": "object", "description": "An order.",
         "properties": {
             "id": text("The checkout's id."),
@@ -170,7 +176,11 @@ fn data() -> Vec<(&'static str, Value)> {
             "products", "customer", "clientId", "currency", "tax", "taxes", "total", "metadata", "paidBy", "paidAt",
             "completedAt", "createdAt",
         ],
-    });
+    })
+}
+
+/// Schemas of what no operation answers.
+fn data() -> Vec<(&'static str, Value)> {
     let joined = |about: &str, id: &str, of_id: &str, status: &str| {
         json!({ "description": about, "allOf": [of("TransactionBody"), {
             "type": "object", "required": [id, status],
@@ -178,7 +188,7 @@ fn data() -> Vec<(&'static str, Value)> {
         }] })
     };
     vec![
-        ("OrderData", order),
+        ("OrderData", order()),
         (
             "RefundData",
             joined("A payment and one of its refunds.", "refundId", "The refund.", "refundStatus"),

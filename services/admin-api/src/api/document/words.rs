@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 struct Words {
     name: &'static str,
     about: &'static str,
-    words: Vec<&'static str>,
+    values: Vec<&'static str>,
     /// `Schema.field`, `Schema.field[]` for lists, `operation?parameter` and `operation?parameter[]`; `*.field` is the
     /// field of every schema.
     places: &'static [&'static str],
@@ -35,13 +35,13 @@ fn of_payments() -> Vec<Words> {
         Words {
             name: "TransactionStatus",
             about: "How a payment stands.",
-            words: all(TransactionStatus::ALL, TransactionStatus::as_str),
+            values: all(TransactionStatus::ALL, TransactionStatus::as_str),
             places: &["TransactionBody.status", "HistoryBody.status", "listTransactions?status[]"],
         },
         Words {
             name: "CheckoutStatus",
             about: "How a checkout stands.",
-            words: all(CheckoutStatus::ALL, CheckoutStatus::as_str),
+            values: all(CheckoutStatus::ALL, CheckoutStatus::as_str),
             places: &[
                 "CheckoutBody.status",
                 "CheckoutCreated.status",
@@ -52,37 +52,42 @@ fn of_payments() -> Vec<Words> {
         Words {
             name: "AttemptStatus",
             about: "What became of an attempt to pay.",
-            words: vec!["initiated", "pending", "authorized", "succeeded", "failed", "cancelled", "expired"],
+            values: vec!["initiated", "pending", "authorized", "succeeded", "failed", "cancelled", "expired"],
             places: &["AttemptBody.status"],
         },
         Words {
             name: "RefundStatus",
             about: "How a refund stands.",
-            words: vec!["not_sent", "pending", "unknown", "succeeded", "failed"],
+            values: vec!["not_sent", "pending", "unknown", "succeeded", "failed"],
             places: &["RefundBody.status", "RefundData.refundStatus"],
         },
         Words {
             name: "OperationStatus",
             about: "How a capture or cancel stands.",
-            words: vec!["not_sent", "unknown", "succeeded", "failed"],
+            values: vec!["not_sent", "unknown", "succeeded", "failed"],
             places: &["OperationBody.status"],
         },
         Words {
             name: "OperationType",
             about: "What was asked for.",
-            words: vec!["capture", "cancel"],
+            values: vec!["capture", "cancel"],
             places: &["OperationBody.type"],
         },
+    ]
+}
+
+fn of_money() -> Vec<Words> {
+    vec![
         Words {
             name: "DisputeStatus",
             about: "How a chargeback stands.",
-            words: vec!["open", "under_review", "won", "accepted", "lost"],
+            values: vec!["open", "under_review", "won", "accepted", "lost"],
             places: &["DisputeBody.status", "DisputeData.disputeStatus"],
         },
         Words {
             name: "CaptureMethod",
             about: "When money is taken: at once, or by a capture.",
-            words: vec!["automatic", "manual"],
+            values: vec!["automatic", "manual"],
             places: &[
                 "CheckoutBody.captureMethod",
                 "TransactionBody.captureMethod",
@@ -92,7 +97,7 @@ fn of_payments() -> Vec<Words> {
         Words {
             name: "AmountType",
             about: "Whether prices hold the tax.",
-            words: vec!["gross", "net"],
+            values: vec!["gross", "net"],
             places: &[
                 "ItemBody.amountType",
                 "ProductBody.amountType",
@@ -104,7 +109,7 @@ fn of_payments() -> Vec<Words> {
         Words {
             name: "ProviderType",
             about: "A kind of payment provider.",
-            words: all(ProviderKind::ALL, ProviderKind::as_str),
+            values: all(ProviderKind::ALL, ProviderKind::as_str),
             places: &[
                 "ProviderBody.type",
                 "CreateProvider.type",
@@ -120,13 +125,13 @@ fn of_documents() -> Vec<Words> {
         Words {
             name: "InvoiceStatus",
             about: "How a document stands.",
-            words: all(InvoiceStatus::ALL, InvoiceStatus::as_str),
+            values: all(InvoiceStatus::ALL, InvoiceStatus::as_str),
             places: &["InvoiceBody.status", "listInvoices?status[]", "listCreditNotes?status[]"],
         },
         Words {
             name: "DocumentKind",
             about: "What a document is.",
-            words: all(PaperKind::ALL, PaperKind::as_str),
+            values: all(PaperKind::ALL, PaperKind::as_str),
             places: &[
                 "InvoiceBody.kind",
                 "KeptBody.kind",
@@ -139,43 +144,43 @@ fn of_documents() -> Vec<Words> {
         Words {
             name: "SeriesPeriod",
             about: "When a series begins again.",
-            words: all(SeriesPeriod::ALL, SeriesPeriod::as_str),
+            values: all(SeriesPeriod::ALL, SeriesPeriod::as_str),
             places: &["SeriesBody.period", "SeriesInput.period"],
         },
         Words {
             name: "FilesStatus",
             about: "How the files of a document stand.",
-            words: vec!["waiting", "done", "parked"],
+            values: vec!["waiting", "done", "parked"],
             places: &["InvoiceBody.files"],
         },
         Words {
             name: "CreditCause",
             about: "Why an invoice was credited.",
-            words: vec!["refund", "dispute", "returned", "request"],
+            values: vec!["refund", "dispute", "returned", "request"],
             places: &["CreditBody.cause"],
         },
         Words {
             name: "MailStatus",
             about: "How a mail stands.",
-            words: vec!["waiting", "sending", "sent", "failed"],
+            values: vec!["waiting", "sending", "sent", "failed"],
             places: &["MailBody.status", "InvitationBody.mail"],
         },
         Words {
             name: "MailOutcome",
             about: "What became of a try to send a mail.",
-            words: vec!["started", "sent", "failed", "unknown"],
+            values: vec!["started", "sent", "failed", "unknown"],
             places: &["MailAttemptBody.outcome"],
         },
         Words {
             name: "LogoFormat",
             about: "The format of a logo.",
-            words: vec!["png", "jpeg", "svg"],
+            values: vec!["png", "jpeg", "svg"],
             places: &["LogoBody.format"],
         },
         Words {
             name: "Language",
             about: "A language of documents and mails.",
-            words: LANGUAGES.to_vec(),
+            values: LANGUAGES.to_vec(),
             places: &[
                 "InvoiceSettingsBody.language",
                 "InvoiceSettingsInput.language",
@@ -190,31 +195,31 @@ fn of_messages() -> Vec<Words> {
         Words {
             name: "EventType",
             about: "What a webhook tells of.",
-            words: all(EventType::ALL, EventType::as_str),
+            values: all(EventType::ALL, EventType::as_str),
             places: &["EndpointBody.eventTypes[]", "EndpointInput.eventTypes[]"],
         },
         Words {
             name: "DeliveryState",
             about: "How a message stands.",
-            words: vec!["pending", "sending", "delivered", "superseded", "failed"],
+            values: vec!["pending", "sending", "delivered", "superseded", "failed"],
             places: &["DeliveryBody.state", "listDeliveries?state"],
         },
         Words {
             name: "DeliveryKind",
             about: "What a message is.",
-            words: vec!["ipn", "webhook"],
+            values: vec!["ipn", "webhook"],
             places: &["DeliveryBody.kind", "listDeliveries?kind"],
         },
         Words {
             name: "DeliveryOutcome",
             about: "What became of a request.",
-            words: vec!["started", "succeeded", "rejected", "failed", "refused", "unknown"],
+            values: vec!["started", "succeeded", "rejected", "failed", "refused", "unknown"],
             places: &["DeliveryAttemptBody.outcome"],
         },
         Words {
             name: "EventState",
             about: "What became of a provider's event.",
-            words: vec!["received", "applied", "ignored", "parked"],
+            values: vec!["received", "applied", "ignored", "parked"],
             places: &["EventBody.state", "listEvents?state"],
         },
     ]
@@ -225,13 +230,13 @@ fn of_settings() -> Vec<Words> {
         Words {
             name: "Mode",
             about: "Whether real money moves.",
-            words: vec!["live", "test"],
+            values: vec!["live", "test"],
             places: &["*.mode"],
         },
         Words {
             name: "Role",
             about: "What somebody may do in an organization.",
-            words: all(Role::ALL, Role::as_str),
+            values: all(Role::ALL, Role::as_str),
             places: &[
                 "InvitationBody.role",
                 "CreateInvitation.role",
@@ -243,49 +248,49 @@ fn of_settings() -> Vec<Words> {
         Words {
             name: "Scope",
             about: "What an API key may do; `*` is everything.",
-            words: all(Scope::ALL, Scope::as_str),
+            values: all(Scope::ALL, Scope::as_str),
             places: &["ApiKeyBody.scopes[]", "CreateApiKey.scopes[]"],
         },
         Words {
             name: "DomainState",
             about: "Whether a domain points here.",
-            words: vec!["pending", "verified"],
+            values: vec!["pending", "verified"],
             places: &["DomainBody.state"],
         },
         Words {
             name: "InvitationState",
             about: "How an invitation stands.",
-            words: all(InvitationState::ALL, InvitationState::as_str),
+            values: all(InvitationState::ALL, InvitationState::as_str),
             places: &["InvitationBody.state", "listInvitations?state"],
         },
         Words {
             name: "DiscountEntry",
             about: "Whether customers may enter discount codes.",
-            words: vec!["off", "auto"],
+            values: vec!["off", "auto"],
             places: &["SiteBody.discountEntry", "SiteInput.discountEntry"],
         },
         Words {
             name: "AddressEntry",
             about: "Whether the checkout asks for a billing address.",
-            words: vec!["none", "optional", "required"],
+            values: vec!["none", "optional", "required"],
             places: &["SiteBody.billingAddress", "SiteInput.billingAddress"],
         },
         Words {
             name: "AuditChannel",
             about: "Through what something was done.",
-            words: all(Channel::ALL, Channel::as_str),
+            values: all(Channel::ALL, Channel::as_str),
             places: &["AuditEntryBody.channel", "listAuditLog?channel"],
         },
         Words {
             name: "AuditOutcome",
             about: "How something ended.",
-            words: all(Ending::ALL, Ending::as_str),
+            values: all(Ending::ALL, Ending::as_str),
             places: &["AuditEntryBody.outcome", "listAuditLog?outcome"],
         },
         Words {
             name: "ErasureStatus",
             about: "How an erasure stands.",
-            words: vec!["done", "running"],
+            values: vec!["done", "running"],
             places: &["ErasureBody.status"],
         },
     ]
@@ -296,8 +301,9 @@ fn of_settings() -> Vec<Words> {
 /// # Panics
 /// Where a place is not in the document: a mistake of this program, which its tests would show.
 pub(super) fn close(document: &mut Value) {
-    for set in [of_payments(), of_documents(), of_messages(), of_settings()].into_iter().flatten() {
-        let schema = json!({ "type": "string", "description": set.about, "enum": set.words });
+    for set in [of_payments(), of_money(), of_documents(), of_messages(), of_settings()].into_iter().flatten()
+    {
+        let schema = json!({ "type": "string", "description": set.about, "enum": set.values });
         document["components"]["schemas"][set.name] = schema;
         for place in set.places {
             let found = put(document, place, set.name);

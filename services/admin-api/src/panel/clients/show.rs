@@ -87,9 +87,9 @@ impl Linked {
             format!("{more}{number} {}", if number == 1 { one } else { many })
         };
         let refusal = || {
-            let names = if named == 1 { "names" } else { "name" };
+            let verb = if named == 1 { "names" } else { "name" };
             format!(
-                "{} {names} {name} by the client’s id or reference, so the record cannot be deleted: it would leave \
+                "{} {verb} {name} by the client’s id or reference, so the record cannot be deleted: it would leave \
                  them without their customer. Erase the personal data instead.",
                 count(named, "checkout", "checkouts")
             )

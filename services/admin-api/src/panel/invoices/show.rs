@@ -22,7 +22,7 @@ use web_kit::{ApiError, Path};
 
 use super::{PATH, status_pill};
 use crate::panel::{
-    form::{FormData, major_units},
+    form::{FormData, major_units, sentence},
     shell::{self, Ctx, Html, Pill, Shell, Tone, moment, words},
 };
 
@@ -190,7 +190,7 @@ async fn page(ctx: &Ctx, id: InvoiceId, form: FormData, alert: Option<String>) -
         review: invoice
             .needs_review
             .as_ref()
-            .map(|r| (words(&r.reason), ctx.said(r.detail.as_str()), moment(r.at))),
+            .map(|r| (words(&r.reason), sentence(r.detail.as_str()), moment(r.at))),
         waiting: invoice.is_waiting().then(|| {
             let why = "The worker gives it its number in a moment.".to_owned();
             invoice.blocked.clone().unwrap_or(why)

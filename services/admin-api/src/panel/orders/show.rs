@@ -92,7 +92,7 @@ pub(super) async fn show(ctx: Ctx, Path(one): Path<One>) -> Result<Response, Api
     let found = view::get(ctx.app(), ctx.tenant(), one.id).await?;
     let names = Names::of(&ctx).await?;
     let order = &found.order;
-    let shell = ctx.shell(PATH, &title(order));
+    let shell = ctx.shell(PATH, title(order));
     let differences = found.differences.iter().map(|one| differs(&ctx, &shell, one)).collect();
     let newest = found.checkouts.first().map(|newest| newest.id);
     let page = ShowPage {

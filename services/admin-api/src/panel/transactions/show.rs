@@ -26,7 +26,7 @@ use web_kit::{ApiError, Path};
 
 use super::{PATH, list::Names, status_pill};
 use crate::panel::{
-    form::{FormData, major_units},
+    form::{FormData, major_units, sentence},
     shell::{self, Ctx, Html, Pill, Shell, Tone, moment, words},
 };
 
@@ -208,7 +208,7 @@ async fn page(
         review: one
             .needs_review
             .as_ref()
-            .map(|r| (words(&r.reason), ctx.said(r.detail.as_str()), moment(r.at))),
+            .map(|r| (words(&r.reason), sentence(r.detail.as_str()), moment(r.at))),
         failure: one.failure.as_ref().map(said),
         facts: facts(ctx, &names, &one),
         metadata: pairs(&one),

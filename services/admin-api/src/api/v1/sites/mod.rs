@@ -30,6 +30,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 /// A site.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own that people turn")]
 pub struct SiteBody {
     /// Its id.
     pub id: String,
