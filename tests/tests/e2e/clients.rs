@@ -419,7 +419,7 @@ fn count(export: &Value, name: &str) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_export_is_complete() {
     let world = World::start().await;
-    world.fill().await;
+    Box::pin(world.fill()).await;
     // Somebody else's.
     let other = world.create(|new| new.customer.email = Some("other@example.com".to_owned())).await;
     world.pay(&other).await;
@@ -447,7 +447,7 @@ async fn the_export_is_complete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn erasing_takes_the_person_out_and_keeps_the_books() {
     let world = World::start().await;
-    world.fill().await;
+    Box::pin(world.fill()).await;
     let before = world.everything().await;
     for word in PERSON {
         assert!(before.contains(word), "{word} is not looked for where it is");
@@ -491,7 +491,7 @@ async fn erasing_takes_the_person_out_and_keeps_the_books() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_in_after_an_erasure_is_erased_by_the_next_look() {
     let world = World::start().await;
-    world.fill().await;
+    Box::pin(world.fill()).await;
     world.erase().await.unwrap();
     let store = world.app.store.for_org(world.tenant);
     let event = world.all::<ProviderEvent>().await.remove(0);

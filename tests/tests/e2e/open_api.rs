@@ -308,8 +308,8 @@ fn generator() -> Result<PathBuf, String> {
         fetch.args(["-q", "-B", "dependency:copy", &artifact, "-DoutputDirectory=."]).current_dir(folder);
         output(&mut fetch).map(drop)
     })?;
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    Ok(files.filter(|path| path.extension().is_some_and(|name| name == "jar")).next().unwrap())
+    let mut files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    Ok(files.find(|path| path.extension().is_some_and(|name| name == "jar")).unwrap())
 }
 
 impl Language {
@@ -323,10 +323,9 @@ impl Language {
         let jar = generator()?;
         let mut state = Sha256::new();
         state.update(document);
-        let of_ours = ["main.go", "create.py", "create.ts", "Create.java"];
-        of_ours
-            .iter()
-            .for_each(|file| state.update(std::fs::read(SOURCES.join("clients").join(file)).unwrap()));
+        for file in ["main.go", "create.py", "create.ts", "Create.java"] {
+            state.update(std::fs::read(SOURCES.join("clients").join(file)).unwrap());
+        }
         state.update(self.properties);
         let parent = jar.parent().unwrap().parent().unwrap();
         let name = format!("client-{}", self.generator);

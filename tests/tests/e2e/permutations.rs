@@ -36,7 +36,7 @@ use testkit::{
 
 use crate::in_process;
 
-const SECRET: &str = "whsec_exampleofaprovider";
+pub const SECRET: &str = "whsec_exampleofaprovider";
 
 /// A tenant with one account at a provider, on a database of its own.
 pub struct World {
@@ -110,7 +110,7 @@ pub async fn account(app: &App, tenant: Tenant, kind: ProviderKind) -> ProviderI
     providers::create(app, tenant, kind, settings).await.unwrap().id
 }
 
-async fn post_to(
+pub async fn post_to(
     app: &App,
     kind: ProviderKind,
     provider: ProviderId,

@@ -6,17 +6,17 @@ use std::time::Duration;
 use gateway_core::{
     app::{
         AppError,
-        apply::{apply_event, confirm, sweep_events},
+        apply::{apply_event, apply_fresh, confirm, sweep_events},
         catch_up,
         create_checkout::create_checkout,
         migrations,
         orders::gate::SecondPayment,
         refund::{NewRefund, Refunded, refund},
-        settings::providers,
+        settings::providers::{self, ProviderSettings},
         start_payment::{StartedPayment, amount_out_of_range, offered_providers, start_payment},
     },
     domain::{
-        CheckoutId, Money, RefundId, TransactionId,
+        CheckoutId, Mode, Money, RefundId, TransactionId,
         checkout::{Address, Checkout},
         provider_account::ProviderKind,
         provider_event::{EventState, ProviderEvent},
@@ -30,7 +30,10 @@ use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use testkit::{gocardless_sim::GoCardlessSim, sim::Fault, stripe_sim::StripeSim};
 
-use crate::{in_process, permutations::World};
+use crate::{
+    in_process,
+    permutations::{SECRET, World, account, post_to},
+};
 
 async fn stripe() -> (StripeSim, World) {
     let sim = StripeSim::start().await;
@@ -144,6 +147,40 @@ async fn payments_that_are_not_ours_are_left_alone_after_one_look() {
     world.deliver(&sim.take_events()).await;
     let event = events_named(&world, "refunds.created").await.remove(0);
     assert_eq!((event.state, event.attempts), (EventState::Ignored, 0));
+}
+
+#[tokio::test]
+async fn two_accounts_here_that_are_one_at_the_provider_leave_each_others_payments_alone() {
+    let (sim, world) = stripe().await;
+    let (other_tenant, _) = in_process::tenant(&world.app, Mode::Test).await;
+    let begun = world.begin("ORD-1").await;
+    sim.pay(name(&begun, "checkout_session")).unwrap();
+    let events = sim.take_events();
+    for tenant in [world.tenant, other_tenant] {
+        let other = account(&world.app, tenant, ProviderKind::Stripe).await;
+        let mut ids = Vec::new();
+        for event in &events {
+            for fresh in post_to(&world.app, world.kind, other, SECRET, &[event.clone()]).await.fresh {
+                ids.push(fresh.id);
+                apply_fresh(&world.app, fresh).await.unwrap();
+            }
+        }
+        let store = world.app.store.for_org(tenant);
+        for id in ids {
+            let heard = store.get::<ProviderEvent>(id).await.unwrap().unwrap();
+            assert_eq!((heard.state, heard.attempts), (EventState::Ignored, 0), "{:?}", heard.reason);
+        }
+    }
+    assert_eq!(world.transaction(begun.id).await.status, TransactionStatus::Initiated);
+    // One that is switched off may not hear of it itself: a person looks.
+    let off = ProviderSettings { enabled: Some(false), ..ProviderSettings::default() };
+    providers::update(&world.app, world.tenant, world.provider, off).await.unwrap();
+    let other = account(&world.app, world.tenant, ProviderKind::Stripe).await;
+    let receipt = post_to(&world.app, world.kind, other, SECRET, &[events[0].clone()]).await;
+    apply_fresh(&world.app, receipt.fresh[0].clone()).await.unwrap();
+    apply_what_waits(&world).await;
+    let heard = world.app.store.for_org(world.tenant).get::<ProviderEvent>(receipt.fresh[0].id).await;
+    assert_eq!(heard.unwrap().unwrap().state, EventState::Parked);
 }
 
 #[tokio::test]

@@ -33,6 +33,8 @@ const NOT_ASKED: &str = "the provider could not be asked how the payment stands"
 
 /// Why an event is left alone: an account has payments that are not ours.
 const FOREIGN: &str = "not a payment of this gateway";
+/// Why an event is ignored that another account here is told of as well.
+const ELSEWHERE: &str = "a payment through another provider account of this gateway";
 
 /// What became of an event.
 enum Verdict {
@@ -190,14 +192,14 @@ async fn follow(
 ) -> Result<Result<Transaction, Verdict>, AppError> {
     // It says whose it is: that one is not there, and asking changes nothing.
     if update.transaction_id.is_some() {
-        return Ok(Err(not_found(event, update)));
+        return Ok(Err(not_found(app, event, update).await?));
     }
     let account = app.open_account(provider).await?;
     let resolved = app.adapter(provider.kind)?.resolve(&account, incoming).await;
     let (refs, transaction_id) = match resolved {
         Ok(Resolved::Payment { refs, transaction_id }) => (refs, transaction_id),
         Ok(Resolved::Foreign) => return Ok(Err(Verdict::Ignored(FOREIGN))),
-        Err(ProviderError::Unsupported(_)) => return Ok(Err(not_found(event, update))),
+        Err(ProviderError::Unsupported(_)) => return Ok(Err(not_found(app, event, update).await?)),
         Err(error) => {
             return Ok(Err(Verdict::Later(format!("its payment could not be asked for: {error}"))));
         }
@@ -211,17 +213,26 @@ async fn follow(
     match find(app, event.tenant(), provider, update).await? {
         Some(transaction) => Ok(Ok(transaction)),
         None if transaction_id.is_none() => Ok(Err(Verdict::Ignored(FOREIGN))),
-        None => Ok(Err(not_found(event, update))),
+        None => Ok(Err(not_found(app, event, update).await?)),
     }
 }
 
-/// An account has payments that are not ours; what names a transaction of ours must be found, though.
-fn not_found(event: &ProviderEvent, update: &ProviderUpdate) -> Verdict {
-    match update.transaction_id {
+/// An account has payments that are not ours, and two of ours may be one at the provider: each then hears of the other's
+/// payments. What names a transaction that nobody here has must be found, though.
+async fn not_found(app: &App, event: &ProviderEvent, update: &ProviderUpdate) -> Result<Verdict, AppError> {
+    if let Some(id) = update.transaction_id
+        && let Some(other) = app.store.lookup_provider_of(id).await?
+        && other != event.provider_id
+        && app.provider(other).await?.is_some_and(|account| account.enabled)
+    {
+        // That account hears of it by itself.
+        return Ok(Verdict::Ignored(ELSEWHERE));
+    }
+    Ok(match update.transaction_id {
         Some(id) if is_last(event) => Verdict::Parked(format!("the transaction {id} is not there"), None),
         None if is_last(event) => Verdict::Ignored(FOREIGN),
         _ => Verdict::Later("the transaction is not there (yet)".to_owned()),
-    }
+    })
 }
 
 async fn find(

@@ -348,7 +348,11 @@ impl Source for Checkout {
         for entry in entries.iter().filter(|entry| !entry.endpoints.is_empty()) {
             let mut data = match entry.event {
                 EventType::OrderCompleted => render::order(self, customer.as_ref()),
-                _ => render::checkout(self, customer.as_ref(), app.payment_url(&self.short_code).as_str()),
+                _ => {
+                    let superseded = store.is_superseded(self).await?;
+                    let url = app.payment_url(&self.short_code);
+                    render::checkout(self, customer.as_ref(), superseded, url.as_str())
+                }
             };
             if let Some(transaction) = &paid_by {
                 data["transaction"] = render::transaction(transaction);

@@ -18,14 +18,21 @@ use crate::domain::{
     },
 };
 
-/// A session, in the Admin API's words. `customer` is the opened [`Checkout::customer`], where there is one.
-pub fn checkout(checkout: &Checkout, customer: Option<&Customer>, payment_url: &str) -> Value {
+/// A checkout, in the Admin API's words. `customer` is the opened [`Checkout::customer`], where there is one;
+/// `superseded` is whether a newer checkout of its order has taken its place.
+pub fn checkout(
+    checkout: &Checkout,
+    customer: Option<&Customer>,
+    superseded: bool,
+    payment_url: &str,
+) -> Value {
     json!({
         "id": checkout.id,
         "sessionPublicId": checkout.public_id,
         "shortCode": checkout.short_code,
         "paymentUrl": payment_url,
         "status": checkout.status,
+        "superseded": superseded,
         "amount": checkout.amount,
         "currency": checkout.currency,
         "items": checkout.items.iter().map(item).collect::<Vec<_>>(),

@@ -56,6 +56,12 @@ impl Store {
         Ok(self.collection::<Client>().find_one(doc! { "_id": oid(id) }).await?)
     }
 
+    /// The provider account of a transaction that an event names, whosever it is.
+    pub async fn lookup_provider_of(&self, id: TransactionId) -> Result<Option<ProviderId>, StoreError> {
+        let transactions = self.collection::<Transaction>();
+        Ok(transactions.find_one(doc! { "_id": oid(id) }).await?.and_then(|found| found.provider_id))
+    }
+
     /// Clients whose erasure is to go on.
     pub async fn due_erasures(&self, now: Timestamp, limit: i64) -> Result<Vec<Client>, StoreError> {
         let collection = self.collection::<Client>();

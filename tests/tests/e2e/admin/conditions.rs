@@ -35,7 +35,7 @@ async fn filled() -> (Door, Shop, Vec<Operation>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_list_overlooks_a_parameter_that_it_does_not_have() {
-    let (door, shop, operations) = filled().await;
+    let (door, shop, operations) = Box::pin(filled()).await;
     let mut lists = 0;
     for operation in &operations {
         assert!(!operation.id.starts_with("list") || !operation.query.is_empty(), "{}", operation.id);
@@ -86,7 +86,7 @@ fn tag(answer: &Answer) -> &str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_edit_can_be_made_on_the_condition_of_what_it_was_made_of() {
-    let (door, shop, operations) = filled().await;
+    let (door, shop, operations) = Box::pin(filled()).await;
     let mut edited = 0;
     for operation in operations.iter().filter(|one| [Method::PATCH, Method::PUT].contains(&one.method)) {
         let what = format!("{} {}", operation.method, operation.path);

@@ -172,7 +172,7 @@ fn word(body: &Value, checkout: CheckoutId) -> Notification {
 async fn play(world: &World, shops: &Shops, url: &str, seed: u64) -> Option<&'static str> {
     let (kind, version) = RECEIVERS[usize::try_from(seed).unwrap() % RECEIVERS.len()];
     let mut random = Random::new(seed);
-    let events = trial::history(&mut random, seed % 2 == 0);
+    let events = trial::history(&mut random, seed.is_multiple_of(2));
     let mut play = Play::begin(world, Arc::clone(shops), url, seed, kind, version).await;
     for &event in &events {
         play.happen(event).await;
@@ -236,11 +236,10 @@ impl Play {
         self.history.happen(event);
         match event {
             Event::Receiver(line) => self.line(line),
-            // The workers hear and deliver when they do; here only time passes.
-            Event::Hear(_) => {}
             Event::Deliver => tokio::time::sleep(Duration::from_millis(15)).await,
             Event::Checkout => self.make_checkout().await,
-            Event::End | Event::Begin | Event::Move(..) | Event::Dispute(..) => {}
+            // The workers hear and deliver when they do.
+            Event::Hear(_) | Event::End | Event::Begin | Event::Move(..) | Event::Dispute(..) => {}
         }
         self.store_payments().await;
         if matches!(event, Event::End) && self.history.newest().is_some_and(|newest| newest.over) {
@@ -365,12 +364,12 @@ impl Play {
 fn set_stage(transaction: &mut Transaction, stage: Option<DisputeStage>, now: Timestamp) {
     use gateway_core::domain::transaction::DisputeState;
     let Some(stage) = stage else { return };
-    let state = match stage {
+    let as_stored = match stage {
         DisputeStage::Open => DisputeState::Open,
         DisputeStage::UnderReview => DisputeState::UnderReview,
         DisputeStage::Won => DisputeState::Won,
         DisputeStage::Accepted => DisputeState::Accepted,
         DisputeStage::Lost => DisputeState::Lost,
     };
-    transaction.disputes = vec![crate::tell::world::dispute_in(state, now)];
+    transaction.disputes = vec![crate::tell::world::dispute_in(as_stored, now)];
 }

@@ -170,7 +170,8 @@ impl Told for Checkout {
 
     async fn told(&self, app: &App) -> Result<Value, AppError> {
         let customer = start_payment::customer_of(app, self).await?;
-        Ok(render::checkout(self, Some(&customer), app.payment_url(&self.short_code).as_str()))
+        let superseded = app.store.for_org(self.tenant()).is_superseded(self).await?;
+        Ok(render::checkout(self, Some(&customer), superseded, app.payment_url(&self.short_code).as_str()))
     }
 }
 

@@ -22,9 +22,10 @@ const ABOUT: &str = "Create checkouts, follow their payments, and manage what th
     may answers: take what you do not know for something new.";
 
 /// Resources, in the order of their importance to a shop.
-const TAGS: [(&str, &str); 22] = [
+const TAGS: [(&str, &str); 23] = [
     ("checkouts", "What a customer is asked to pay."),
     ("transactions", "Payments, and what is done with them."),
+    ("orders", "What is sold under one reference: its payments, and what its shop was told."),
     ("sites", "Shops: their look, their addresses, their secrets."),
     ("providers", "Who takes the money."),
     ("webhook-endpoints", "Addresses that are told of events."),
@@ -269,6 +270,7 @@ mod tests {
         "CreateInvoice.language",
         "MeBody.language",
         "DeliveryBody.event",
+        "ExchangeRateBody.source",
         "OrderData.status",
     ];
 
@@ -306,18 +308,18 @@ mod tests {
                 || schema["type"].as_array().is_some_and(|all| all.contains(&json!("string")))
         };
         let is_open = |schema: &Value| is_text(schema) && schema["enum"].is_null();
-        let mut times = 0;
+        let (mut times, mut open) = (0, Vec::new());
         for (name, schema) in schemas {
             let parts = schema["allOf"].as_array().into_iter().flatten().chain([schema]);
             for (field, property) in
                 parts.flat_map(|part| part["properties"].as_object().into_iter().flatten())
             {
                 let place = format!("{name}.{field}");
-                if WORDS.contains(&field.as_str()) && !OPEN.contains(&place.as_str()) {
-                    assert!(
-                        !is_open(property) && !is_open(&property["items"]),
-                        "{place} is a closed set: {property}"
-                    );
+                if WORDS.contains(&field.as_str())
+                    && !OPEN.contains(&place.as_str())
+                    && (is_open(property) || is_open(&property["items"]))
+                {
+                    open.push(format!("{place}: {property}"));
                 }
                 if let Some(format) = shapes::format_of(name, field)
                     && is_text(property)
@@ -327,6 +329,7 @@ mod tests {
                 }
             }
         }
+        assert!(open.is_empty(), "closed sets: {open:#?}");
         assert!(times > 80, "{times}");
     }
 

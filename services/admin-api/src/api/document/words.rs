@@ -7,6 +7,7 @@ use gateway_core::{
         checkout::CheckoutStatus,
         invitation::InvitationState,
         invoice::{InvoiceStatus, PaperKind, SeriesPeriod, words::LANGUAGES},
+        order::OrderStatus,
         outbox::EventType,
         provider_account::ProviderKind,
         role::Role,
@@ -36,7 +37,12 @@ fn of_payments() -> Vec<Words> {
             name: "TransactionStatus",
             about: "How a payment stands.",
             values: all(TransactionStatus::ALL, TransactionStatus::as_str),
-            places: &["TransactionBody.status", "HistoryBody.status", "listTransactions?status[]"],
+            places: &[
+                "TransactionBody.status",
+                "HistoryBody.status",
+                "OrderTransactionBody.status",
+                "listTransactions?status[]",
+            ],
         },
         Words {
             name: "CheckoutStatus",
@@ -46,6 +52,7 @@ fn of_payments() -> Vec<Words> {
                 "CheckoutBody.status",
                 "CheckoutCreated.status",
                 "OrderData.status",
+                "OrderCheckoutBody.status",
                 "listCheckouts?status[]",
             ],
         },
@@ -83,6 +90,18 @@ fn of_money() -> Vec<Words> {
             about: "How a chargeback stands.",
             values: vec!["open", "under_review", "won", "accepted", "lost"],
             places: &["DisputeBody.status", "DisputeData.disputeStatus"],
+        },
+        Words {
+            name: "DisputeKind",
+            about: "Whether money has moved, or the bank only asks.",
+            values: vec!["dispute", "inquiry"],
+            places: &["DisputeBody.kind"],
+        },
+        Words {
+            name: "DiscountKind",
+            about: "How much a code takes off: a part, or an amount.",
+            values: vec!["percent", "amount"],
+            places: &["DiscountBody.kind"],
         },
         Words {
             name: "CaptureMethod",
@@ -126,7 +145,12 @@ fn of_documents() -> Vec<Words> {
             name: "InvoiceStatus",
             about: "How a document stands.",
             values: all(InvoiceStatus::ALL, InvoiceStatus::as_str),
-            places: &["InvoiceBody.status", "listInvoices?status[]", "listCreditNotes?status[]"],
+            places: &[
+                "InvoiceBody.status",
+                "OrderDocumentBody.status",
+                "listInvoices?status[]",
+                "listCreditNotes?status[]",
+            ],
         },
         Words {
             name: "DocumentKind",
@@ -135,11 +159,18 @@ fn of_documents() -> Vec<Words> {
             places: &[
                 "InvoiceBody.kind",
                 "KeptBody.kind",
+                "OrderDocumentBody.kind",
                 "SeriesBody.kind",
                 "SeriesInput.kind",
                 "InvoiceSettingsBody.paymentKind",
                 "listInvoices?kind[]",
             ],
+        },
+        Words {
+            name: "DocumentTextKind",
+            about: "What a document is, as its texts know it.",
+            values: vec!["open_invoice", "paid_invoice", "credit_note", "payment_receipt"],
+            places: &["TextsBody.kind"],
         },
         Words {
             name: "SeriesPeriod",
@@ -184,6 +215,8 @@ fn of_documents() -> Vec<Words> {
             places: &[
                 "InvoiceSettingsBody.language",
                 "InvoiceSettingsInput.language",
+                "TextsBody.language",
+                "UpdateInvoice.language",
                 "CreateInvitation.language",
             ],
         },
@@ -202,7 +235,7 @@ fn of_messages() -> Vec<Words> {
             name: "DeliveryState",
             about: "How a message stands.",
             values: vec!["pending", "sending", "delivered", "superseded", "failed"],
-            places: &["DeliveryBody.state", "listDeliveries?state"],
+            places: &["DeliveryBody.state", "OrderNotificationBody.state", "listDeliveries?state"],
         },
         Words {
             name: "DeliveryKind",
@@ -221,6 +254,32 @@ fn of_messages() -> Vec<Words> {
             about: "What became of a provider's event.",
             values: vec!["received", "applied", "ignored", "parked"],
             places: &["EventBody.state", "listEvents?state"],
+        },
+    ]
+}
+
+fn of_orders() -> Vec<Words> {
+    vec![
+        Words {
+            name: "OrderStatus",
+            about: "How an order stands.",
+            values: all(OrderStatus::ALL, OrderStatus::as_str),
+            places: &["OrderRow.status", "listOrders?status[]"],
+        },
+        Words {
+            name: "OrderActionType",
+            about: "What mends a difference.",
+            values: vec![
+                "refund",
+                "resolve",
+                "ask_provider",
+                "resend",
+                "cancel_checkout",
+                "make_document",
+                "credit",
+                "look_at_document",
+            ],
+            places: &["OrderActionBody.type"],
         },
     ]
 }
@@ -301,8 +360,8 @@ fn of_settings() -> Vec<Words> {
 /// # Panics
 /// Where a place is not in the document: a mistake of this program, which its tests would show.
 pub(super) fn close(document: &mut Value) {
-    for set in [of_payments(), of_money(), of_documents(), of_messages(), of_settings()].into_iter().flatten()
-    {
+    let sets = [of_payments(), of_money(), of_orders(), of_documents(), of_messages(), of_settings()];
+    for set in sets.into_iter().flatten() {
         let schema = json!({ "type": "string", "description": set.about, "enum": set.values });
         document["components"]["schemas"][set.name] = schema;
         for place in set.places {

@@ -71,6 +71,7 @@ const VERBS: &[(&str, &str)] = &[
     ("check", "checked"),
     ("verify", "verified"),
     ("export", "exported"),
+    ("duplicate", "duplicated"),
     ("archive", "archived"),
 ];
 
@@ -142,13 +143,17 @@ mod tests {
     #[test]
     fn every_operation_of_the_document_has_a_sentence() {
         let document = crate::api::document();
+        let mut without = Vec::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap().iter().filter(|(method, _)| *method != "get")
             {
                 let id = operation["operationId"].as_str().unwrap();
                 let is_recorded = crate::audit::NOT_RECORDED.iter().all(|(name, _)| *name != id);
-                assert!(!is_recorded || !both(id).0.starts_with("used"), "{method} {path}: {id}");
+                if is_recorded && both(id).0.starts_with("used") {
+                    without.push(format!("{method} {path}: {id}"));
+                }
             }
         }
+        assert!(without.is_empty(), "{without:#?}");
     }
 }

@@ -66,9 +66,9 @@ pub async fn fill(cluster: &Cluster) -> Filled {
     domains::create(app, tenant, seed.site.id, "pay.example.com").await.unwrap();
     let months = seed::Plan { tenant, transactions: 600, days: 90, now: app.now() };
     seed::fill(&app.store, &months).await.unwrap();
-    let mut also = today(cluster, &seed).await;
+    let mut also = Box::pin(today(cluster, &seed)).await;
     stripe(cluster, &seed).await;
-    also.extend(documents(cluster, &seed).await);
+    also.extend(Box::pin(documents(cluster, &seed)).await);
     also.extend(looked_at(cluster, &seed).await);
     also.extend(transfers(cluster, &seed).await);
     also.extend(customers(cluster, &seed).await);

@@ -210,8 +210,9 @@ mod tests {
             billing_address: Some(address),
             shipping_address: None,
         };
-        let told = render::checkout(&checkout, Some(&customer), "https://pay.example.com/checkout/CODE");
-        let shown = shown(&checkout, customer, false, "https://pay.example.com/checkout/CODE".to_owned());
+        let told =
+            render::checkout(&checkout, Some(&customer), true, "https://pay.example.com/checkout/CODE");
+        let shown = shown(&checkout, customer, true, "https://pay.example.com/checkout/CODE".to_owned());
         assert_eq!(serde_json::to_value(shown).unwrap(), told);
         assert!(told.as_object().unwrap().values().filter(|value| **value == Value::Null).count() <= 1);
     }
