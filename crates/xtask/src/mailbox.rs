@@ -59,7 +59,6 @@ fn file_name(mail: &Mail) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
     use std::time::Duration;
 
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -70,7 +69,7 @@ mod tests {
     async fn a_mail_becomes_a_file_that_is_told_of() {
         let folder = tempfile::tempdir().unwrap();
         let address = ([127, 0, 0, 1], testkit::process::free_port()).into();
-        let (tell, told) = mpsc::channel();
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
         let heard = move |mail: &Mail, path: &Path| tell.send((mail.to.clone(), path.to_owned())).unwrap();
         let _mailbox = Mailbox::start(address, folder.path().join("mail"), heard).await.unwrap();
         let mut stream = BufReader::new(tokio::net::TcpStream::connect(address).await.unwrap());
@@ -88,7 +87,8 @@ mod tests {
             stream.read_line(&mut answer).await.unwrap();
             assert!(answer.starts_with('2') || answer.starts_with('3'), "{line}: {answer}");
         }
-        let (to, path) = told.recv_timeout(Duration::from_secs(5)).unwrap();
+        let told = tokio::time::timeout(Duration::from_secs(5), told.recv()).await;
+        let (to, path) = told.unwrap().unwrap();
         assert_eq!(to, ["customer@example.com"]);
         assert_eq!(path.parent().unwrap(), folder.path().join("mail"), "a Message-ID names no folder");
         assert!(path.to_str().unwrap().ends_with("-ab----c1.eml"), "{path:?}");

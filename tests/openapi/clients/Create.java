@@ -12,11 +12,11 @@ public final class Create {
     public static void main(String[] args) throws Exception {
         String reference = System.getenv("REFERENCE");
         ApiClient client = new ApiClient();
-        client.updateBaseUri(System.getenv("TOLLGATE_API"));
-        client.setRequestInterceptor(r -> r.header("Authorization", "Bearer " + System.getenv("TOLLGATE_KEY")));
+        client.setBasePath(System.getenv("TOLLGATE_API"));
+        client.setBearerToken(System.getenv("TOLLGATE_KEY"));
         CheckoutsApi api = new CheckoutsApi(client);
         CreateCheckout body = new CreateCheckout()
-            .amount(4900L).currency("EUR").externalReference(reference).captureMethod(CaptureMethod.MANUAL);
+            .amount(4900L).currency("EUR").externalReference(reference).captureMethod(CaptureMethod.CAPTURE_METHOD_MANUAL);
         CheckoutCreated made = api.createCheckout(System.getenv("SITE_ID"), body, null);
         CheckoutBody first = api.listCheckouts(null, 1, null, null, null, reference, null, null, null, null, null)
             .getData().get(0);

@@ -11,7 +11,7 @@ const externalReference = process.env.REFERENCE;
 async function run(): Promise<void> {
   const made = await api.createCheckout({
     siteId: process.env.SITE_ID,
-    createCheckout: { amount: 4900, currency: "EUR", externalReference, captureMethod: CaptureMethod.Manual },
+    createCheckout: { amount: 4900, currency: "EUR", externalReference, captureMethod: CaptureMethod.CAPTURE_METHOD_MANUAL },
   });
   const [first] = (await api.listCheckouts({ limit: 1, externalReference })).data;
   console.log(made.id, made.amount, first.status, first.expiresAt > first.createdAt);

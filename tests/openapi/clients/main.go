@@ -19,7 +19,7 @@ func main() {
 	body.SetAmount(4900)
 	body.SetCurrency("EUR")
 	body.SetExternalReference(os.Getenv("REFERENCE"))
-	body.SetCaptureMethod(client.MANUAL)
+	body.SetCaptureMethod(client.CAPTURE_METHOD_MANUAL)
 	made, _, err := api.CheckoutsAPI.CreateCheckout(ctx, os.Getenv("SITE_ID")).CreateCheckout(*body).Execute()
 	if err != nil {
 		fail(err)

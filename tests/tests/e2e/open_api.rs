@@ -273,7 +273,7 @@ const LANGUAGES: [Language; 4] = [
     },
     Language {
         generator: "java",
-        properties: "library=native,groupId=test.tollgate,artifactId=client,invokerPackage=test.tollgate.client,\
+        properties: "library=okhttp-gson,groupId=test.tollgate,artifactId=client,invokerPackage=test.tollgate.client,\
                      apiPackage=test.tollgate.client.api,modelPackage=test.tollgate.client.model,hideGenerationTimestamp=true",
         programs: &[("java", "-version"), ("javac", "-version"), ("mvn", "--version")],
         build: |folder| {

@@ -44,7 +44,7 @@ pub struct World {
     pub tenant: Tenant,
     pub site: SiteId,
     pub provider: ProviderId,
-    kind: ProviderKind,
+    pub kind: ProviderKind,
 }
 
 impl World {

@@ -113,7 +113,7 @@ async fn what_the_provider_refuses_is_answered_as_a_conflict_also_when_it_is_rep
     let screen = format!("/transactions/{}", paid.id);
     let key = crate::panel::hidden(&admin.page(&screen).await, "key").to_owned();
     let answer = admin.send(&format!("{screen}/refund"), &[("key", &key), ("amount", "5.00")]).await;
-    assert_eq!(answer.status, 409, "{}", answer.text);
+    assert_eq!(answer.status, 422, "{}", answer.text);
     assert!(answer.text.contains("The provider refused it"), "{}", answer.text);
 }
 

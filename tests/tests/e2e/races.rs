@@ -1,8 +1,11 @@
 //! Starting, ending and paying at the same moment; crashes between two writes; requests repeated elsewhere.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use gateway_core::app::orders::gate::SecondPayment;
+use gateway_core::{
+    app::orders::gate::SecondPayment,
+    jobs::{lanes::HeldLanes, relay::Relay},
+};
 use gateway_core::{
     app::{
         AppError,
@@ -238,6 +241,8 @@ async fn a_second_payment_is_said_to_be_one_also_where_it_came_late() {
         sim.pay(paid.reference("checkout_session").unwrap()).unwrap();
         apply::confirm(&world.app, paid).await.unwrap();
     }
+    let relay = Relay::new(world.app.clone(), Arc::new(HeldLanes::default()));
+    while relay.poll(100, Duration::ZERO).await.unwrap() > 0 {}
     let late = world.transaction(first.id).await;
     assert_eq!(late.status, TransactionStatus::Succeeded);
     assert_eq!(late.needs_review.unwrap().reason, "second_payment");

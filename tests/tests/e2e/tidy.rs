@@ -465,7 +465,8 @@ fn the_example_env_file_has_every_variable_and_its_explanation() {
 fn is_of_the_environment(word: &str) -> bool {
     const OURS: [&str; 3] = ["IPN_SECRET", "WEBHOOK_SECRET", "SHOP_URL"];
     let configuration = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    word.starts_with("TOLLGATE_") || OURS.contains(&word) || configuration.contains(&format!("`{word}`"))
+    let is_foreign = ["TOLLGATE_", "OTEL_"].iter().any(|start| word.starts_with(start));
+    is_foreign || OURS.contains(&word) || configuration.contains(&format!("`{word}`"))
 }
 
 #[test]

@@ -6,7 +6,7 @@ use mongodb::bson::{self, doc};
 use serde::Serialize;
 
 use super::{
-    App, AppError, Problem,
+    App, AppError, Problem, first_of_each,
     referenced_products::{self, ReferencedProducts},
     settings::clients,
 };
@@ -383,17 +383,6 @@ async fn validate(app: &App, site: &Site, new: &mut NewCheckout, now: Timestamp)
     Ok(Valid { amount, currency, discount, expires_at, ipn })
 }
 
-/// One problem of each field, the first: what could not be read is not also too short.
-pub(crate) fn first_of_each(problems: Vec<Problem>) -> Vec<Problem> {
-    let mut first: Vec<Problem> = Vec::with_capacity(problems.len());
-    for problem in problems {
-        if !first.iter().any(|known| known.field == problem.field) {
-            first.push(problem);
-        }
-    }
-    first
-}
-
 /// Both published plugins send total × 100 whatever the currency. What a division leaves over shows up as a
 /// difference between sum and amount, and is taken up by the rounding line.
 fn from_hundredths(new: &mut NewCheckout, currency: Currency) {
@@ -478,7 +467,7 @@ fn work_out_amount(new: &mut NewCheckout, currency: Currency, problems: &mut Vec
 fn check_references(new: &NewCheckout, problems: &mut Vec<Problem>) {
     let given = |text: &Option<String>| text.as_ref().is_some_and(|t| !t.is_empty());
     if !given(&new.external_reference) && !given(&new.invoice_number) && new.metadata.is_empty() {
-        let text = "is required, unless invoiceNumber or metadata says what is paid";
+        let text = "is required, unless an invoice number or metadata says what is paid";
         problems.push(Problem::new("externalReference", text));
     }
     for (field, text) in

@@ -190,3 +190,13 @@ impl From<crate::provider::ProviderError> for AppError {
         Self::Provider { code, message: error.to_string() }
     }
 }
+/// One problem of each field, the first: what could not be read is not also too short.
+pub(crate) fn first_of_each(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut first: Vec<Problem> = Vec::with_capacity(problems.len());
+    for problem in problems {
+        if !first.iter().any(|known| known.field == problem.field) {
+            first.push(problem);
+        }
+    }
+    first
+}

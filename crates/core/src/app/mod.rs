@@ -43,6 +43,7 @@ use std::{sync::Arc, time::Duration};
 
 use moka::future::Cache;
 
+pub(crate) use error::first_of_each;
 pub use error::{AppError, Problem};
 
 use crate::{

@@ -252,7 +252,6 @@ pub fn invoice(invoice: &Invoice, paper: &Paper) -> Value {
         "dueDate": invoice.due_date,
         "seriesId": invoice.series_id,
         "issuing": invoice.is_waiting(),
-        "revision": invoice.revision,
         "blocked": invoice.blocked,
         "currency": invoice.currency,
         "total": invoice.total,

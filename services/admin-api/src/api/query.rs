@@ -23,8 +23,8 @@ use utoipa::openapi::{
 };
 use web_kit::{ApiError, FieldProblem, Page, PageQuery};
 
-/// Which parameters the query of each operation takes, by method and path. Operations that take none are not here:
-/// there is nothing in them that a wrong name could leave out.
+/// Which parameters the query of each operation takes, by method and path. Operations that take none are not here, but
+/// for lists: there is nothing in them that a wrong name could leave out.
 pub(crate) struct Known(HashMap<(Method, String), Arc<BTreeSet<String>>>);
 
 /// What a request's query may hold.
@@ -45,7 +45,8 @@ impl Known {
             ] {
                 let parameters = operation.iter().flat_map(|operation| operation.parameters.iter().flatten());
                 let names: BTreeSet<String> = parameters.filter_map(in_query).collect();
-                if !names.is_empty() {
+                let id = operation.as_ref().and_then(|operation| operation.operation_id.as_deref());
+                if !names.is_empty() || id.is_some_and(|id| id.starts_with("list")) {
                     all.insert((method, path.clone()), Arc::new(names));
                 }
             }
@@ -83,7 +84,10 @@ pub(crate) fn refuse_unknown(parts: &request::Parts) -> Result<(), ApiError> {
         names.contains(name) || of_map.is_some_and(|(map, _)| names.contains(&format!("{map}[key]")))
     };
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
-    let problem = format!("is not a parameter of this request; there are {}", known.join(", "));
+    let problem = match known.as_slice() {
+        [] => "is not a parameter of this request, which takes none".to_owned(),
+        known => format!("is not a parameter of this request; there are {}", known.join(", ")),
+    };
     let unknown = given.iter().filter(|name| !is_known(name));
     let problems: Vec<FieldProblem> =
         unknown.map(|name| FieldProblem::new(name.as_str(), problem.as_str())).collect();

@@ -38,8 +38,7 @@ async fn no_list_overlooks_a_parameter_that_it_does_not_have() {
     let (door, shop, operations) = Box::pin(filled()).await;
     let mut lists = 0;
     for operation in &operations {
-        assert!(!operation.id.starts_with("list") || !operation.query.is_empty(), "{}", operation.id);
-        if operation.query.is_empty() {
+        if operation.query.is_empty() && !operation.id.starts_with("list") {
             continue;
         }
         lists += 1;
@@ -94,7 +93,7 @@ async fn every_edit_can_be_made_on_the_condition_of_what_it_was_made_of() {
         assert_eq!(read.status, 200, "{what}: {}", read.text);
         let first = tag(&read).to_owned();
         assert!(first.starts_with('"') && first.ends_with('"'), "{what}: {first}");
-        for stale in ["\"other\"", "\"0\""] {
+        for stale in ["\"other\"", "\"999999\""] {
             let answer = edit(&door, &shop, operation, stale).await;
             assert_eq!(answer.refused(412), "PRECONDITION_FAILED", "{what} with {stale}: {}", answer.text);
         }

@@ -250,7 +250,7 @@ impl Door {
         let id = self.checkout(shop, &body).await.parse().unwrap();
         let checkout = self.app.store.for_org(shop.tenant).get::<Checkout>(id).await.unwrap().unwrap();
         let provider = shop.seed.sandbox.as_ref().unwrap().id;
-        start_payment::start_payment(&self.app, &checkout, provider, SecondPayment::Ask)
+        start_payment::start_payment(&self.app, &checkout, provider, SecondPayment::Accepted)
             .await
             .unwrap()
             .transaction

@@ -181,7 +181,17 @@ async fn play(world: &World, shops: &Shops, url: &str, seed: u64) -> Option<&'st
     let order = play.settled().await;
     let shop = shops.lock().unwrap()[&play.reference].shop.clone();
     let (truth, paid) = (play.history.is_paid(), shop.is_paid());
-    assert_eq!(order.state.is_paid(), truth, "seed {seed}: everything was heard of");
+    if order.state.is_paid() != truth {
+        let store = play.app.store.for_org(play.tenant);
+        let about = doc! { "externalReference": &play.reference };
+        let payments = store.find::<Transaction>(about, doc! { "_id": 1 }, 50).await.unwrap();
+        let stored: Vec<_> =
+            payments.iter().map(|t| (t.id, t.status, t.status_version, &t.outbox, &t.disputes)).collect();
+        panic!(
+            "seed {seed}: paid {truth}, not everything was heard of\n{events:?}\n{:#?}\n{stored:#?}",
+            order.state
+        );
+    }
     let exception = trial::exception(&order.state, kind);
     assert!(
         truth == paid || exception.is_some(),

@@ -36,7 +36,7 @@ async fn told(world: &World, transaction: &Transaction, number: i64, status: i64
     let seal = async |field, text: &str| store.seal("deliveries", id, field, text.as_bytes()).await.unwrap();
     let parsed = url::Url::parse(&url).unwrap();
     let host = format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap());
-    let mut delivery: Delivery = mongodb::bson::deserialize_from_document(doc! {
+    let raw = mongodb::bson::serialize_to_vec(&doc! {
         "_id": id, "org": world.tenant.organization, "mode": world.tenant.mode, "kind": "ipn",
         "lane": LaneId::ipn(world.tenant, &host).as_str(), "event": "ipn",
         "url": mongodb::bson::serialize_to_bson(&seal(Delivery::URL_FIELD, &url).await).unwrap(),
@@ -45,6 +45,7 @@ async fn told(world: &World, transaction: &Transaction, number: i64, status: i64
         "createdAt": now, "updatedAt": now,
     })
     .unwrap();
+    let mut delivery: Delivery = mongodb::bson::deserialize_from_slice(&raw).unwrap();
     delivery.state = state;
     delivery.site_id = Some(world.site);
     delivery.transaction_id = Some(transaction.id);

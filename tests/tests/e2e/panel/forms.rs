@@ -47,6 +47,7 @@ const MAKES: &[&str] = &[
     "/invoice-series/new",
     "/invoices/new",
     "/invoices/{id}/credit",
+    "/invoices/{id}/duplicate",
     "/invoices/{id}/record-payment",
     "/invoices/{id}/send",
     "/people/invite",
@@ -70,6 +71,7 @@ const EDITS: &[&str] = &[
     "/discounts/{id}/edit",
     "/invoice-series/{id}",
     "/invoice-settings",
+    "/invoices/{id}/edit",
     "/people/{id}/role",
     "/products/{id}/edit",
     "/providers/{id}/edit",
@@ -105,6 +107,7 @@ const ACTS: &[&str] = &[
     "/people/invitations/{id}/revoke",
     "/people/{id}/remove",
     "/products/{id}/archive",
+    "/providers/{id}/catch-up",
     "/providers/{id}/delete",
     "/providers/{id}/test",
     "/providers/{id}/toggle",
@@ -117,6 +120,7 @@ const ACTS: &[&str] = &[
     "/transactions/{id}/confirm",
     "/transactions/{id}/invoice",
     "/transactions/{id}/notifications/{delivery}/resend",
+    "/transactions/{id}/refunds/{refund}/cancel",
     "/transactions/{id}/resolve",
     "/webhooks/{id}/delete",
     "/webhooks/{id}/disable",
@@ -192,6 +196,16 @@ impl Making {
             filled.collect()
         };
         Self { pattern, path: path.to_owned(), fields: Box::new(of) }
+    }
+
+    /// The same with a field that says what its page was loaded with.
+    fn loaded_with(self, name: &'static str, value: fn(usize) -> usize) -> Self {
+        let of = move |n: usize| {
+            let mut fields = (self.fields)(n);
+            fields.push((name.to_owned(), value(n).to_string()));
+            fields
+        };
+        Self { fields: Box::new(of), pattern: self.pattern, path: self.path }
     }
 }
 
@@ -299,11 +313,13 @@ impl Full {
                 &format!("/invoices/{}/credit", self.invoice),
                 &[("amount", "0.0#"), ("reason", "Part #")],
             ),
+            new("/invoices/{id}/duplicate", &format!("/invoices/{}/duplicate", self.invoice), &[]),
             new(
                 "/invoices/{id}/record-payment",
                 &format!("/invoices/{}/record-payment", self.invoice),
                 &[("amount", "0.0#")],
-            ),
+            )
+            .loaded_with("paid", |n| n / 2),
             new(
                 "/invoices/{id}/send",
                 &format!("/invoices/{}/send", self.invoice),
@@ -356,7 +372,7 @@ impl Full {
 
 /// How much an organization has of everything: documents, and what is kept in lists of them.
 async fn belongings(door: &Door, shop: &Shop) -> BTreeMap<String, usize> {
-    const LISTS: [&str; 5] = ["refunds", "confirmations", "operations", "credits", "outbox"];
+    const LISTS: [&str; 6] = ["refunds", "confirmations", "operations", "credits", "outbox", "series"];
     let database = door.app.store.database();
     let mut found = BTreeMap::new();
     for name in database.list_collection_names().await.unwrap() {
@@ -466,8 +482,10 @@ async fn a_secret_is_shown_once_and_the_key_that_it_belongs_to_is_made_once() {
     assert!(first.text.contains("sk_test_"), "{}", first.text);
     let again = admin.done("/api-keys/new", &fields).await;
     let page = admin.page(&again).await;
-    assert!(page.contains("was made before") && page.contains("Shop"), "{page}");
-    assert!(!page.contains("sk_test_"), "{page}");
+    assert!(page.contains("was done already") && page.contains("Shop"), "{page}");
+    let secret = first.text.split("sk_test_").nth(1).unwrap();
+    let secret = secret.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').next().unwrap();
+    assert!(secret.len() > 40 && !page.contains(secret), "{page}");
     let named = super::developers::keys(&door, shop.tenant).await;
     assert_eq!(named.iter().filter(|key| key.name == "Shop").count(), 1);
 }
@@ -561,6 +579,7 @@ async fn edits(door: &Door, shop: &Shop, admin: &Operator<'_>) -> Vec<Edit> {
             "Theirs",
             "Mine",
         ),
+        edit("/invoices/{id}/edit", format!("/invoices/{}/edit", draft.id), "buyer.name", "Theirs", "Mine"),
         edit("/invoice-settings", "/invoice-settings".to_owned(), "seller.name", "Theirs GmbH", "Mine GmbH"),
         edit("/settings/name", "/settings".to_owned(), "name", "Theirs Ltd", "Mine Ltd"),
         edit("/people/{id}/role", "/people".to_owned(), "role", "editor", "admin"),
@@ -618,6 +637,11 @@ async fn no_edit_goes_over_what_another_tab_has_saved_without_a_word() {
         fields.iter_mut().filter(|(name, _)| name == "key").for_each(|(_, key)| *key = fresh_key());
         let stale = send(&admin, &fields).await;
         assert_eq!(stale.status, 422, "{action}: {}", stale.text);
+        if edit.pattern == "/people/{id}/role" {
+            // A choice and no text: it is made again.
+            assert!(stale.text.contains("Somebody has changed this member"), "{}", stale.text);
+            continue;
+        }
         let name = &colleague.person.name;
         for part in ["Not saved", edit.theirs, name.as_str(), "reload what is stored", "Save over the change"]
         {
@@ -781,7 +805,11 @@ async fn forms_complain_in_their_own_words_of_all_at_once_and_keep_what_was_type
                     );
                 }
                 // Nothing that was typed is lost.
-                let shown = form_of(&answer.text, &form.action);
+                let all = html::forms(&html::parse(&answer.text));
+                let Some(shown) = all.into_iter().find(|one| one.is_post && one.action == form.action) else {
+                    // It has been done meanwhile, and is not offered any more.
+                    continue;
+                };
                 let same = |one: &Field| {
                     let wanted = fields.iter().filter(|(name, _)| *name == one.name).map(|(_, value)| value);
                     wanted.clone().any(|value| *value == one.value)

@@ -299,7 +299,7 @@ async fn a_draft_is_edited_by_one_person_at_a_time() {
     fields[10].1 = "19";
     assert_eq!(editor.done(&format!("{path}/edit"), &fields).await, format!("{path}?done=saved"));
     let changed = load(&door, &shop, draft.id).await;
-    assert_eq!((changed.total, changed.revision, changed.status), (8_035, 1, InvoiceStatus::Draft));
+    assert_eq!((changed.total, changed.status), (8_035, InvoiceStatus::Draft));
     // A second tab that was opened before loses nothing of the first.
     fields[4].1 = "Late Buyer";
     let answer = editor.send(&format!("{path}/edit"), &fields).await;

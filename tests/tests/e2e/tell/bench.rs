@@ -84,8 +84,8 @@ async fn black_hole_of_one_merchant_does_not_slow_another() {
         hole.always("/", Answer::hang());
         for number in 0..100 {
             let url = hole.url("/hole");
-            let mut transaction =
-                world.transaction_of(other, site, &format!("hole {number}"), &url, IpnVersion::V2).await;
+            let reference = format!("hole {} {number}", hole.port());
+            let mut transaction = world.transaction_of(other, site, &reference, &url, IpnVersion::V2).await;
             world.take(&mut transaction, S::Succeeded, &[]).await;
         }
         holes.push(hole);

@@ -296,7 +296,8 @@ impl World {
 
     /// Waits until the deliveries that fit are in these states.
     pub async fn wait_states(&self, filter: Document, wanted: &[DeliveryState]) -> Vec<Delivery> {
-        let ended = tokio::time::Instant::now() + Duration::from_secs(20);
+        // Longer than the lease of a lane whose worker has died.
+        let ended = tokio::time::Instant::now() + Duration::from_secs(45);
         loop {
             let found = self.deliveries(filter.clone()).await;
             if found.iter().map(|delivery| delivery.state).eq(wanted.iter().copied()) {

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::{
         App, AppError, Problem,
-        create_checkout::{IdempotencyKey, first_of_each},
+        create_checkout::IdempotencyKey,
         settings::{
             finish,
             invoicing::{check_party, check_text, tidy_party},
@@ -284,7 +284,7 @@ fn check(new: &NewInvoice) -> Result<(), AppError> {
         problems.push(Problem::new("buyer.name", "is required"));
     }
     check_lines(&new.lines, new.currency.unwrap_or(Currency::EUR), &mut problems);
-    finish(first_of_each(problems))
+    finish(problems)
 }
 
 /// What is wrong with dates, buyer and texts.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app::{
-        App, AppError, Problem,
+        App, AppError, CONFLICT_RETRIES, Problem,
         settings::{finish, invoicing::tidy_party},
     },
     domain::{
@@ -31,8 +31,8 @@ use crate::{
 /// What is changed; what is absent stays.
 #[derive(Debug, Clone, Default)]
 pub struct DraftEdit {
-    /// The revision that the editor saw. Another one is refused; none takes any.
-    pub revision: Option<i64>,
+    /// The version that the editor saw. Another one is [`AppError::Stale`]; none takes any.
+    pub expected_version: Option<i64>,
     /// Currency; a payment's cannot change.
     pub currency: Option<Currency>,
     /// All lines.
@@ -67,22 +67,33 @@ pub async fn edit(
     mut edit: DraftEdit,
 ) -> Result<Invoice, AppError> {
     edit.buyer.iter_mut().for_each(tidy_party);
+    for _ in 0..CONFLICT_RETRIES {
+        match edit_once(app, tenant, id, &edit).await {
+            Err(AppError::Stale) if edit.expected_version.is_none() => {}
+            done => return done,
+        }
+    }
+    Err(AppError::Busy)
+}
+
+/// What is written down is made of the draft as it was read: on another version it is not put.
+async fn edit_once(app: &App, tenant: Tenant, id: InvoiceId, edit: &DraftEdit) -> Result<Invoice, AppError> {
     let settings = settings_or_initial(app, tenant).await?;
     let invoice = get(app, tenant, id).await?;
-    check_editable(&invoice, &edit)?;
+    check_editable(&invoice, edit)?;
     let store = app.store.for_org(tenant);
-    let paper = edited(&settings, &invoice, bare_paper(&store, &invoice).await?, &edit)?;
+    let paper = edited(&settings, &invoice, bare_paper(&store, &invoice).await?, edit)?;
     let series_id = series(&settings, &invoice, edit.series)?;
     let text = write(&paper)?;
     let sealed = store.seal(Invoice::COLLECTION, id, Invoice::PAPER_FIELD, text.as_bytes()).await?;
     let hold = hold_of(app, &settings, &invoice, &paper).await?;
     let (hash, now) = (email_hash(app, tenant, &paper), app.now());
-    let (seen, groups) = (invoice.revision, paper.taxes.iter().map(GroupAmount::from).collect::<Vec<_>>());
+    let (seen, groups) = (invoice.version, paper.taxes.iter().map(GroupAmount::from).collect::<Vec<_>>());
     let (invoice, ()) = app
         .change::<Invoice, _, _>(tenant, id, "invoice", |invoice| {
-            check_editable(invoice, &edit)?;
-            if invoice.revision != seen {
-                return Err(changed_meanwhile());
+            check_editable(invoice, edit)?;
+            if invoice.version != seen {
+                return Err(AppError::Stale);
             }
             invoice.paper = sealed.clone();
             invoice.series_id = series_id;
@@ -93,18 +104,12 @@ pub async fn edit(
             invoice.due_date.clone_from(&paper.due_date);
             invoice.external_reference.clone_from(&paper.order_reference);
             invoice.email_hash.clone_from(&hash);
-            invoice.revision += 1;
             invoice.updated_at = now;
             hold_again(invoice, hold.as_ref(), now);
             Ok((true, ()))
         })
         .await?;
     Ok(invoice)
-}
-
-fn changed_meanwhile() -> AppError {
-    let message = "the draft was changed meanwhile: load it again, then make your change";
-    AppError::conflict("INVOICE_CHANGED", message)
 }
 
 fn check_editable(invoice: &Invoice, edit: &DraftEdit) -> Result<(), AppError> {
@@ -120,8 +125,8 @@ fn check_editable(invoice: &Invoice, edit: &DraftEdit) -> Result<(), AppError> {
         let message = "the draft is being issued";
         return Err(AppError::conflict("INVOICE_NOT_A_DRAFT", message));
     }
-    match edit.revision {
-        Some(seen) if seen != invoice.revision => Err(changed_meanwhile()),
+    match edit.expected_version {
+        Some(seen) if seen != invoice.version => Err(AppError::Stale),
         _ => Ok(()),
     }
 }

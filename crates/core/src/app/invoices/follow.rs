@@ -189,7 +189,6 @@ pub(super) async fn new_invoice(
         idem: None,
         trail: crate::telemetry::trail(),
         outbox: Outbox::default(),
-        revision: 0,
         version: 1,
         created_at: now,
         updated_at: now,

@@ -1,6 +1,6 @@
 //! An order is invoiced once: what its earlier invoice means for the next payment.
 
-use mongodb::bson::doc;
+use mongodb::bson::{Bson, doc};
 
 use crate::{
     app::{App, AppError},
@@ -8,6 +8,7 @@ use crate::{
         InvoiceId,
         checkout::Checkout,
         invoice::{Invoice, InvoiceStatus, PaperKind, hold::Hold, hold::ORDER_ALREADY_INVOICED},
+        order::OrderKey,
         transaction::Transaction,
     },
     store::TenantStore,
@@ -81,16 +82,30 @@ pub(super) async fn still_invoiced(app: &App, new: &Invoice) -> Result<Option<Ho
 /// Invoices of the same order that still claim or hold its money, oldest first.
 async fn earlier(app: &App, new: &Invoice) -> Result<Vec<Invoice>, AppError> {
     let Some(site) = new.site_id.filter(|_| new.kind == PaperKind::Invoice) else { return Ok(Vec::new()) };
-    if new.external_reference.is_empty() {
-        return Ok(Vec::new());
-    }
-    let filter = doc! {
-        "siteId": site, "externalReference": &new.external_reference, "kind": "invoice", "_id": { "$ne": new.id },
+    let store = app.store.for_org(new.tenant());
+    let mut filter = doc! {
+        "siteId": site, "kind": "invoice", "_id": { "$ne": new.id },
         "status": { "$in": ["draft", "issued", "open", "partially_settled", "settled", "partially_refunded"] },
     };
-    let store = app.store.for_org(new.tenant());
+    match order_key(&store, new).await? {
+        Some(OrderKey::Checkout(.., checkout)) => {
+            let payments: Vec<Transaction> =
+                store.find(doc! { "checkoutId": checkout }, doc! { "_id": 1 }, EARLIER_MAX).await?;
+            let ids: Vec<Bson> = payments.iter().map(|payment| payment.id.into()).collect();
+            filter.insert("paymentOf", doc! { "$in": ids })
+        }
+        _ if new.external_reference.is_empty() => return Ok(Vec::new()),
+        _ => filter.insert("externalReference", &new.external_reference),
+    };
     let found: Vec<Invoice> = store.find(filter, doc! { "_id": 1 }, EARLIER_MAX).await?;
     Ok(found.into_iter().filter(still_counts).collect())
+}
+
+/// The order that an invoice's payment belongs to; one by hand belongs to that of its reference.
+async fn order_key(store: &TenantStore, invoice: &Invoice) -> Result<Option<OrderKey>, AppError> {
+    let Some(payment) = invoice.payment_of else { return Ok(None) };
+    let transaction = store.get::<Transaction>(payment).await?;
+    Ok(transaction.as_ref().map(OrderKey::of_transaction))
 }
 
 /// Whether an invoice claims or holds money, or will: drafts by hand claim nothing yet.

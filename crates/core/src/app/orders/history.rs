@@ -15,8 +15,11 @@ use super::{observe, settle};
 
 /// An order that is not stored yet, with what is known of its payments.
 pub(super) async fn new_order(app: &App, key: &OrderKey) -> Result<Order, AppError> {
-    let store = app.store.for_org(key.tenant());
-    let mut found = store.order_transactions(key).await?;
+    let found = app.store.for_org(key.tenant()).order_transactions(key).await?;
+    order_of(app, key, found).await
+}
+
+async fn order_of(app: &App, key: &OrderKey, mut found: Vec<OrderTransaction>) -> Result<Order, AppError> {
     found.sort_by_key(|found| (found.transaction.created_at, found.transaction.id));
     let begun = found.first().map_or_else(|| app.now(), |first| first.transaction.created_at);
     let mut order = Order::new(OrderId::generate(), key, begun);
@@ -25,7 +28,7 @@ pub(super) async fn new_order(app: &App, key: &OrderKey) -> Result<Order, AppErr
     }
     if found.iter().any(|found| found.told_before_orders) {
         let ids: Vec<_> = found.iter().map(|found| found.transaction.id).collect();
-        let ipns = store.ipns_about(&ids).await?;
+        let ipns = app.store.for_org(key.tenant()).ipns_about(&ids).await?;
         take_over(&mut order.state, &found, &ipns);
     }
     Ok(order)
@@ -38,7 +41,12 @@ pub async fn ensure(app: &App, key: &OrderKey) -> Result<bool, AppError> {
         if app.store.for_org(key.tenant()).order(key).await?.is_some() {
             return Ok(false);
         }
-        let mut order = new_order(app, key).await?;
+        let found = app.store.for_org(key.tenant()).order_transactions(key).await?;
+        if found.iter().any(|found| !found.transaction.outbox.entries.is_empty()) {
+            // There are news: whoever relays them makes the order, and tells what follows from them.
+            return Ok(false);
+        }
+        let mut order = order_of(app, key, found).await?;
         observe::observe(app, &mut order).await?;
         order.state.accept_as_it_is();
         if settle::save(app, &mut order).await? {

@@ -85,11 +85,9 @@ pub async fn create(app: &App, tenant: Tenant, settings: DiscountSettings) -> Re
         let text = "an organization takes at most 100,000 discounts";
         return Err(AppError::conflict("TOO_MANY_DISCOUNTS", text));
     }
+    finish(problems(app, tenant, &settings, None).await?)?;
     let mut discount = blank(app, tenant, &settings);
-    let mut problems = missing(&settings);
-    check_products(app, tenant, &settings, &mut problems).await?;
-    lay_over(&settings, &mut discount, &mut problems);
-    finish(problems)?;
+    lay_over(&settings, &mut discount, &mut Vec::new());
     match store.insert(&discount).await {
         Ok(()) => Ok(discount),
         Err(StoreError::Duplicate) => made_before(&store, discount.id, Some("code")).await,
@@ -110,6 +108,10 @@ pub async fn problems(
     };
     check_products(app, tenant, settings, &mut problems).await?;
     lay_over(settings, &mut discount, &mut problems);
+    if stored.is_none() && settings.kind.is_none() {
+        // Nobody can know yet what it must say.
+        problems.retain(|problem| !["percent", "amount"].contains(&problem.field.as_str()));
+    }
     Ok(problems)
 }
 

@@ -11,7 +11,7 @@ pub mod products;
 pub mod providers;
 pub mod sites;
 
-use super::{App, AppError, CONFLICT_RETRIES, Problem};
+use super::{App, AppError, CONFLICT_RETRIES, Problem, first_of_each};
 use crate::{
     domain::Tenant,
     store::{Entity, StoreError, TenantStore, Versioned},
@@ -101,5 +101,5 @@ fn check_name(name: Option<&str>, problems: &mut Vec<Problem>) -> String {
 }
 
 pub(super) fn finish(problems: Vec<Problem>) -> Result<(), AppError> {
-    if problems.is_empty() { Ok(()) } else { Err(AppError::Invalid(problems)) }
+    if problems.is_empty() { Ok(()) } else { Err(AppError::Invalid(first_of_each(problems))) }
 }

@@ -142,8 +142,8 @@ mod tests {
     fn what_test_mode_shows_is_valid_and_belongs_to_nobody() {
         for (real, shown) in [
             ("DE89 3704 0044 0532 0130 00", "DE36 0000 0000 0000 0000 00"),
-            ("GB29 NWBK 6016 1331 9268 19", "GB42 TEST 0000 0000 0000 00"),
-            ("NO93 8601 1117 947", "NO94 0000 0000 000"),
+            ("GB29 NWBK 6016 1331 9268 19", "GB05 TEST 0000 0000 0000 00"),
+            ("NO93 8601 1117 947", "NO13 0000 0000 000"),
         ] {
             let real: Iban = real.parse().unwrap();
             let fake = real.for_testing();

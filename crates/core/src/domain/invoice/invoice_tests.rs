@@ -53,7 +53,6 @@ pub(super) fn draft(total: i64) -> Invoice {
         idem: None,
         trail: None,
         outbox: Outbox::default(),
-        revision: 0,
         version: 1,
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),

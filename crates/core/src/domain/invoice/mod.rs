@@ -268,9 +268,6 @@ pub struct Invoice {
     /// What must be announced.
     #[serde(default)]
     pub outbox: Outbox,
-    /// Rises when somebody edits a draft: who edits says which one they saw.
-    #[serde(default)]
-    pub revision: i64,
     /// Rises with every change.
     pub version: i64,
     /// When it was made.

@@ -97,9 +97,10 @@ impl Transaction {
         } else if is_unknown {
             found.push(Overdue::OutcomeUnknown);
         }
-        let authorized = self.payment.as_ref().filter(|_| self.status == S::Authorized);
-        if let (Some(payment), Some(lasts)) = (authorized, authorization_lasts)
-            && now.since(payment.at) > lasts.saturating_sub(NOTICE)
+        let became = self.history.iter().rev().find(|change| change.status == self.status);
+        let authorized = became.filter(|_| self.status == S::Authorized);
+        if let (Some(authorized), Some(lasts)) = (authorized, authorization_lasts)
+            && now.since(authorized.at) > lasts.saturating_sub(NOTICE)
         {
             found.push(Overdue::AuthorizationEnds { days: lasts.as_secs() / (24 * 3600) });
         }

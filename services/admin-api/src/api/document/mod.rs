@@ -144,7 +144,7 @@ fn name_versions(item: &mut Map<String, Value>) {
             "description": "The `ETag` that the change was decided on: where somebody else came between, 412. Absent: \
                             whatever stands is changed.",
         });
-        match operation["parameters"].as_array_mut() {
+        match operation.get_mut("parameters").and_then(Value::as_array_mut) {
             Some(parameters) => parameters.push(parameter),
             None => operation["parameters"] = json!([parameter]),
         }

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 /// Types that only say how leniently a value is read: to a client they are what they hold.
-const ALIASES: [&str; 3] = ["Text", "Whole", "Percent"];
+const ALIASES: [&str; 4] = ["Text", "Whole", "Percent", "Decimals"];
 
 /// Fields that take a day as well as a time, so that neither format is true of them.
 const DAY_OR_TIME: [(&str, &str); 2] = [("ConfirmTransaction", "receivedAt"), ("RecordRefund", "refundedAt")];
@@ -102,10 +102,11 @@ fn may_be_left_out(operation: &mut Value) {
 
 /// Times and days, by the names that all of the API has for them.
 fn name_formats(name: &str, schema: &mut Value) {
-    for part in schema["allOf"].as_array_mut().into_iter().flatten() {
+    for part in schema.get_mut("allOf").and_then(Value::as_array_mut).into_iter().flatten() {
         name_formats(name, part);
     }
-    for (field, property) in schema["properties"].as_object_mut().into_iter().flatten() {
+    for (field, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten()
+    {
         if let Some(format) = format_of(name, field) {
             set_format(property, format);
         }

@@ -362,7 +362,11 @@ fn of_settings() -> Vec<Words> {
 pub(super) fn close(document: &mut Value) {
     let sets = [of_payments(), of_money(), of_orders(), of_documents(), of_messages(), of_settings()];
     for set in sets.into_iter().flatten() {
-        let schema = json!({ "type": "string", "description": set.about, "enum": set.values });
+        // Go has one name space for the words of all sets.
+        let names: Vec<String> = set.values.iter().map(|word| constant(set.name, word)).collect();
+        let schema = json!({
+            "type": "string", "description": set.about, "enum": set.values, "x-enum-varnames": names,
+        });
         document["components"]["schemas"][set.name] = schema;
         for place in set.places {
             let found = put(document, place, set.name);
@@ -373,6 +377,22 @@ pub(super) fn close(document: &mut Value) {
     for parameter in parameter(document, "getDashboard", "days") {
         parameter["schema"] = json!({ "type": "integer", "enum": days, "default": 30 });
     }
+}
+
+/// `RefundStatus` and `not_sent` → `REFUND_STATUS_NOT_SENT`.
+fn constant(set: &str, word: &str) -> String {
+    let mut name = String::new();
+    for letter in set.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    let word = if word == "*" { "all" } else { word };
+    let plain = word.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+    name.push('_');
+    name.extend(plain);
+    name
 }
 
 /// Puts a set into a place; answers in how many.
@@ -403,7 +423,7 @@ fn put(document: &mut Value, place: &str, set: &str) -> usize {
 
 /// Puts a reference into the field of a schema and of what it joins.
 fn put_into(schema: &mut Value, field: &str, reference: &Value) -> usize {
-    let joined = schema["allOf"].as_array_mut().into_iter().flatten();
+    let joined = schema.get_mut("allOf").and_then(Value::as_array_mut).into_iter().flatten();
     let mut count: usize = joined.map(|part| put_into(part, field, reference)).sum();
     if let Some(list) = field.strip_suffix("[]") {
         if let Some(items) = schema.pointer_mut(&format!("/properties/{list}/items")) {
@@ -432,6 +452,6 @@ fn parameter<'a>(
     let items = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     let operations = items.filter_map(Value::as_object_mut).flat_map(|item| item.values_mut());
     let wanted = operations.filter(move |one| one["operationId"] == operation);
-    let parameters = wanted.filter_map(|one| one["parameters"].as_array_mut()).flatten();
+    let parameters = wanted.filter_map(|one| one.get_mut("parameters")?.as_array_mut()).flatten();
     parameters.filter(move |one| one["name"] == name && one["in"] == "query")
 }

@@ -52,10 +52,10 @@ pub(super) async fn save(ctx: Ctx, Path(one): Path<One>, form: FormData) -> Resu
         let is_stale = act::changed_meanwhile(&ctx, &mut form, &stored, "updateInvoice", on).await?;
         let mut alert = None;
         if !is_stale && form.is_good() {
-            let change = DraftEdit { revision: Some(invoice.revision), ..change.clone() };
+            let change = DraftEdit { expected_version: Some(invoice.version), ..change.clone() };
             match edit(ctx.app(), ctx.tenant(), one.id, change).await {
                 Ok(_) => return Ok(ctx.see(&format!("{PATH}/{id}"), "saved")),
-                Err(AppError::Conflict { code: "INVOICE_CHANGED", .. }) => continue,
+                Err(AppError::Stale) => continue,
                 Err(error) => alert = act::refused(&mut form, error)?,
             }
         }
@@ -121,7 +121,7 @@ fn read(form: &mut FormData, count: usize) -> DraftEdit {
     let currency = new::currency(form);
     let heading = new::heading(form);
     DraftEdit {
-        revision: None,
+        expected_version: None,
         currency,
         lines: Some(lines::read(form, count, currency)),
         buyer: Some(heading.buyer),

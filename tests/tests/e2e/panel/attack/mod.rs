@@ -106,9 +106,10 @@ impl Arena {
     async fn paid(&self, index: usize) {
         let checkout = self.checkout(index).await;
         let provider = self.shop.seed.sandbox.as_ref().unwrap().id;
-        let begun = start_payment::start_payment(&self.door.app, &checkout, provider, SecondPayment::Ask)
-            .await
-            .unwrap();
+        let begun =
+            start_payment::start_payment(&self.door.app, &checkout, provider, SecondPayment::Accepted)
+                .await
+                .unwrap();
         let payments = self.door.app.store.database();
         let payments = payments.collection::<SandboxPayment>(SandboxPayment::COLLECTION);
         let of = doc! { "transactionId": begun.transaction.id };
@@ -120,7 +121,9 @@ impl Arena {
     async fn said_by_the_provider(&self) {
         let checkout = self.checkout(0).await;
         let provider = self.shop.seed.stripe.as_ref().unwrap().id;
-        start_payment::start_payment(&self.door.app, &checkout, provider, SecondPayment::Ask).await.unwrap();
+        start_payment::start_payment(&self.door.app, &checkout, provider, SecondPayment::Accepted)
+            .await
+            .unwrap();
         let session = self.stripe.sessions().pop().unwrap();
         self.stripe.decline(&session).unwrap();
         let intent = self.stripe.intent_of(&session).unwrap();

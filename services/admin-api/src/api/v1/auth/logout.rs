@@ -17,7 +17,9 @@ pub struct Logout {
     refresh_token: String,
 }
 
-/// Sign out: all tokens of the log-in end, on every node within 5 s. Harmless to repeat.
+/// Sign out.
+///
+/// All tokens of the log-in end, on every node within 5 s. Harmless to repeat.
 #[utoipa::path(
     post, path = "/auth/logout", tag = "auth", operation_id = "logout",
     request_body = Logout,

@@ -71,7 +71,9 @@ impl From<&Membership> for MembershipBody {
     }
 }
 
-/// Read who you are, and where you are what. Asks for a person's access token.
+/// Read who you are, and where you are what.
+///
+/// Asks for a person's access token.
 #[utoipa::path(
     get, path = "/auth/me", tag = "auth", operation_id = "getMe",
     responses((status = 200, description = "You.", body = MeBody)),

@@ -20,7 +20,9 @@ pub struct PasskeyChallengeBody {
     pub options: Value,
 }
 
-/// Begin to sign in with a passkey, without saying who you are. It works on the panel's host name alone.
+/// Begin to sign in with a passkey.
+///
+/// Nobody need say who they are. It works on the panel's host name alone.
 #[utoipa::path(
     post, path = "/auth/passkey/begin", tag = "auth", operation_id = "beginPasskeyLogin",
     responses((status = 200, description = "A challenge.", body = PasskeyChallengeBody)),

@@ -25,7 +25,9 @@ pub struct PasskeyLogin {
     mode: Option<String>,
 }
 
-/// Sign in with a passkey. It is both factors at once. 401 `PASSKEY_REFUSED` whatever is wrong.
+/// Sign in with a passkey.
+///
+/// It is both factors at once. 401 `PASSKEY_REFUSED` whatever is wrong.
 #[utoipa::path(
     post, path = "/auth/passkey/login", tag = "auth", operation_id = "passkeyLogin",
     request_body = PasskeyLogin,

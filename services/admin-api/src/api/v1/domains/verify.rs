@@ -15,7 +15,9 @@ pub struct VerifyQuery {
     domain: String,
 }
 
-/// Whether a host is a verified checkout domain. Public: it says no more than what a TLS handshake shows.
+/// Whether a host is a verified checkout domain.
+///
+/// Public: it says no more than what a TLS handshake shows.
 #[utoipa::path(
     get, path = "/domains/verify", tag = "domains", operation_id = "verifyDomain",
     params(("domain" = String, Query, description = "The host name.")),

@@ -32,8 +32,6 @@ pub struct InvoiceBody {
     /// Why a draft has none yet. One that is held back for a person begins with a word: `buyer_missing`,
     /// `buyer_vat_id_missing`, `vat_rate_unknown`, `order_already_invoiced` or `certified_software_required`.
     pub blocked: Option<String>,
-    /// Rises when somebody edits a draft.
-    pub revision: i64,
     /// ISO 4217.
     pub currency: String,
     /// Minor units to be paid, with tax and rounding.
@@ -147,7 +145,6 @@ impl InvoiceBody {
             series_id: invoice.series_id.to_string(),
             issuing: invoice.is_waiting(),
             blocked: invoice.blocked.clone(),
-            revision: invoice.revision,
             currency: invoice.currency.to_string(),
             total: invoice.total,
             amount_paid: invoice.money.paid,

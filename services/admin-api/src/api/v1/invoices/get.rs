@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use gateway_core::{app::invoices, domain::InvoiceId};
-use web_kit::{ApiError, Json, Path};
+use web_kit::{ApiError, Path};
 
 use super::{InvoiceBody, body};
 use crate::{
+    api::etag::Tagged,
     authority::{Caller, InvoiceRead},
     state::AppState,
 };
@@ -21,7 +22,7 @@ pub async fn get_invoice(
     State(state): State<AppState>,
     caller: Caller<InvoiceRead>,
     Path(id): Path<InvoiceId>,
-) -> Result<Json<InvoiceBody>, ApiError> {
+) -> Result<Tagged<InvoiceBody>, ApiError> {
     let invoice = invoices::get(&state.app, caller.tenant(), id).await?;
-    Ok(Json(body(&state.app, &invoice).await?))
+    Ok(Tagged::new(invoice.version, body(&state.app, &invoice).await?))
 }

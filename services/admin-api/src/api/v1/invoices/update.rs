@@ -13,7 +13,8 @@ use super::{InvoiceBody, body, body::PartyBody, create::LineInput};
 use crate::{
     api::{
         body::nullable,
-        number::{Decimals, Whole},
+        etag::{IfMatch, Tagged},
+        number::Decimals,
     },
     authority::{Caller, InvoiceWrite},
     state::AppState,
@@ -24,8 +25,6 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateInvoice {
-    /// The `revision` that you read: where the draft was changed since, the answer is 409 `INVOICE_CHANGED`.
-    revision: Option<Whole>,
     /// ISO 4217; that of a payment's draft cannot change.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -65,9 +64,9 @@ pub struct UpdateInvoice {
 }
 
 impl UpdateInvoice {
-    fn into_edit(self) -> DraftEdit {
+    fn into_edit(self, expected_version: Option<i64>) -> DraftEdit {
         DraftEdit {
-            revision: self.revision.map(|revision| revision.0),
+            expected_version,
             currency: self.currency,
             lines: self.lines.map(|lines| lines.into_iter().map(Sale::from).collect()),
             buyer: self.buyer.map(Into::into),
@@ -99,8 +98,10 @@ pub async fn update_invoice(
     State(state): State<AppState>,
     caller: Caller<InvoiceWrite>,
     Path(id): Path<InvoiceId>,
+    if_match: IfMatch,
     Json(input): Json<UpdateInvoice>,
-) -> Result<Json<InvoiceBody>, ApiError> {
-    let invoice = edit(&state.app, caller.tenant(), id, input.into_edit()).await?;
-    Ok(Json(body(&state.app, &invoice).await?))
+) -> Result<Tagged<InvoiceBody>, ApiError> {
+    let change = input.into_edit(if_match.number());
+    let invoice = edit(&state.app, caller.tenant(), id, change).await?;
+    Ok(Tagged::new(invoice.version, body(&state.app, &invoice).await?))
 }

@@ -18,7 +18,9 @@ pub struct CreateOrganization {
     name: String,
 }
 
-/// Make an organization and become its Admin. Asks for the access token of a system administrator; refresh it for
+/// Make an organization and become its Admin.
+///
+/// Asks for the access token of a system administrator; refresh it for
 /// the new organization afterwards.
 #[utoipa::path(
     post, path = "/organizations", tag = "organizations", operation_id = "createOrganization",
