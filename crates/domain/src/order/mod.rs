@@ -176,12 +176,13 @@ impl OrderState {
     /// that says the same.
     pub fn take_payment(&mut self, facts: PaymentFacts) -> bool {
         if let Some(known) = self.payments.iter_mut().find(|known| known.facts.id == facts.id) {
-            let same = PaymentFacts { version: known.facts.version, ..facts.clone() } == known.facts;
-            let is_news = facts.version > known.facts.version && !same;
-            if is_news {
-                known.facts = facts;
+            if facts.version <= known.facts.version {
+                return false;
             }
-            return is_news;
+            let is_same = PaymentFacts { version: known.facts.version, ..facts.clone() } == known.facts;
+            // Also where they say the same: what is between the two and comes late is older than both.
+            known.facts = facts;
+            return !is_same;
         }
         let place = self.payments.partition_point(|known| known.facts.begun() < facts.begun());
         self.payments.insert(place, Payment::new(facts));

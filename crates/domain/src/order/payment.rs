@@ -72,7 +72,7 @@ pub struct PaymentFacts {
     pub checkout: CheckoutId,
     /// When it was begun.
     pub begun_at: Timestamp,
-    /// The transaction's version: a newer one replaces what is known.
+    /// The number of the transaction's last announcement: what was said later replaces what is known.
     pub version: i64,
     /// Where it stands.
     pub standing: Standing,

@@ -393,6 +393,9 @@ async fn belongings(door: &Door, shop: &Shop) -> BTreeMap<String, usize> {
             for list in LISTS {
                 count += row.get_array(list).map_or(0, Vec::len);
             }
+            // Money that was recorded.
+            let paid = row.get_document("money").and_then(|money| money.get_i64("paid")).unwrap_or(0);
+            count += usize::try_from(paid).unwrap();
         }
         found.insert(name, count);
     }

@@ -23,11 +23,22 @@ use crate::{
 /// How long after a change the sweep looks at an order of which something waits that nobody is sure to come back for.
 const LOOK_AFTER: Duration = Duration::from_secs(5);
 
-/// How long a sweep that failed waits.
+/// How long until the sweep looks again where nothing has changed, or it could not look.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// Orders that a sweep looks at.
 const SWEEP_BATCH: i64 = 200;
+
+/// What is known beyond what is stored.
+#[derive(Clone, Copy)]
+pub(super) enum News<'a> {
+    /// Nothing.
+    None,
+    /// Where a payment stands, as its outbox says.
+    Payment(&'a PaymentFacts),
+    /// A checkout has ended, as its outbox says.
+    Checkout,
+}
 
 /// Where a payment stands has changed.
 pub async fn about_transaction(
@@ -36,7 +47,7 @@ pub async fn about_transaction(
     transaction: &Transaction,
 ) -> Result<(), AppError> {
     let key = OrderKey::of_transaction(transaction);
-    settle(app, Some(held), &key, Some(&transaction.order_facts())).await?;
+    settle(app, Some(held), &key, News::Payment(&transaction.order_facts())).await?;
     Ok(())
 }
 
@@ -45,7 +56,7 @@ pub async fn about_checkout(app: &App, held: &HeldLanes, checkout: &Checkout) ->
     if checkout.status == CheckoutStatus::Open {
         return Ok(());
     }
-    settle(app, Some(held), &OrderKey::of_checkout(checkout), None).await?;
+    settle(app, Some(held), &OrderKey::of_checkout(checkout), News::Checkout).await?;
     Ok(())
 }
 
@@ -57,7 +68,7 @@ pub async fn look_again(
     id: OrderId,
 ) -> Result<Option<Order>, AppError> {
     let Some(order) = app.store.for_org(tenant).get::<Order>(id).await? else { return Ok(None) };
-    settle(app, held, &order.order_key(), None).await
+    settle(app, held, &order.order_key(), News::None).await
 }
 
 /// The worker's sweep: orders of which something waits. Answers how many it looked at.
@@ -67,13 +78,20 @@ pub async fn sweep(app: &App, held: &HeldLanes) -> Result<usize, AppError> {
     }
     let due = app.store.due_orders(app.now(), SWEEP_BATCH).await?;
     for order in &due {
-        if let Err(error) = look_again(app, Some(held), order.tenant(), order.id).await {
-            tracing::warn!(order = %order.id, %error, "an order could not be looked at");
-            let due = app.now() + scaled(LOOK_AGAIN_AFTER);
-            let put_off = doc! { "$set": { "due": due } };
-            let store = app.store.for_org(order.tenant());
-            store.update::<Order>(order.id, doc! { "version": order.version }, put_off).await?;
-        }
+        let looked = look_again(app, Some(held), order.tenant(), order.id).await;
+        let put_off = match looked {
+            // It was stored anew, with its own time.
+            Ok(after) if after.as_ref().is_none_or(|after| after.version != order.version) => continue,
+            // Nothing has changed, and what is next has its delivery. What waits behind it is looked at once in a while.
+            Ok(_) if !needs_another_look(order) => doc! { "$unset": { "due": "" } },
+            Ok(_) => doc! { "$set": { "due": app.now() + scaled(LOOK_AGAIN_AFTER) } },
+            Err(error) => {
+                tracing::warn!(order = %order.id, %error, "an order could not be looked at");
+                doc! { "$set": { "due": app.now() + scaled(LOOK_AGAIN_AFTER) } }
+            }
+        };
+        let store = app.store.for_org(order.tenant());
+        store.update::<Order>(order.id, doc! { "version": order.version }, put_off).await?;
     }
     Ok(due.len())
 }
@@ -84,13 +102,13 @@ pub(super) async fn settle(
     app: &App,
     held: Option<&HeldLanes>,
     key: &OrderKey,
-    news: Option<&PaymentFacts>,
+    news: News<'_>,
 ) -> Result<Option<Order>, AppError> {
     for _ in 0..CONFLICT_RETRIES {
         let Some(mut order) = load(app, key).await? else { return Ok(None) };
         fault::point("order.after_load");
         let before = order.clone();
-        if let Some(facts) = news {
+        if let News::Payment(facts) = news {
             order.state.take_payment(facts.clone());
             end_capture_claim(&mut order, facts);
         }
@@ -107,7 +125,9 @@ pub(super) async fn settle(
             tokio::time::sleep(MAJORITY_PAUSE).await;
             continue;
         }
-        if !save(app, &mut order).await? {
+        // Relayed news come again until all has been done.
+        let is_alone = matches!(news, News::None) && lacks_delivery(&order, &seen);
+        if !save_and_look(app, &mut order, is_alone).await? {
             continue;
         }
         fault::point("order.after_save");
@@ -143,12 +163,22 @@ fn is_unchanged(before: &Order, order: &Order) -> bool {
         && order.state.effects.is_empty()
 }
 
+/// Whether the next notification has no delivery yet.
+fn lacks_delivery(order: &Order, seen: &observe::Seen) -> bool {
+    order.state.head().is_some_and(|head| !seen.deliveries.contains_key(&order.delivery_id(head)))
+}
+
 /// Stores an order as it was decided on. False where somebody came between: read again, decide again.
 pub(super) async fn save(app: &App, order: &mut Order) -> Result<bool, AppError> {
+    save_and_look(app, order, false).await
+}
+
+/// The same; the sweep looks at it in any case where `is_alone` says that nobody else would come back for it.
+async fn save_and_look(app: &App, order: &mut Order, is_alone: bool) -> Result<bool, AppError> {
     let now = app.now();
     order.status = order.state.status();
     order.updated_at = now;
-    order.due = needs_another_look(order).then(|| now + scaled(LOOK_AFTER));
+    order.due = (is_alone || needs_another_look(order)).then(|| now + scaled(LOOK_AFTER));
     let store = app.store.for_org(order.tenant());
     let saved = if order.version == 0 {
         order.version = 1;
@@ -181,7 +211,7 @@ pub async fn is_next(app: &App, held: &HeldLanes, delivery: &Delivery) -> Result
     if may_be_sent(&order, delivery.id) && observe::is_as_seen(&order, &newest) {
         return Ok(true);
     }
-    let settled = settle(app, Some(held), &order.order_key(), None).await?;
+    let settled = settle(app, Some(held), &order.order_key(), News::None).await?;
     Ok(settled.is_some_and(|order| may_be_sent(&order, delivery.id)))
 }
 
@@ -191,7 +221,7 @@ pub async fn go_on(app: &App, held: &HeldLanes, delivery: &Delivery) -> Result<(
     let Some(order) = app.store.for_org(delivery.tenant()).get::<Order>(id).await? else { return Ok(()) };
     let is_head = order.state.head().is_some_and(|head| order.delivery_id(head) == delivery.id);
     if order.state.waiting() > usize::from(is_head) {
-        settle(app, Some(held), &order.order_key(), None).await?;
+        settle(app, Some(held), &order.order_key(), News::None).await?;
     }
     Ok(())
 }
@@ -236,6 +266,6 @@ async fn order_of(app: &App, held: &HeldLanes, delivery: &Delivery) -> Result<Op
     let key = OrderKey::of_transaction(&transaction);
     match store.order(&key).await? {
         Some(order) => Ok(Some(order)),
-        None => settle(app, Some(held), &key, Some(&transaction.order_facts())).await,
+        None => settle(app, Some(held), &key, News::Payment(&transaction.order_facts())).await,
     }
 }

@@ -37,7 +37,7 @@ impl Transaction {
             id: self.id,
             checkout: self.checkout_id,
             begun_at: self.created_at,
-            version: self.version,
+            version: self.outbox.seq,
             standing,
             succeeded_at: self.succeeded_at,
             dispute: self.last_dispute(),

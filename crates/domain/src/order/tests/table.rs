@@ -2,7 +2,7 @@
 
 use super::{
     super::DisputeStage::{Lost, Open, UnderReview, Won},
-    super::OrderStatus,
+    super::{OrderStatus, PaymentFacts, Standing},
     scene::Scene,
 };
 
@@ -203,6 +203,19 @@ fn row_16_an_inquiry_or_a_part_is_not_told() {
         facts.disputed_in_part = true;
         scene.order.take_payment(facts);
         scene.paid('a').hears("").flagged("disputed_in_part(a)");
+    });
+}
+
+#[test]
+fn what_is_heard_late_is_older_than_what_says_the_same() {
+    both(|scene| {
+        scene.begin('a', 'A').paid('a').hears("1(a)");
+        let paid = scene.order.payments[0].facts.clone();
+        let failed = PaymentFacts { version: paid.version + 1, standing: Standing::Failed, ..paid.clone() };
+        let again = PaymentFacts { version: paid.version + 2, ..paid };
+        assert!(!scene.order.take_payment(again), "it says the same");
+        assert!(!scene.order.take_payment(failed), "it was between the two");
+        assert_eq!(scene.order.payments[0].facts.standing, Standing::Holding);
     });
 }
 

@@ -87,19 +87,22 @@ pub(super) fn add(document: &mut Value) {
     }
 }
 
-/// Headers are told in words: generators of clients stumble over parameters in this part of a document.
-const HEADERS: &str = "Headers: `webhook-id`, the message's id, the same for every retry; `webhook-timestamp`, Unix \
-                       seconds of this attempt; `webhook-signature`, as Standard Webhooks has it: `v1,<base64>`, several \
-                       separated by spaces while a secret is rotated.";
-
 fn operation(name: &str, kind: &Kind) -> Value {
+    let header = |name: &str, about: &str| json!({ "name": name, "in": "header", "required": true, "description": about, "schema": { "type": "string" } });
     let id: String = name.split(['.', '_']).map(capital).collect();
     json!({
         "operationId": format!("on{id}"),
         "tags": ["webhooks"],
         "summary": format!("`{name}`"),
-        "description": format!("{}\n\n{HEADERS}", kind.about),
+        "description": kind.about,
         "security": [],
+        // Nobody calls it: openapi-generator makes no method of it then, which in Python would not compile.
+        "x-internal": true,
+        "parameters": [
+            header("webhook-id", "The message's id, the same for every retry."),
+            header("webhook-timestamp", "Unix seconds of this attempt."),
+            header("webhook-signature", "Standard Webhooks: `v1,<base64>`, several separated by spaces while a secret is rotated."),
+        ],
         "requestBody": {
             "required": true,
             "content": { "application/json": { "schema": { "$ref": format!("#/components/schemas/{}", kind.name) } } },
