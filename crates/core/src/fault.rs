@@ -69,6 +69,8 @@ pub enum Recovery {
     LaneRecovery,
     /// The reconciler asks providers.
     Reconciler,
+    /// The worker reads providers' own lists of events.
+    CatchUp,
     /// The worker finishes refunds, captures and cancels that were decided but not sent.
     OperationResume,
     /// The checkout is projected again, by the relay and when an update is applied once more.
@@ -101,6 +103,7 @@ impl Recovery {
         Self::OutboxPoll,
         Self::LaneRecovery,
         Self::Reconciler,
+        Self::CatchUp,
         Self::OperationResume,
         Self::Projection,
         Self::OrderSweep,
@@ -121,6 +124,7 @@ impl Recovery {
             Self::OutboxPoll => "outbox_poll",
             Self::LaneRecovery => "lane_recovery",
             Self::Reconciler => "reconciler",
+            Self::CatchUp => "catch_up",
             Self::OperationResume => "operation_resume",
             Self::Projection => "projection",
             Self::OrderSweep => "order_sweep",

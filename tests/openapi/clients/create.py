@@ -11,7 +11,7 @@ with client.ApiClient(configuration) as connection:
         amount=4900,
         currency="EUR",
         external_reference=os.environ["REFERENCE"],
-        capture_method=client.CaptureMethod.MANUAL,
+        capture_method=client.CaptureMethod.CAPTURE_METHOD_MANUAL,
     )
     made = api.create_checkout(os.environ["SITE_ID"], body)
     first = api.list_checkouts(limit=1, external_reference=os.environ["REFERENCE"]).data[0]

@@ -23,6 +23,7 @@ use crate::{
         provider_event::ProviderEvent,
         provider_health::{Feed, ProviderHealth},
     },
+    fault,
     provider::{EventsQuery, IncomingEvent},
     store::TenantStore,
     timing::scaled,
@@ -54,6 +55,9 @@ pub struct CaughtUp {
 
 /// The worker's part: reads what is due. Answers how many accounts it looked at.
 pub async fn sweep(app: &App) -> Result<usize, AppError> {
+    if !fault::Recovery::CatchUp.is_on() {
+        return Ok(0);
+    }
     let mut claimed = Vec::with_capacity(ACCOUNTS_AT_ONCE);
     while claimed.len() < ACCOUNTS_AT_ONCE {
         let now = app.now();

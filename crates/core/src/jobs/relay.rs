@@ -346,13 +346,12 @@ impl Source for Checkout {
         };
         let mut messages = Messages::new(app, self.tenant());
         for entry in entries.iter().filter(|entry| !entry.endpoints.is_empty()) {
-            let mut data = match entry.event {
-                EventType::OrderCompleted => render::order(self, customer.as_ref()),
-                _ => {
-                    let superseded = store.is_superseded(self).await?;
-                    let url = app.payment_url(&self.short_code);
-                    render::checkout(self, customer.as_ref(), superseded, url.as_str())
-                }
+            let mut data = if entry.event == EventType::OrderCompleted {
+                render::order(self, customer.as_ref())
+            } else {
+                let superseded = store.is_superseded(self).await?;
+                let url = app.payment_url(&self.short_code);
+                render::checkout(self, customer.as_ref(), superseded, url.as_str())
             };
             if let Some(transaction) = &paid_by {
                 data["transaction"] = render::transaction(transaction);

@@ -74,6 +74,9 @@ pub struct AttemptGlance {
     /// The HTTP status of the answer.
     #[serde(default)]
     pub status: Option<i64>,
+    /// Until the answer was there, in milliseconds.
+    #[serde(default)]
+    pub duration_ms: Option<i64>,
 }
 
 /// A payment, and whether an earlier release told the shop of it by itself.
@@ -166,8 +169,10 @@ impl TenantStore {
         }
         let mut filter = self.scope();
         filter.insert("_id", doc! { "$in": ids.iter().map(|id| oid(*id)).collect::<Vec<_>>() });
-        let wanted =
-            doc! { "state": 1, "attempts.startedAt": 1, "attempts.outcome": 1, "attempts.status": 1 };
+        let wanted = doc! {
+            "state": 1, "attempts.startedAt": 1, "attempts.outcome": 1, "attempts.status": 1,
+            "attempts.durationMs": 1,
+        };
         let deliveries = self.store().collection::<Delivery>().clone_with_type::<DeliveryGlance>();
         let found: Vec<DeliveryGlance> =
             deliveries.find(filter).projection(wanted).await?.try_collect().await?;

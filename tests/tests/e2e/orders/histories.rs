@@ -17,6 +17,7 @@ use gateway_core::{
     domain::{
         CheckoutId, Mode, OrganizationId, SiteId, Tenant, Timestamp, TransactionId,
         checkout::Checkout,
+        delivery::Delivery,
         order::{
             DisputeStage, DisputeWord, Notification, NotificationState, Order, OrderKey, PaymentFacts,
             Standing,
@@ -84,9 +85,12 @@ fn spec(world: &World) -> impl Fn(usize) -> Spec + Send + 'static {
     let environment = world.environment.clone();
     move |index| {
         let log = logs.join(format!("worker-{index}.log"));
-        Spec::new(format!("worker {index}"), workspace_binary("worker"), log)
-            .envs(environment.clone())
-            .envs([("TOLLGATE_TIMING_SCALE_PERMILLE", TIMING)])
+        Spec::new(format!("worker {index}"), workspace_binary("worker"), log).envs(environment.clone()).envs(
+            [
+                ("TOLLGATE_TIMING_SCALE_PERMILLE", TIMING),
+                ("RUST_LOG", "info,gateway_core::app::orders=debug"),
+            ],
+        )
     }
 }
 
@@ -353,7 +357,20 @@ impl Play {
                 if self.is_said(&order).await {
                     return order;
                 }
-                assert!(tokio::time::Instant::now() < ended, "{}: {:#?}", self.reference, order.state);
+                if tokio::time::Instant::now() >= ended {
+                    let about = doc! { "externalReference": &self.reference };
+                    let deliveries =
+                        store.find::<Delivery>(about.clone(), doc! { "_id": 1 }, 50).await.unwrap();
+                    let payments =
+                        store.find::<Transaction>(about.clone(), doc! { "_id": 1 }, 50).await.unwrap();
+                    let checkouts = store.find::<Checkout>(about, doc! { "_id": 1 }, 50).await.unwrap();
+                    let outboxes: Vec<_> = payments
+                        .iter()
+                        .map(|t| (&t.outbox, t.updated_at))
+                        .chain(checkouts.iter().map(|c| (&c.outbox, c.updated_at)))
+                        .collect();
+                    panic!("{}: {order:#?}\n{deliveries:#?}\n{outboxes:#?}", self.reference);
+                }
             }
             assert!(tokio::time::Instant::now() < ended, "{}: something is not heard of", self.reference);
             tokio::time::sleep(Duration::from_millis(50)).await;

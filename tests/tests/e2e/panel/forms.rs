@@ -354,7 +354,8 @@ impl Full {
                 "/transactions/{id}/confirm-manual",
                 &format!("/transactions/{waiting}/confirm-manual"),
                 &[("amount", "0.1#"), ("note", "Part #")],
-            ),
+            )
+            .loaded_with("received", |n| if n == 1 { 0 } else { 11 }),
             new(
                 "/transactions/{id}/confirmations/{confirmation}/reverse",
                 &format!("/transactions/{confirmed}/confirmations/{}/reverse", self.confirmation),

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use gateway_core::domain::{
-    checkout::Checkout,
-    delivery::DeliveryState::{Failed, Pending, Superseded},
-    outbox::EventType,
-    site::IpnVersion,
-    transaction::{Transaction, TransactionStatus as S},
+use gateway_core::{
+    app::project::project_checkout,
+    domain::{
+        checkout::Checkout,
+        delivery::DeliveryState::{Failed, Pending, Superseded},
+        outbox::EventType,
+        site::IpnVersion,
+        transaction::{Transaction, TransactionStatus as S},
+    },
 };
 use mongodb::bson::doc;
 
@@ -127,4 +130,22 @@ async fn paid_checkout_is_completed_and_told_as_session_and_as_order() {
     assert_eq!(order["tax"], 916, "23 % within 49.00, half up");
     assert_eq!(order["products"].as_array().unwrap().len(), 2);
     assert_eq!(order["customer"]["email"], "customer@example.com");
+}
+
+#[tokio::test]
+async fn a_checkout_that_is_paid_says_no_end_before_its_payment_was_heard_of() {
+    let world = World::start().await;
+    let store = world.app.store.for_org(world.tenant);
+    let mut transaction = world.transaction("ORD-1", &world.shop.url("/ipn"), IpnVersion::V2).await;
+    world.take(&mut transaction, S::Initiated, &[]).await;
+    world.announce(&mut transaction, S::Succeeded, &[]).await;
+    project_checkout(&world.app, &transaction).await.unwrap();
+    let checkout = store.get::<Checkout>(transaction.checkout_id).await.unwrap().unwrap();
+    assert_eq!(checkout.paid_by, Some(transaction.id));
+    world.relay.relay(&checkout).await.unwrap();
+    assert!(world.deliveries(doc! { "kind": "ipn" }).await.is_empty(), "its payment is not heard of yet");
+    world.relay.relay(&transaction).await.unwrap();
+    let told: Vec<_> =
+        world.deliveries(doc! { "kind": "ipn" }).await.iter().map(|one| one.ipn_status).collect();
+    assert_eq!(told, [Some(1)]);
 }

@@ -47,6 +47,7 @@ pub(super) async fn dispatch(
         Ok(()) | Err(StoreError::Duplicate) => {}
         Err(error) => return Err(error.into()),
     }
+    tracing::debug!(order = %order.id, number = next.number, status = next.status, "a notification has its delivery");
     fault::point("order.after_delivery");
     let now = app.now();
     match held {

@@ -39,12 +39,18 @@ pub(super) async fn observe(app: &App, order: &mut Order) -> Result<Seen, AppErr
     let (checkouts, deliveries) =
         futures::try_join!(store.newest_checkouts(&key), store.glance_deliveries(&ids))?;
     if let Some(newest) = checkouts.first() {
-        order.state.take_checkouts(newest_of(newest), target_of(&checkouts));
+        let newest_of_it = newest_of(order, newest);
+        order.state.take_checkouts(newest_of_it, target_of(&checkouts));
         order.metadata.clone_from(&newest.metadata);
     }
-    let progress: Vec<(i64, Progress)> = open_notifications(order)
-        .filter_map(|open| Some((open.number, progress(app, deliveries.get(&order.delivery_id(open))?))))
-        .collect();
+    let fresh = checkouts.iter().find(|checkout| checkout.ipn.is_some());
+    let seen = |open: &Notification| {
+        let delivery = deliveries.get(&order.delivery_id(open))?;
+        let was_missed = fresh.is_some_and(|fresh| was_missed(open, delivery, fresh));
+        let progress = progress(app, delivery);
+        Some((open.number, if was_missed { Progress { ended: None, ..progress } } else { progress }))
+    };
+    let progress: Vec<(i64, Progress)> = open_notifications(order).filter_map(seen).collect();
     for (number, progress) in progress {
         order.state.take_progress(number, progress);
     }
@@ -55,11 +61,21 @@ pub(super) async fn observe(app: &App, order: &mut Order) -> Result<Seen, AppErr
 pub(super) fn is_as_seen(order: &Order, checkouts: &[CheckoutGlance]) -> bool {
     let Some(newest) = checkouts.first() else { return true };
     let mut state = order.state.clone();
-    !state.take_checkouts(newest_of(newest), target_of(checkouts))
+    !state.take_checkouts(newest_of(order, newest), target_of(checkouts))
 }
 
-fn newest_of(newest: &CheckoutGlance) -> Newest {
-    Newest { id: newest.id, created_at: newest.created_at, over: newest.status != CheckoutStatus::Open }
+/// One that is paid is over only where its payment has been heard of: the announcements of the two may come in either
+/// order, and an order whose money is not known yet has not ended without it.
+fn newest_of(order: &Order, newest: &CheckoutGlance) -> Newest {
+    let over = match newest.status {
+        CheckoutStatus::Open => false,
+        CheckoutStatus::Expired | CheckoutStatus::Cancelled => true,
+        CheckoutStatus::Paid | CheckoutStatus::Completed => {
+            let mut payments = order.state.payments.iter().map(|payment| &payment.facts);
+            payments.any(|facts| facts.checkout == newest.id && facts.succeeded_at.is_some())
+        }
+    };
+    Newest { id: newest.id, created_at: newest.created_at, over }
 }
 
 fn target_of(checkouts: &[CheckoutGlance]) -> Option<Target> {
@@ -72,6 +88,18 @@ fn open_notifications(order: &Order) -> impl Iterator<Item = &Notification> {
     let notifications = &order.state.notifications;
     let replaced = notifications.iter().rev().filter(|n| n.state == NotificationState::Replaced);
     notifications.iter().filter(|n| n.waits()).chain(replaced.take(REPLACED_MAX))
+}
+
+/// Whether a shop had made another checkout by the time it answered: one that reads version 2 acts on its newest session
+/// alone, and may have taken the notification for old news. It is said anew (R10).
+fn was_missed(open: &Notification, delivery: &DeliveryGlance, fresh: &CheckoutGlance) -> bool {
+    let Some(answered) = delivery.attempts.last() else { return false };
+    let until = answered.started_at.millis() + answered.duration_ms.unwrap_or_default();
+    let meanwhile = answered.started_at.millis()..=until;
+    open.version >= 2
+        && open.waits()
+        && open.checkout != fresh.id
+        && meanwhile.contains(&fresh.created_at.millis())
 }
 
 fn progress(app: &App, delivery: &DeliveryGlance) -> Progress {

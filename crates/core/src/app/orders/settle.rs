@@ -29,17 +29,6 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_mins(1);
 /// Orders that a sweep looks at.
 const SWEEP_BATCH: i64 = 200;
 
-/// What is known beyond what is stored.
-#[derive(Clone, Copy)]
-pub(super) enum News<'a> {
-    /// Nothing.
-    None,
-    /// Where a payment stands, as its outbox says.
-    Payment(&'a PaymentFacts),
-    /// A checkout has ended, as its outbox says.
-    Checkout,
-}
-
 /// Where a payment stands has changed.
 pub async fn about_transaction(
     app: &App,
@@ -47,7 +36,7 @@ pub async fn about_transaction(
     transaction: &Transaction,
 ) -> Result<(), AppError> {
     let key = OrderKey::of_transaction(transaction);
-    settle(app, Some(held), &key, News::Payment(&transaction.order_facts())).await?;
+    settle(app, Some(held), &key, Some(&transaction.order_facts())).await?;
     Ok(())
 }
 
@@ -56,7 +45,7 @@ pub async fn about_checkout(app: &App, held: &HeldLanes, checkout: &Checkout) ->
     if checkout.status == CheckoutStatus::Open {
         return Ok(());
     }
-    settle(app, Some(held), &OrderKey::of_checkout(checkout), News::Checkout).await?;
+    settle(app, Some(held), &OrderKey::of_checkout(checkout), None).await?;
     Ok(())
 }
 
@@ -68,7 +57,7 @@ pub async fn look_again(
     id: OrderId,
 ) -> Result<Option<Order>, AppError> {
     let Some(order) = app.store.for_org(tenant).get::<Order>(id).await? else { return Ok(None) };
-    settle(app, held, &order.order_key(), News::None).await
+    settle(app, held, &order.order_key(), None).await
 }
 
 /// The worker's sweep: orders of which something waits. Answers how many it looked at.
@@ -102,13 +91,13 @@ pub(super) async fn settle(
     app: &App,
     held: Option<&HeldLanes>,
     key: &OrderKey,
-    news: News<'_>,
+    news: Option<&PaymentFacts>,
 ) -> Result<Option<Order>, AppError> {
     for _ in 0..CONFLICT_RETRIES {
         let Some(mut order) = load(app, key).await? else { return Ok(None) };
         fault::point("order.after_load");
         let before = order.clone();
-        if let News::Payment(facts) = news {
+        if let Some(facts) = news {
             order.state.take_payment(facts.clone());
             end_capture_claim(&mut order, facts);
         }
@@ -125,13 +114,20 @@ pub(super) async fn settle(
             tokio::time::sleep(MAJORITY_PAUSE).await;
             continue;
         }
-        // Relayed news come again until all has been done.
-        let is_alone = matches!(news, News::None) && lacks_delivery(&order, &seen);
+        // Whoever relays the same news beside this one may be through with them before the delivery is made.
+        let is_alone = lacks_delivery(&order, &seen);
         if !save_and_look(app, &mut order, is_alone).await? {
             continue;
         }
+        tracing::debug!(order = %order.id, version = order.version, counter = order.state.counter, "an order was decided");
         fault::point("order.after_save");
         dispatch::dispatch(app, held, &order, &before, &seen).await?;
+        if is_alone && !needs_another_look(&order) {
+            let looked = doc! { "$unset": { "due": "" } };
+            let store = app.store.for_org(order.tenant());
+            store.update::<Order>(order.id, doc! { "version": order.version }, looked).await?;
+            order.due = None;
+        }
         dispatch::pass_flags_on(app, &mut order).await?;
         return Ok(Some(order));
     }
@@ -211,7 +207,7 @@ pub async fn is_next(app: &App, held: &HeldLanes, delivery: &Delivery) -> Result
     if may_be_sent(&order, delivery.id) && observe::is_as_seen(&order, &newest) {
         return Ok(true);
     }
-    let settled = settle(app, Some(held), &order.order_key(), News::None).await?;
+    let settled = settle(app, Some(held), &order.order_key(), None).await?;
     Ok(settled.is_some_and(|order| may_be_sent(&order, delivery.id)))
 }
 
@@ -220,8 +216,14 @@ pub async fn go_on(app: &App, held: &HeldLanes, delivery: &Delivery) -> Result<(
     let Some(id) = delivery.order_id else { return Ok(()) };
     let Some(order) = app.store.for_org(delivery.tenant()).get::<Order>(id).await? else { return Ok(()) };
     let is_head = order.state.head().is_some_and(|head| order.delivery_id(head) == delivery.id);
-    if order.state.waiting() > usize::from(is_head) {
-        settle(app, Some(held), &order.order_key(), News::None).await?;
+    let mut goes_on = order.state.waiting() > usize::from(is_head);
+    if !goes_on && delivery.ipn_version.is_some_and(|version| version >= 2) {
+        // Receivers of version 2 act on their newest session: one that came meanwhile may not have heard it.
+        let newest = app.store.for_org(delivery.tenant()).newest_checkouts(&order.order_key()).await?;
+        goes_on = !observe::is_as_seen(&order, &newest);
+    }
+    if goes_on {
+        settle(app, Some(held), &order.order_key(), None).await?;
     }
     Ok(())
 }
@@ -266,6 +268,6 @@ async fn order_of(app: &App, held: &HeldLanes, delivery: &Delivery) -> Result<Op
     let key = OrderKey::of_transaction(&transaction);
     match store.order(&key).await? {
         Some(order) => Ok(Some(order)),
-        None => settle(app, Some(held), &key, News::Payment(&transaction.order_facts())).await,
+        None => settle(app, Some(held), &key, Some(&transaction.order_facts())).await,
     }
 }
