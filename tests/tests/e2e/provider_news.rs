@@ -160,7 +160,9 @@ async fn two_accounts_here_that_are_one_at_the_provider_leave_each_others_paymen
         let other = account(&world.app, tenant, ProviderKind::Stripe).await;
         let mut ids = Vec::new();
         for event in &events {
-            for fresh in post_to(&world.app, world.kind, other, SECRET, &[event.clone()]).await.fresh {
+            for fresh in
+                post_to(&world.app, world.kind, other, SECRET, std::slice::from_ref(event)).await.fresh
+            {
                 ids.push(fresh.id());
                 apply_fresh(&world.app, fresh).await.unwrap();
             }
@@ -546,7 +548,7 @@ async fn an_event_in_another_version_gives_way_to_what_the_provider_says_when_as
     completed["data"]["object"]["currency"] = json!("usd");
     completed["data"]["object"]["amount_total"] = json!(1090);
     let completed = completed.clone();
-    world.deliver(&[completed.clone()]).await;
+    world.deliver(std::slice::from_ref(&completed)).await;
     let found = world.transaction(begun.id).await;
     assert_eq!((found.status, found.needs_review), (TransactionStatus::Succeeded, None));
     let event = events_named(&world, "checkout.session.completed").await.remove(0);

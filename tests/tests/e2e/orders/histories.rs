@@ -40,7 +40,7 @@ use crate::tell::world::{World, set_facts};
 const AT_ONCE: usize = 48;
 
 /// Leases, pauses and sweeps of the workers, in thousandths.
-const TIMING: &str = "20";
+const TIMING: &str = "60";
 
 /// How a shop and the way to it are at the moment.
 struct Receiver {
@@ -85,12 +85,9 @@ fn spec(world: &World) -> impl Fn(usize) -> Spec + Send + 'static {
     let environment = world.environment.clone();
     move |index| {
         let log = logs.join(format!("worker-{index}.log"));
-        Spec::new(format!("worker {index}"), workspace_binary("worker"), log).envs(environment.clone()).envs(
-            [
-                ("TOLLGATE_TIMING_SCALE_PERMILLE", TIMING),
-                ("RUST_LOG", "info,gateway_core::app::orders=debug"),
-            ],
-        )
+        Spec::new(format!("worker {index}"), workspace_binary("worker"), log)
+            .envs(environment.clone())
+            .envs([("TOLLGATE_TIMING_SCALE_PERMILLE", TIMING)])
     }
 }
 

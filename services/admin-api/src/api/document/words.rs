@@ -184,6 +184,11 @@ fn of_documents() -> Vec<Words> {
             values: vec!["waiting", "done", "parked"],
             places: &["InvoiceBody.files"],
         },
+    ]
+}
+
+fn of_papers() -> Vec<Words> {
+    vec![
         Words {
             name: "CreditCause",
             about: "Why an invoice was credited.",
@@ -360,7 +365,8 @@ fn of_settings() -> Vec<Words> {
 /// # Panics
 /// Where a place is not in the document: a mistake of this program, which its tests would show.
 pub(super) fn close(document: &mut Value) {
-    let sets = [of_payments(), of_money(), of_orders(), of_documents(), of_messages(), of_settings()];
+    let sets =
+        [of_payments(), of_money(), of_orders(), of_documents(), of_papers(), of_messages(), of_settings()];
     for set in sets.into_iter().flatten() {
         // Go has one name space for the words of all sets.
         let names: Vec<String> = set.values.iter().map(|word| constant(set.name, word)).collect();
