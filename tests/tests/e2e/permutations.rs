@@ -668,7 +668,7 @@ async fn events_that_do_not_fit_change_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_tenants_or_accounts_event_finds_nothing_and_is_parked() {
+async fn another_tenants_or_accounts_event_finds_nothing_and_is_left_to_them() {
     let mut lived = Lived::start().await;
     let session = lived.session();
     lived.later();
@@ -686,7 +686,7 @@ async fn another_tenants_or_accounts_event_finds_nothing_and_is_parked() {
             apply_event(&world.app, receipt.fresh[0].id()).await.unwrap();
         }
         let stored = world.app.store.lookup_event(receipt.fresh[0].id()).await.unwrap().unwrap();
-        assert_eq!(stored.state, EventState::Parked, "{:?}", stored.reason);
+        assert_eq!(stored.state, EventState::Ignored, "{:?}", stored.reason);
     }
     let got = world.transaction(lived.transaction.id).await;
     assert_eq!((got.status, got.needs_review), (TransactionStatus::Initiated, None));

@@ -140,9 +140,14 @@ async fn fails_without_its_recovery(cluster: &Cluster, point: &Point) {
 
 /// Takes recoveries out: at once of the worker, of the point's own service once it has been killed.
 async fn take_out(cluster: &Cluster, point: &Point, recoveries: &[Recovery]) {
-    cluster.set_later(&without(recoveries)).await;
+    // The provider's own list is a net below all others: whatever it brings is news, whose relay does what was left.
+    let mut all = recoveries.to_vec();
+    if !all.contains(&Recovery::CatchUp) {
+        all.push(Recovery::CatchUp);
+    }
+    cluster.set_later(&without(&all)).await;
     if point.service != Service::Worker {
-        cluster.restart(Service::Worker, without(recoveries)).await;
+        cluster.restart(Service::Worker, without(&all)).await;
     }
 }
 

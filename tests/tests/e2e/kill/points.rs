@@ -106,7 +106,7 @@ const ALL_GONE: Habits = Habits { clients_repeat: false, provider_repeats: false
 /// | `start.*` | the next click takes up the stored transaction | |
 /// | `intake.before_insert` | the provider's repetition | the reconciler, the provider's own list |
 /// | `intake.after_insert`, `apply.after_load` | the sweep of events | the reconciler |
-/// | `apply.after_save` | the projection by relay and by the sweep | the provider's own list, whose other events are news |
+/// | `apply.after_save` | the projection by relay and by the sweep | |
 /// | `apply.after_project` | the sweep of events | |
 /// | `apply.after_mark` | nothing is left to do | |
 /// | `refund.after_intent`, `operation.after_intent` | the resumption by the worker | the merchant's repetition |
@@ -119,7 +119,7 @@ const ALL_GONE: Habits = Habits { clients_repeat: false, provider_repeats: false
 /// | `deliver.after_claim` | the end of the lease | |
 /// | `deliver.after_mark`, `deliver.after_send` | the recovery of the lane | |
 /// | `deliver.after_save` | the end of the lease, for what else waits | poll, recovery of the lane |
-/// | `invoice.after_draft` | the poll of outboxes | the making of files and the provider's own list, whose writes wake the relay |
+/// | `invoice.after_draft` | the poll of outboxes | the making of files, whose write wakes the relay |
 /// | `number.after_save` | the poll of outboxes | the making of files, whose write wakes the relay |
 /// | `number.after_claim`, `number.before_save` | the end of the lane's lease | |
 /// | `credit.after_decide` | the poll of outboxes | the making of files |
@@ -145,7 +145,7 @@ pub const POINTS: &[Point] = {
         Point::new("intake.before_insert", Main, Pay, Stuck(&[Reconciler, CatchUp], SENT_ONCE)),
         Point::new("intake.after_insert", Main, Pay, Stuck(&[EventSweep, Reconciler], REPEATS)),
         Point::new("apply.after_load", Main, Pay, Stuck(&[EventSweep, Reconciler], REPEATS)),
-        Point::new("apply.after_save", Main, Pay, Wrong(&[Projection, CatchUp], REPEATS)),
+        Point::new("apply.after_save", Main, Pay, Wrong(&[Projection], REPEATS)),
         Point::new("apply.after_project", Main, Pay, Stuck(&[EventSweep], REPEATS)),
         Point::new(
             "apply.after_mark",
@@ -185,7 +185,7 @@ pub const POINTS: &[Point] = {
             Stuck(&[LeaseExpiry, OutboxPoll, LaneRecovery], REPEATS),
         ),
         Point::new("complete.after_load", Worker, Pay, Stuck(&[OutboxPoll], REPEATS)),
-        Point::new("invoice.after_draft", Worker, Pay, Stuck(&[OutboxPoll, Rendering, CatchUp], REPEATS)),
+        Point::new("invoice.after_draft", Worker, Pay, Stuck(&[OutboxPoll, Rendering], REPEATS)),
         Point::new("number.after_claim", Worker, Pay, Stuck(&[LeaseExpiry], REPEATS)),
         Point::new("number.before_save", Worker, Pay, Stuck(&[LeaseExpiry], REPEATS)),
         Point::new("number.after_save", Worker, Pay, Stuck(&[OutboxPoll, Rendering], REPEATS)),
