@@ -38,9 +38,9 @@ use crate::{
     wire,
 };
 
-/// Of the operations, so many percent must be answered with success at least once. One is not: nobody here holds a
-/// passkey.
-const ANSWERED_PERCENT_MIN: usize = 97;
+/// Of the operations, so many percent must be answered with success at least once. Some are not: nobody here holds a
+/// passkey, no provider has a list of events, and refunds in doubt or corrections of transfers need more than chance.
+const ANSWERED_PERCENT_MIN: usize = 92;
 
 /// Drafts that are made, and as many issued invoices.
 const PAPERS: usize = 12;

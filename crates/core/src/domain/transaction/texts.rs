@@ -85,7 +85,7 @@ mod tests {
         let failure = doc! { "code": "card_declined", "message": WORD };
         let binary =
             |length| bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: vec![0; length] };
-        let idem = doc! { "slot": binary(16), "fingerprint": binary(32), "reply": WORD, "expiresAt": now };
+        let idem = doc! { "slot": binary(16), "fingerprint": binary(36), "reply": WORD, "expiresAt": now };
         let part = doc! {
             "id": bson::oid::ObjectId::from_bytes([5; 12]),
             "reference": "re_1", "amount": 5_i64, "state": "failed", "kind": "cancel", "at": now,
