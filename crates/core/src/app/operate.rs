@@ -175,14 +175,7 @@ async fn send(
     };
     finish(app, tenant, id, &operation, state, failure).await?;
     // The provider's own statement decides the status; here it is only asked for.
-    let current = store.get::<Transaction>(id).await?.ok_or(AppError::NotFound("transaction"))?;
-    match apply::confirm(app, &current).await {
-        Ok(confirmed) => Ok(confirmed),
-        Err(error) => {
-            tracing::info!(transaction = %id, %error, "not confirmed yet; the reconciler asks again");
-            Ok(current)
-        }
-    }
+    refund::look_again(app, tenant, id).await
 }
 
 async fn call(

@@ -313,8 +313,13 @@ async fn send_again(
     }
 }
 
-/// A refusal means that the provider knows more than is known here: a refund in the dashboard, a dispute.
-async fn look_again(app: &App, tenant: Tenant, id: TransactionId) -> Result<Transaction, AppError> {
+/// Asks the provider of a transaction that it has just been asked to change: it may know more than is known here, such
+/// as a refund in the dashboard or a dispute. Where it cannot be asked, the transaction stays as it is stored.
+pub(super) async fn look_again(
+    app: &App,
+    tenant: Tenant,
+    id: TransactionId,
+) -> Result<Transaction, AppError> {
     let store = app.store.for_org(tenant);
     let current = store.get::<Transaction>(id).await?.ok_or(AppError::NotFound("transaction"))?;
     match apply::confirm(app, &current).await {

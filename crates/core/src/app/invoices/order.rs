@@ -59,35 +59,40 @@ pub(super) async fn settle_earlier(
     new: &Invoice,
     transaction: &Transaction,
 ) -> Result<Settled, AppError> {
-    for earlier in earlier(app, new).await? {
-        if may_settle(&earlier, new) && settle(app, earlier.id, new, transaction).await? {
+    let found = earlier(app, new, Some(OrderKey::of_transaction(transaction))).await?;
+    for earlier in &found {
+        if may_settle(earlier, new) && settle(app, earlier.id, new, transaction).await? {
             return Ok(Settled::Earlier(earlier.id));
         }
     }
-    Ok(still_invoiced(app, new).await?.map_or(Settled::Nothing, Settled::Held))
+    Ok(found.first().map_or(Settled::Nothing, |earlier| Settled::Held(held_by(earlier, new))))
 }
 
 /// What stands against another invoice of an order, if anything.
 pub(super) async fn still_invoiced(app: &App, new: &Invoice) -> Result<Option<Hold>, AppError> {
-    let Some(earlier) = earlier(app, new).await?.into_iter().next() else { return Ok(None) };
+    let key = order_key(&app.store.for_org(new.tenant()), new).await?;
+    Ok(earlier(app, new, key).await?.first().map(|earlier| held_by(earlier, new)))
+}
+
+fn held_by(earlier: &Invoice, new: &Invoice) -> Hold {
     let named = earlier.number().map_or_else(|| "a draft".to_owned(), str::to_owned);
     let detail = format!(
         "The order {} has an invoice already ({named}): refund the second payment, or credit that invoice and then \
          issue this one.",
         new.external_reference
     );
-    Ok(Some(Hold { reason: ORDER_ALREADY_INVOICED, detail, fields: Vec::new() }))
+    Hold { reason: ORDER_ALREADY_INVOICED, detail, fields: Vec::new() }
 }
 
 /// Invoices of the same order that still claim or hold its money, oldest first.
-async fn earlier(app: &App, new: &Invoice) -> Result<Vec<Invoice>, AppError> {
+async fn earlier(app: &App, new: &Invoice, key: Option<OrderKey>) -> Result<Vec<Invoice>, AppError> {
     let Some(site) = new.site_id.filter(|_| new.kind == PaperKind::Invoice) else { return Ok(Vec::new()) };
     let store = app.store.for_org(new.tenant());
     let mut filter = doc! {
         "siteId": site, "kind": "invoice", "_id": { "$ne": new.id },
         "status": { "$in": ["draft", "issued", "open", "partially_settled", "settled", "partially_refunded"] },
     };
-    match order_key(&store, new).await? {
+    match key {
         Some(OrderKey::Checkout(.., checkout)) => {
             let payments: Vec<Transaction> =
                 store.find(doc! { "checkoutId": checkout }, doc! { "_id": 1 }, EARLIER_MAX).await?;

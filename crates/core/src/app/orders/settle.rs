@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{dispatch, history, observe};
 use mongodb::bson::doc;
 
+use super::{dispatch, history, observe};
 use crate::{
     app::{App, AppError, CONFLICT_RETRIES, MAJORITY_PAUSE},
     domain::{
@@ -68,16 +68,20 @@ pub async fn sweep(app: &App, held: &HeldLanes) -> Result<usize, AppError> {
     let due = app.store.due_orders(app.now(), SWEEP_BATCH).await?;
     for order in &due {
         let looked = look_again(app, Some(held), order.tenant(), order.id).await;
-        let put_off = match looked {
+        let is_through = match looked {
             // It was stored anew, with its own time.
             Ok(after) if after.as_ref().is_none_or(|after| after.version != order.version) => continue,
             // Nothing has changed, and what is next has its delivery. What waits behind it is looked at once in a while.
-            Ok(_) if !needs_another_look(order) => doc! { "$unset": { "due": "" } },
-            Ok(_) => doc! { "$set": { "due": app.now() + scaled(LOOK_AGAIN_AFTER) } },
+            Ok(_) => !needs_another_look(order),
             Err(error) => {
                 tracing::warn!(order = %order.id, %error, "an order could not be looked at");
-                doc! { "$set": { "due": app.now() + scaled(LOOK_AGAIN_AFTER) } }
+                false
             }
+        };
+        let put_off = if is_through {
+            doc! { "$unset": { "due": "" } }
+        } else {
+            doc! { "$set": { "due": app.now() + scaled(LOOK_AGAIN_AFTER) } }
         };
         let store = app.store.for_org(order.tenant());
         store.update::<Order>(order.id, doc! { "version": order.version }, put_off).await?;

@@ -62,7 +62,7 @@ pub(super) async fn list(ctx: Ctx) -> Result<Response, ApiError> {
             page.pager = asked.pager(&ctx, PATH, &found);
         }
         // A filter that cannot be read: the page stays, and says so.
-        Err(error) => page.problem = Some(error.message.into_owned()),
+        Err(error) => page.problem = Some(Asked::problem(&error)),
     }
     Ok(shell::page(&page))
 }
