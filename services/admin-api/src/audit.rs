@@ -29,6 +29,8 @@ use serde::Deserialize;
 use utoipa::openapi::OpenApi;
 use web_kit::{ClientIp, ErrorBody};
 
+use crate::api::query::operations;
+
 /// Operations that leave no entry, and why. The test that walks the document names the same.
 pub const NOT_RECORDED: &[(&str, &str)] = &[
     ("beginPasskeyLogin", "a challenge for nobody in particular; what it is answered with is recorded"),
@@ -47,17 +49,9 @@ impl Operations {
     /// From the document, in which every route stands.
     pub fn of(document: &OpenApi) -> Self {
         let mut all = HashMap::new();
-        for (path, item) in &document.paths.paths {
-            for (method, operation) in [
-                (Method::GET, &item.get),
-                (Method::POST, &item.post),
-                (Method::PUT, &item.put),
-                (Method::PATCH, &item.patch),
-                (Method::DELETE, &item.delete),
-            ] {
-                if let Some(id) = operation.as_ref().and_then(|operation| operation.operation_id.clone()) {
-                    all.insert((method, path.clone()), id);
-                }
+        for (method, path, operation) in operations(document) {
+            if let Some(id) = operation.operation_id.clone() {
+                all.insert((method, path.to_owned()), id);
             }
         }
         Self(all)

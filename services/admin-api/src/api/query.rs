@@ -19,7 +19,7 @@ use gateway_core::{
 use http::{Method, request};
 use utoipa::openapi::{
     OpenApi, RefOr,
-    path::{Parameter, ParameterIn, ParameterStyle},
+    path::{Operation, Parameter, ParameterIn, ParameterStyle},
 };
 use web_kit::{ApiError, FieldProblem, Page, PageQuery};
 
@@ -35,24 +35,31 @@ impl Known {
     /// From the document, in which every list stands.
     pub(crate) fn of(document: &OpenApi) -> Self {
         let mut all = HashMap::new();
-        for (path, item) in &document.paths.paths {
-            for (method, operation) in [
-                (Method::GET, &item.get),
-                (Method::POST, &item.post),
-                (Method::PUT, &item.put),
-                (Method::PATCH, &item.patch),
-                (Method::DELETE, &item.delete),
-            ] {
-                let parameters = operation.iter().flat_map(|operation| operation.parameters.iter().flatten());
-                let names: BTreeSet<String> = parameters.filter_map(in_query).collect();
-                let id = operation.as_ref().and_then(|operation| operation.operation_id.as_deref());
-                if !names.is_empty() || id.is_some_and(|id| id.starts_with("list")) {
-                    all.insert((method, path.clone()), Arc::new(names));
-                }
+        for (method, path, operation) in operations(document) {
+            let parameters = operation.parameters.iter().flatten();
+            let names: BTreeSet<String> = parameters.filter_map(in_query).collect();
+            let id = operation.operation_id.as_deref();
+            if !names.is_empty() || id.is_some_and(|id| id.starts_with("list")) {
+                all.insert((method, path.to_owned()), Arc::new(names));
             }
         }
         Self(all)
     }
+}
+
+/// Every operation of a document, with its method and path.
+pub(crate) fn operations(document: &OpenApi) -> impl Iterator<Item = (Method, &str, &Operation)> {
+    document.paths.paths.iter().flat_map(|(path, item)| {
+        let all = [
+            (Method::GET, &item.get),
+            (Method::POST, &item.post),
+            (Method::PUT, &item.put),
+            (Method::PATCH, &item.patch),
+            (Method::DELETE, &item.delete),
+        ];
+        all.into_iter()
+            .filter_map(move |(method, operation)| Some((method, path.as_str(), operation.as_ref()?)))
+    })
 }
 
 /// A parameter's name, where it stands in the query; of a map of pairs with `[key]` behind it.

@@ -6,7 +6,7 @@ use gateway_core::{
         audit::{Channel, Ending},
         checkout::CheckoutStatus,
         invitation::InvitationState,
-        invoice::{InvoiceStatus, PaperKind, SeriesPeriod, words::LANGUAGES},
+        invoice::{InvoiceStatus, PaperKind, SeriesPeriod, paper::TextKind, words::LANGUAGES},
         order::OrderStatus,
         outbox::EventType,
         provider_account::ProviderKind,
@@ -169,7 +169,7 @@ fn of_documents() -> Vec<Words> {
         Words {
             name: "DocumentTextKind",
             about: "What a document is, as its texts know it.",
-            values: vec!["open_invoice", "paid_invoice", "credit_note", "payment_receipt"],
+            values: all(TextKind::ALL, TextKind::as_str),
             places: &["TextsBody.kind"],
         },
         Words {
