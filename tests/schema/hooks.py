@@ -76,7 +76,7 @@ def read_lists():
             body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             if "example" in body:
                 examples[(method, path)] = body["example"]
-            if operation.get("x-person") or operation.get("x-required-scope") == "person:write":
+            if operation.get("x-person") or operation.get("x-required-scope") in ("person:write", "organization:write"):
                 of_people.add((method, path))
         address = path.replace("/organizations/{id}", f"/organizations/{ORGANIZATION}")
         if "get" in item and "{" not in address:
@@ -174,10 +174,9 @@ def before_call(context, case, kwargs):
     for name in list(case.path_parameters or {}):
         before = path.split("{" + name + "}")[0].rstrip("/").split("/")[-1]
         pool = pools.get(before, []) if name == "id" else pool_of(name)
-        if before == "notifications":
-            pair = chance.choice(PAIRS) if PAIRS else None
-            if pair:
-                case.path_parameters.update({"id": pair[0], name: pair[1]})
+        if PAIRS.get(before):
+            whole, part = chance.choice(PAIRS[before])
+            case.path_parameters.update({"id": whole, name: part})
             continue
         if pool:
             case.path_parameters[name] = pick(pool)
@@ -217,12 +216,17 @@ def after_call(context, case, response):
             remember(case.operation.path.rstrip("/").split("/")[-1], row)
 
 
-# A notification belongs to its transaction.
-PAIRS = [
-    (row["transactionId"], row["id"])
-    for row in get("/api/v1/deliveries?limit=100")["data"]
-    if row.get("transactionId") and row.get("kind") == "ipn"
-]
+# What belongs to a transaction: its id and the part's, by the part's name in paths.
+PAIRS = {
+    "notifications": [
+        (row["transactionId"], row["id"])
+        for row in get("/api/v1/deliveries?limit=100")["data"]
+        if row.get("transactionId") and row.get("kind") == "ipn"
+    ],
+}
+PAYMENTS = [row for page in (1, 2) for row in get(f"/api/v1/transactions?limit=100&page={page}")["data"]]
+for name in ("refunds", "confirmations"):
+    PAIRS[name] = [(row["id"], part["id"]) for row in PAYMENTS for part in row.get(name) or []]
 
 
 @atexit.register

@@ -139,7 +139,7 @@ pub(super) async fn record_payment(
         return show::again(&ctx, one.id, form, None).await;
     }
     let Ok(before) = form.value("paid").parse() else {
-        return Err(ApiError::bad_field("paid", "is what the page was loaded with"));
+        return Err(ApiError::bad_field("paid", "is missing: reload the page and try again"));
     };
     let done =
         documents::record_payment(ctx.app(), ctx.tenant(), one.id, amount, Some(before)).await.map(drop);
