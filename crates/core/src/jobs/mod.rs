@@ -5,6 +5,7 @@
 //! | [`relay`] | outbox entries of checkouts and transactions become deliveries |
 //! | [`lanes`] | who may send to which receiver, by lease |
 //! | [`deliver`] | sends what is due in a lane, with retries, order, fairness and breaker |
+//! | [`queue`] | what waits in a lane, and what is on the wire |
 //! | [`pulse`] | how much waits, and for how long |
 //! | [`render`] | sessions, orders and transactions as merchants see them |
 
@@ -13,7 +14,7 @@ pub mod deliver;
 mod disable;
 pub mod lanes;
 pub mod pulse;
-mod queue;
+pub mod queue;
 pub mod relay;
 pub mod render;
 mod slots;

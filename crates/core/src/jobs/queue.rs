@@ -1,11 +1,14 @@
 //! What waits in a lane, and what is marked as on the wire.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use futures::TryStreamExt;
-use mongodb::bson::{Document, doc};
+use mongodb::{
+    bson::{Document, doc},
+    options::Hint,
+};
 
-use super::attempt;
+use super::{attempt, lanes};
 use crate::{
     app::App,
     domain::{
@@ -13,12 +16,17 @@ use crate::{
         delivery::{AttemptOutcome, Delivery, DeliveryAttempt, DeliveryKind},
         lane::LaneId,
     },
+    fault::Recovery,
     outbound::Receiver,
     store::{StoreError, codec::oid},
+    timing::scaled,
 };
 
 /// Rows of attempts kept in a delivery; manual resends add to them without end.
 const ATTEMPTS_MAX: i64 = 100;
+
+/// Forgotten deliveries that are taken up in one pass.
+const FORGOTTEN_MAX: i64 = 200;
 
 /// What an IPN's order in time is kept within: its order, or its payment where a release before orders made it.
 pub(super) fn sequence_of(delivery: &Delivery) -> Option<IdBytes> {
@@ -140,29 +148,62 @@ pub(super) async fn recover(app: &App, lane: &LaneId) -> Result<usize, StoreErro
     let found = collection.find(doc! { "lane": lane.as_str(), "state": "sending" }).await?;
     let cut_off: Vec<Delivery> = found.try_collect().await?;
     for delivery in &cut_off {
-        let Some(DeliveryAttempt { number, started_at, outcome, .. }) = delivery.attempts.last() else {
-            continue;
-        };
-        let now = app.now();
-        // The row counts as an attempt, so that a message that kills its worker ends some day.
-        let mut made = Delivery { tries: delivery.tries - 1, ..delivery.clone() };
-        made.attempts.pop();
-        let again = attempt::after_failure(&made, *started_at, now, None).map(|_| now);
-        let mut set = doc! { "updatedAt": now };
-        if *outcome == AttemptOutcome::Started {
-            set.insert("attempts.$.outcome", "unknown");
-        }
-        let update = if again.is_some() {
-            set.extend(doc! { "state": "pending", "due": now });
-            doc! { "$set": set }
-        } else {
-            set.extend(doc! { "state": "failed", "reason": "every attempt of the schedule has failed" });
-            doc! { "$set": set, "$unset": { "due": "" } }
-        };
-        let filter = doc! { "_id": oid(delivery.id), "state": "sending", "attempts.number": *number };
-        collection.update_one(filter, update).await?;
+        give_up(app, delivery).await?;
     }
     Ok(cut_off.len())
+}
+
+/// How long a message may be on the wire; far longer than any answer is waited for.
+pub const ON_WIRE_MAX: Duration = Duration::from_mins(5);
+
+/// Takes up what is on the wire for longer than anything can be, whoever holds its lane: a worker that stood still
+/// until its lane was another's may have marked it after that one recovered, and died. Answers how many there were.
+///
+/// # Errors
+///
+/// [`StoreError`] of the database.
+pub async fn recover_forgotten(app: &App) -> Result<usize, StoreError> {
+    if !Recovery::LaneRecovery.is_on() {
+        return Ok(0);
+    }
+    let before = app.now() - scaled(ON_WIRE_MAX);
+    let filter = doc! { "state": "sending", "updatedAt": { "$lt": before } };
+    let by_state = Hint::Name("sending".to_owned());
+    let found = app.store.collection::<Delivery>().find(filter).hint(by_state).limit(FORGOTTEN_MAX).await?;
+    let forgotten: Vec<Delivery> = found.try_collect().await?;
+    for delivery in &forgotten {
+        tracing::warn!(delivery = %delivery.id, lane = %delivery.lane, "recovered a delivery that was forgotten");
+        give_up(app, delivery).await?;
+        let now = app.now();
+        lanes::wake(&app.store, delivery.tenant(), &delivery.lane, now, now).await?;
+    }
+    Ok(forgotten.len())
+}
+
+/// Gives an attempt up of which nobody knows what it came to, and sends again if the schedule goes on.
+async fn give_up(app: &App, delivery: &Delivery) -> Result<(), StoreError> {
+    let Some(DeliveryAttempt { number, started_at, outcome, .. }) = delivery.attempts.last() else {
+        return Ok(());
+    };
+    let now = app.now();
+    // The row counts as an attempt, so that a message that kills its worker ends some day.
+    let mut made = Delivery { tries: delivery.tries - 1, ..delivery.clone() };
+    made.attempts.pop();
+    let again = attempt::after_failure(&made, *started_at, now, None).map(|_| now);
+    let mut set = doc! { "updatedAt": now };
+    if *outcome == AttemptOutcome::Started {
+        set.insert("attempts.$.outcome", "unknown");
+    }
+    let update = if again.is_some() {
+        set.extend(doc! { "state": "pending", "due": now });
+        doc! { "$set": set }
+    } else {
+        set.extend(doc! { "state": "failed", "reason": "every attempt of the schedule has failed" });
+        doc! { "$set": set, "$unset": { "due": "" } }
+    };
+    let filter = doc! { "_id": oid(delivery.id), "state": "sending", "attempts.number": *number };
+    app.store.collection::<Delivery>().update_one(filter, update).await?;
+    Ok(())
 }
 
 #[cfg(test)]

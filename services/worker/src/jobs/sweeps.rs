@@ -21,6 +21,7 @@ use gateway_core::{
     jobs::{
         Job, Pass,
         lanes::{self, HeldLanes},
+        queue,
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -163,7 +164,7 @@ impl Job for IdempotencySweep {
     }
 }
 
-/// Wakes lanes whose waking was cut off by a crash.
+/// Wakes lanes whose waking was cut off by a crash, and takes up what a crash left on the wire.
 pub struct ForgottenLanes;
 
 impl Job for ForgottenLanes {
@@ -171,6 +172,7 @@ impl Job for ForgottenLanes {
     const EVERY: Duration = Duration::from_secs(15);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         lanes::wake_forgotten(&app.store, app.now()).await?;
+        queue::recover_forgotten(app).await?;
         Ok(Pass::Done)
     }
 }

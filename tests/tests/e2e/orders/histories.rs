@@ -40,7 +40,7 @@ use crate::tell::world::{World, set_facts};
 const AT_ONCE: usize = 48;
 
 /// Leases, pauses and sweeps of the workers, in thousandths.
-const TIMING: &str = "60";
+const TIMING: &str = "20";
 
 /// How a shop and the way to it are at the moment.
 struct Receiver {

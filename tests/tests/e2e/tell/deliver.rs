@@ -17,7 +17,7 @@ use gateway_core::{
         site::{IpnVersion, Site},
         transaction::TransactionStatus as S,
     },
-    jobs::deliver::SenderConfig,
+    jobs::{deliver::SenderConfig, queue},
     store::Entity,
 };
 use hmac::{Hmac, Mac};
@@ -247,6 +247,30 @@ async fn what_a_dead_worker_had_on_the_wire_is_recorded_as_unknown_and_sent_agai
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(world.shop.requests().is_empty(), "the lease still runs");
     world.clock.advance(Duration::from_secs(31));
+    let [delivery] = world.wait_states(doc! {}, &[Delivered]).await.try_into().unwrap();
+    let outcomes: Vec<_> = delivery.attempts.iter().map(|a| (a.number, a.outcome)).collect();
+    assert_eq!(outcomes, [(1, AttemptOutcome::Unknown), (2, AttemptOutcome::Succeeded)]);
+}
+
+#[tokio::test]
+async fn what_was_marked_behind_the_back_of_a_lanes_new_holder_is_taken_up_in_the_end() {
+    let mut world = World::start_with(quick(), Duration::from_secs(2)).await;
+    let mut transaction = world.transaction("ORD-1", &world.shop.url("/ipn"), IpnVersion::V2).await;
+    world.take(&mut transaction, S::Succeeded, &[]).await;
+    // As a worker leaves it that stood still, lost its lane, marked the message and died: nobody who takes the
+    // lane finds it abandoned.
+    let now = world.app.now();
+    let row = doc! { "number": 1_i64, "startedAt": now, "outcome": "started" };
+    let sending = doc! {
+        "$set": { "state": "sending", "tries": 1_i64, "attempts": [row], "updatedAt": now },
+        "$unset": { "due": "" },
+    };
+    let deliveries = world.app.store.database().collection::<Document>("deliveries");
+    deliveries.update_many(doc! {}, sending).await.unwrap();
+    world.send();
+    assert_eq!(queue::recover_forgotten(&world.app).await.unwrap(), 0, "it may still be on the wire");
+    world.clock.advance(queue::ON_WIRE_MAX + Duration::from_secs(1));
+    assert_eq!(queue::recover_forgotten(&world.app).await.unwrap(), 1);
     let [delivery] = world.wait_states(doc! {}, &[Delivered]).await.try_into().unwrap();
     let outcomes: Vec<_> = delivery.attempts.iter().map(|a| (a.number, a.outcome)).collect();
     assert_eq!(outcomes, [(1, AttemptOutcome::Unknown), (2, AttemptOutcome::Succeeded)]);
