@@ -1,5 +1,7 @@
 //! The vocabulary between the gateway and payment providers: what an adapter is asked and what it answers.
 
+mod guard;
+
 use std::{
     fmt::{self, Write as _},
     sync::Arc,
@@ -399,9 +401,10 @@ pub struct ProviderRegistry {
 }
 
 impl ProviderRegistry {
-    /// A registry of these adapters.
+    /// A registry of these adapters; accounts that do not answer are not asked for a while.
     pub fn new(adapters: Vec<Arc<dyn PaymentProvider>>) -> Self {
-        Self { adapters: adapters.into() }
+        let guarded = adapters.into_iter().map(|adapter| Arc::new(guard::Guarded::new(adapter)) as _);
+        Self { adapters: guarded.collect() }
     }
 
     /// The adapter of a kind; a kind without one is a programming error found by a test.

@@ -78,6 +78,18 @@ impl<K: Hash + Eq + Clone> KeyedLimiter<K> {
         })
     }
 
+    /// Takes several at once, all or none. More than fit into a full bucket never fit: 429 as well.
+    pub fn check_many(&self, key: &K, count: NonZeroU32) -> Result<(), ApiError> {
+        let Some(limiter) = &self.inner else { return Ok(()) };
+        let wait = match limiter.check_key_n(key, count) {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(not_until)) => not_until.wait_time_from(DefaultClock::default().now()),
+            Err(_) => Duration::from_hours(1),
+        };
+        metrics::counter!("rate_limited_total", "limit" => self.name).increment(1);
+        Err(ApiError::too_many_requests(wait))
+    }
+
     /// Forgets keys whose bucket is full again, so that memory follows the callers of the last minutes.
     pub fn clean_up(&self) {
         if let Some(limiter) = &self.inner {

@@ -65,6 +65,7 @@ impl Default for StackOptions {
 /// A gateway that runs. Dropping it kills all of it; [`Stack::stop`] ends it in order.
 pub struct Stack {
     gateway: Gateway,
+    environment: Environment,
     programs: Vec<Program>,
     mongod: Option<Mongod>,
     _mailbox: Option<Mailbox>,
@@ -116,12 +117,17 @@ impl Stack {
             seed,
         };
         gateway.write(folder)?;
-        Ok(Self { gateway, programs, mongod, _mailbox: mailbox, _lock: lock })
+        Ok(Self { gateway, environment: plan.environment, programs, mongod, _mailbox: mailbox, _lock: lock })
     }
 
     /// Addresses, ids and secrets.
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
+    }
+
+    /// Makes another organization, with site, providers and key as the first.
+    pub async fn another_organization(&self, release: bool, name: &str) -> Outcome<Seed> {
+        bootstrap(release, &self.environment, name).await
     }
 
     /// Names and process ids of what runs, mongod included where it is ours.
@@ -435,7 +441,7 @@ async fn seed(folder: &Path, release: bool, plan: &Plan) -> Outcome<Seed> {
         return Ok(seed);
     }
     say("Making an organization, a site, providers and an API key");
-    let mut seed = bootstrap(release, &plan.environment).await?;
+    let mut seed = bootstrap(release, &plan.environment, "Example GmbH").await?;
     if let Some(known) = known {
         seed.api_key = known.api_key;
     }
@@ -460,10 +466,10 @@ async fn key_is_accepted(admin_api: &str, seed: &Seed) -> bool {
     client.get(url).bearer_auth(&seed.api_key).send().await.is_ok_and(|answer| answer.status() == 200)
 }
 
-async fn bootstrap(release: bool, environment: &Environment) -> Outcome<Seed> {
+async fn bootstrap(release: bool, environment: &Environment, organization: &str) -> Outcome<Seed> {
     let mut command = Command::new(workspace::binaries(release).join("admin-api"));
     command
-        .args(["bootstrap", "--organization", "Example GmbH", "--site", "Example Shop"])
+        .args(["bootstrap", "--organization", organization, "--site", "Example Shop"])
         .args(["--mode", "test", "--sandbox", "--json"])
         .envs(environment.iter())
         .stdin(Stdio::null());

@@ -47,9 +47,9 @@ impl AdminConfig {
         let proxies = reader.optional("TRUSTED_PROXIES").unwrap_or_default();
         // Generous: any answer but 200 makes a shop cancel its customer's order.
         let rates = RateConfig {
-            per_key: rate(&mut reader, "KEY", 3_000),
-            per_organization: rate(&mut reader, "ORGANIZATION", 6_000),
-            per_address: rate(&mut reader, "ADDRESS", 6_000),
+            per_key: rate(&mut reader, "KEY", (200, 1_000)),
+            per_organization: rate(&mut reader, "ORGANIZATION", (300, 1_500)),
+            per_address: rate(&mut reader, "ADDRESS", (1_000, 4_000)),
         };
         let worker = reader.optional("WORKER_URL");
         let jwt = reader.required::<VersionedKeys>("JWT_KEY", "32 bytes in hex");
@@ -64,9 +64,13 @@ impl AdminConfig {
 }
 
 /// Requests per second and at once; 0 per second switches a limit off.
-fn rate(reader: &mut Reader, of: &str, default: u32) -> Option<Rate> {
-    let per_second: u32 = reader.optional(&format!("RATE_LIMIT_{of}_PER_SECOND")).unwrap_or(default);
-    let burst: u32 = reader.optional(&format!("RATE_LIMIT_{of}_BURST")).unwrap_or(per_second);
+///
+/// The defaults fit two cores that many organizations share: one that goes to its limit leaves room for the others.
+fn rate(reader: &mut Reader, of: &str, (usual, at_once): (u32, u32)) -> Option<Rate> {
+    let per_second: Option<u32> = reader.optional(&format!("RATE_LIMIT_{of}_PER_SECOND"));
+    let burst: Option<u32> = reader.optional(&format!("RATE_LIMIT_{of}_BURST"));
+    let burst = burst.unwrap_or(per_second.unwrap_or(at_once));
+    let per_second = per_second.unwrap_or(usual);
     (per_second > 0).then(|| Rate::new(per_second, burst))
 }
 

@@ -1,12 +1,14 @@
 //! Work that goes on when its request has been answered or its caller has hung up. A stopping service waits
 //! for it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gateway_core::app::intake::FreshEvent;
 use gateway_core::app::{App, apply};
-use tokio::sync::Semaphore;
+use gateway_core::domain::OrganizationId;
+use gateway_core::jobs::slots::Slots;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -21,21 +23,74 @@ const WAITING_MAX: usize = 4_096;
 /// Bytes that those may hold.
 const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// What one organization may have of either, as a part of the whole.
+const PART: usize = 4;
+
+/// Events that wait in memory, in all and by organization.
+#[derive(Debug, Default)]
+struct Waiting(Mutex<HashMap<OrganizationId, Held>>);
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Held {
+    events: usize,
+    bytes: usize,
+}
+
+/// Room for one event; dropping it gives the room back.
+struct Room {
+    waiting: Arc<Waiting>,
+    organization: OrganizationId,
+    bytes: usize,
+}
+
+impl Waiting {
+    fn lock(&self) -> MutexGuard<'_, HashMap<OrganizationId, Held>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn room(self: &Arc<Self>, organization: OrganizationId, bytes: usize) -> Option<Room> {
+        let mut held = self.lock();
+        let all = held.values().fold(Held::default(), |sum, held| Held {
+            events: sum.events + held.events,
+            bytes: sum.bytes + held.bytes,
+        });
+        let own = held.get(&organization).copied().unwrap_or_default();
+        let fits = |held: Held, part: usize| {
+            held.events < WAITING_MAX / part && held.bytes + bytes <= WAITING_BYTES_MAX / part
+        };
+        if !fits(all, 1) || !fits(own, PART) {
+            return None;
+        }
+        held.insert(organization, Held { events: own.events + 1, bytes: own.bytes + bytes });
+        Some(Room { waiting: Arc::clone(self), organization, bytes })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let mut held = self.waiting.lock();
+        if let Some(own) = held.get_mut(&self.organization) {
+            own.events -= 1;
+            own.bytes -= self.bytes;
+            if own.events == 0 {
+                held.remove(&self.organization);
+            }
+        }
+    }
+}
+
 /// Tasks of their own.
 #[derive(Debug)]
 pub(crate) struct Background {
     tasks: TaskTracker,
-    turns: Arc<Semaphore>,
-    waiting_bytes: Arc<Semaphore>,
+    /// Events are applied in turn between organizations.
+    turns: Slots,
+    waiting: Arc<Waiting>,
 }
 
 impl Default for Background {
     fn default() -> Self {
-        Self {
-            tasks: TaskTracker::new(),
-            turns: Arc::new(Semaphore::new(APPLIED_AT_ONCE_MAX)),
-            waiting_bytes: Arc::new(Semaphore::new(WAITING_BYTES_MAX)),
-        }
+        Self { tasks: TaskTracker::new(), turns: Slots::new(APPLIED_AT_ONCE_MAX), waiting: Arc::default() }
     }
 }
 
@@ -64,17 +119,15 @@ impl Background {
     /// Applies events that were stored and answered. Whatever does not get done here, the worker does.
     pub(crate) fn apply(&self, app: &App, events: Vec<FreshEvent>) {
         for event in events {
-            let bytes = u32::try_from(event.bytes()).unwrap_or(u32::MAX);
-            let room = Arc::clone(&self.waiting_bytes).try_acquire_many_owned(bytes);
-            let (Ok(room), true) = (room, self.tasks.len() < WAITING_MAX) else {
+            let organization = event.organization();
+            let Some(room) = self.waiting.room(organization, event.bytes()) else {
                 metrics::counter!("provider_events_left_to_worker_total").increment(1);
                 continue;
             };
-            let (app, turns) = (app.clone(), Arc::clone(&self.turns));
+            let (app, turns) = (app.clone(), self.turns.clone());
             self.spawn(async move {
                 let _room = room;
-                // Never closed.
-                let Ok(_turn) = turns.acquire().await else { return };
+                let _turn = turns.take(organization).await;
                 let id = event.id();
                 if let Err(error) = apply::apply_fresh(&app, event).await {
                     tracing::warn!(event = %id, %error, "an event is left to the worker");
@@ -89,5 +142,25 @@ impl Background {
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
             tracing::warn!(open = self.tasks.len(), "grace period over, the worker does the rest");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+
+    #[test]
+    fn one_organization_does_not_fill_what_may_wait() {
+        let waiting = Arc::new(Waiting::default());
+        let [a, b] = [1, 2].map(|byte| OrganizationId::from_bytes([byte; 12]));
+        let rooms: Vec<Room> = (0..WAITING_MAX).filter_map(|_| waiting.room(a, 1000)).collect();
+        assert_eq!(rooms.len(), WAITING_MAX / PART);
+        let large = WAITING_BYTES_MAX / PART - 1;
+        let room = waiting.room(b, large).unwrap();
+        assert!(waiting.room(b, 2).is_none());
+        drop((rooms, room));
+        assert!(waiting.room(a, large).is_some());
+        assert!(waiting.lock().is_empty(), "nothing is kept of who holds nothing");
     }
 }

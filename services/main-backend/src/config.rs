@@ -13,6 +13,15 @@ const RATE_PER_ADDRESS: u32 = 50;
 /// How much more it may send at once, as a multiple of the rate.
 const BURST_FACTOR: u32 = 4;
 
+/// Verified events per second of one provider account in the long run: a payment makes about five.
+const EVENTS_PER_PROVIDER: u32 = 100;
+
+/// Webhooks per second from one address to one account in the long run.
+const HOOKS_PER_SENDER: u32 = 100;
+
+/// How many more of these at once: providers send what they have kept during an outage in one go.
+const EVENTS_BURST_FACTOR: u32 = 10;
+
 /// What the service runs with.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -28,6 +37,10 @@ pub(crate) struct Config {
     pub(crate) proxies: TrustedProxies,
     /// `RATE_LIMIT_PER_ADDRESS`: requests per second; 0 switches the limit off.
     pub(crate) per_address: Option<Rate>,
+    /// `RATE_LIMIT_EVENTS_PER_PROVIDER`: verified events per second of one provider account; 0 switches the limit off.
+    pub(crate) events_per_provider: Option<Rate>,
+    /// `RATE_LIMIT_HOOKS_PER_SENDER`: webhooks per second from one address to one account; 0 switches the limit off.
+    pub(crate) hooks_per_sender: Option<Rate>,
 }
 
 impl Config {
@@ -40,9 +53,23 @@ impl Config {
         let runtime = local("RUNTIME_LISTEN", 7001);
         let health = local("MAIN_HEALTH_LISTEN", 7090);
         let proxies = reader.optional("TRUSTED_PROXIES").unwrap_or_default();
-        let per_second = reader.optional("RATE_LIMIT_PER_ADDRESS").unwrap_or(RATE_PER_ADDRESS);
-        let rate = Rate::new(per_second, per_second.saturating_mul(BURST_FACTOR));
-        let per_address = (per_second > 0).then_some(rate);
-        reader.finish(common.map(|common| Self { common, checkout, runtime, health, proxies, per_address }))
+        let mut rate = |name, usual, burst_factor| {
+            let per_second: u32 = reader.optional(name).unwrap_or(usual);
+            (per_second > 0).then(|| Rate::new(per_second, per_second.saturating_mul(burst_factor)))
+        };
+        let per_address = rate("RATE_LIMIT_PER_ADDRESS", RATE_PER_ADDRESS, BURST_FACTOR);
+        let events_per_provider =
+            rate("RATE_LIMIT_EVENTS_PER_PROVIDER", EVENTS_PER_PROVIDER, EVENTS_BURST_FACTOR);
+        let hooks_per_sender = rate("RATE_LIMIT_HOOKS_PER_SENDER", HOOKS_PER_SENDER, EVENTS_BURST_FACTOR);
+        reader.finish(common.map(|common| Self {
+            common,
+            checkout,
+            runtime,
+            health,
+            proxies,
+            per_address,
+            events_per_provider,
+            hooks_per_sender,
+        }))
     }
 }

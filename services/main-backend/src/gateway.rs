@@ -20,7 +20,7 @@ use web_kit::{ApiError, ClientIp};
 use crate::background::Background;
 use crate::checkout::CodeLimits;
 use crate::config::Config;
-use crate::hooks::Refusals;
+use crate::hooks::{Quotas, Refusals};
 use crate::live::Seats;
 
 /// Between two questions to a provider about one transaction that a customer's browser causes.
@@ -45,6 +45,8 @@ pub(crate) struct Gateway {
     pub(crate) seats: Seats,
     /// Limits per address.
     pub(crate) limits: RateLimits,
+    /// How much providers may send.
+    pub(crate) quotas: Quotas,
     /// How quickly discount codes can be tried.
     pub(crate) codes: CodeLimits,
     /// Ends streams when the service stops.
@@ -62,6 +64,7 @@ impl Gateway {
             refusals: Refusals::default(),
             seats: Seats::default(),
             limits: RateLimits::new(rates),
+            quotas: Quotas::new(config.events_per_provider, config.hooks_per_sender),
             codes: CodeLimits::default(),
             stop,
             confirmed: Cache::builder().max_capacity(100_000).time_to_live(CONFIRM_EVERY).build(),

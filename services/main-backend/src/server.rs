@@ -9,6 +9,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use gateway_core::config::ConfigError;
+use gateway_core::store::due;
 use gateway_core::timing::scaled;
 use gateway_providers::StartError;
 use serde_json::json;
@@ -75,6 +76,7 @@ pub async fn run() -> Result<(), RunError> {
 
     tokio::spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));
     tokio::spawn(gateway.limits.clone().clean_up_until(stop.clone()));
+    tokio::spawn(gateway.quotas.clone().clean_up_until(stop.clone()));
     tokio::spawn(gateway.codes.clone().clean_up_until(stop.clone()));
     let pages = serve(pages, page_router(&gateway, &stack), limits, stop.clone());
     let api = serve(api, api_router(&gateway, &stack), limits, stop.clone());
@@ -103,7 +105,7 @@ fn page_router(gateway: &Shared, stack: &StackConfig) -> Router {
 
 fn api_router(gateway: &Shared, stack: &StackConfig) -> Router {
     let limited = runtime::router().layer(from_fn_with_state(Arc::clone(gateway), limit_address));
-    // Providers send in bursts and from few addresses: their webhooks are bounded by the inbox's queue.
+    // Providers send in bursts and from few addresses: their webhooks have quotas of their own.
     let router = limited.merge(hooks::router()).with_state(Arc::clone(gateway));
     stack::api(router.route("/health", get(health::live)), stack)
 }
@@ -115,11 +117,8 @@ async fn deep_health(gateway: Shared) -> HealthReport {
         return report;
     }
     let now = gateway.app.now();
-    match store.due_events(now, 1).await {
-        Ok(due) => {
-            let age = due.first().and_then(|event| event.due).map_or(Duration::ZERO, |due| now.since(due));
-            report.check("inbox", age <= INBOX_AGE_MAX, json!({ "overdueMs": millis(age) }))
-        }
+    match store.overdue(due::EVENTS, now).await {
+        Ok(age) => report.check("inbox", age <= INBOX_AGE_MAX, json!({ "overdueMs": millis(age) })),
         Err(error) => report.check("inbox", false, json!({ "error": error.to_string() })),
     }
 }

@@ -6,12 +6,14 @@ use gateway_core::{app::App, jobs::pulse};
 use serde_json::json;
 use web_kit::health::{self, HealthReport};
 
+use crate::passes::Passes;
+
 /// Older than this and something is wrong: pick-up takes less than a second.
 const LATE: Duration = Duration::from_mins(5);
 
 /// The deep check.
-pub async fn report(app: &App) -> HealthReport {
-    let report = health::of_database(app).await;
+pub async fn report(app: &App, passes: &Passes) -> HealthReport {
+    let report = add_jobs(health::of_database(app).await, passes);
     if !report.is_ok("mongodb") {
         return report;
     }
@@ -23,6 +25,14 @@ pub async fn report(app: &App) -> HealthReport {
     let report = add_age(report, "outbox", pulse.map(|pulse| pulse.outbox_oldest));
     let report = add_age(report, "inbox", pulse.map(|pulse| pulse.inbox_oldest));
     add_age(report, "lanes", pulse.map(|pulse| pulse.lanes_oldest))
+}
+
+/// Jobs that stand still: what they do is not done, however well all else looks.
+fn add_jobs(report: HealthReport, passes: &Passes) -> HealthReport {
+    let late = passes.late();
+    let named: Vec<_> =
+        late.iter().map(|late| json!({ "job": late.job, "ageSeconds": late.age.as_secs() })).collect();
+    report.check("jobs", late.is_empty(), json!({ "late": named }))
 }
 
 fn add_age(report: HealthReport, name: &str, age: Option<Duration>) -> HealthReport {

@@ -5,6 +5,7 @@ pub mod documents;
 pub mod health;
 pub mod jobs;
 pub mod mail;
+pub mod passes;
 pub mod picture;
 pub mod pool;
 pub mod registry;

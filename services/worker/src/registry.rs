@@ -3,7 +3,16 @@
 use std::sync::Arc;
 
 use gateway_core::{
-    app::invoices::{mail::Mailer, render::Renderings},
+    app::{
+        apply::{EventSweep, Reconciler},
+        catch_up::CatchUp,
+        checkouts::Expiry,
+        invoices::{
+            mail::{Mailer, Mailing},
+            render::Renderings,
+        },
+        orders::OrderSweep,
+    },
     jobs::lanes::HeldLanes,
     outbound::GuardedClient,
 };
@@ -21,11 +30,13 @@ pub fn start(
     mailer: Option<Arc<dyn Mailer>>,
 ) {
     runner.job(jobs::Migrations);
-    runner.job(jobs::EventSweep);
-    runner.job(jobs::Reconciler);
-    runner.job(jobs::CatchUp::default());
-    runner.job(jobs::Expiry);
-    runner.job(jobs::OrderSweep(held));
+    runner.turns(EventSweep);
+    runner.turns(Reconciler);
+    runner.turns(CatchUp);
+    runner.turns(Expiry);
+    runner.turns(OrderSweep(held));
+    runner.job(jobs::Adoption);
+    runner.job(jobs::Retention);
     runner.job(jobs::SandboxClock);
     runner.job(jobs::IdempotencySweep);
     runner.job(jobs::ForgottenLanes);
@@ -37,7 +48,7 @@ pub fn start(
     runner.job(jobs::AuditHeads::default());
     runner.job(jobs::Rendering(renderings));
     if let Some(mailer) = mailer {
-        runner.job(jobs::Mailing { mailer: Arc::clone(&mailer), stop: runner.stop() });
+        runner.turns(Mailing(Arc::clone(&mailer)));
         runner.job(jobs::Coding(Arc::clone(&mailer)));
         runner.job(jobs::Inviting(mailer));
     }

@@ -1,14 +1,21 @@
 //! Starts everything, and stops it without dropping anything: first nothing new is taken, then what is on
 //! the wire ends, then lanes are let go.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use gateway_core::{
     app::{
         App,
         invoices::{mail::Mailer, render::Renderings},
     },
-    jobs::{Job, Pass, deliver::Sender, lanes::HeldLanes, relay::Relay},
+    jobs::{
+        Job, Pass,
+        deliver::Sender,
+        lanes::HeldLanes,
+        relay::Relay,
+        turns::{Turns, Work},
+    },
     outbound::{GuardedClient, GuardedClientConfig},
     timing::scaled,
 };
@@ -25,6 +32,7 @@ use crate::{
     documents::{self, DocumentsState},
     jobs,
     mail::SmtpMailer,
+    passes::Passes,
     pool::Pool,
     registry,
 };
@@ -46,37 +54,69 @@ pub struct Runner {
     app: App,
     stop: CancellationToken,
     tasks: TaskTracker,
+    passes: Arc<Passes>,
+}
+
+/// What a panic is counted and told as; the process's hook has written down where it was.
+fn note_panic(task: &'static str) {
+    metrics::counter!("job_panics_total", "task" => task).increment(1);
+    tracing::error!(job = task, "a job panicked");
 }
 
 impl Runner {
-    /// Cancelled when the worker is to end: for jobs whose pass may take long.
-    pub fn stop(&self) -> CancellationToken {
-        self.stop.clone()
+    /// A runner whose jobs `tasks` waits for, and whose passes stand in `passes`.
+    pub fn new(app: App, tasks: TaskTracker, stop: CancellationToken, passes: Arc<Passes>) -> Self {
+        Self { app, stop, tasks, passes }
     }
 
-    /// Runs a job: at once, then after its pause, or at once again when a pass left something.
+    /// Runs work at which organizations take turns.
+    pub fn turns<W: Work>(&self, work: W) {
+        self.job(Turns::new(self.app.clone(), work, self.tasks.clone(), self.stop.clone()));
+    }
+
+    /// Runs a job: at once, then after its pause, or at once again when a pass left something. One that fails or
+    /// panics goes on after a pause that grows.
     pub fn job<J: Job>(&self, job: J) {
-        let (app, stop) = (self.app.clone(), self.stop.clone());
+        let (app, stop, passes) = (self.app.clone(), self.stop.clone(), Arc::clone(&self.passes));
+        passes.begin(J::NAME, scaled(J::EVERY));
         self.tasks.spawn(async move {
             let mut failures: u32 = 0;
             while !stop.is_cancelled() {
-                let pause = match job.run(&app).await {
-                    Ok(Pass::More) => {
-                        failures = 0;
-                        BREATH
+                let pass = AssertUnwindSafe(job.run(&app)).catch_unwind().await;
+                match &pass {
+                    Ok(Ok(_)) => passes.passed(J::NAME),
+                    Ok(Err(error)) => {
+                        tracing::error!(job = J::NAME, error = ?error, failures, "a job failed");
                     }
-                    Ok(Pass::Done) => {
-                        failures = 0;
-                        scaled(J::EVERY).max(PAUSE_MIN)
-                    }
-                    Err(error) => {
+                    Err(_) => note_panic(J::NAME),
+                }
+                let pause = match pass {
+                    Ok(Ok(Pass::More)) => BREATH,
+                    Ok(Ok(Pass::Done)) => scaled(J::EVERY).max(PAUSE_MIN),
+                    Ok(Err(_)) | Err(_) => {
                         failures += 1;
                         metrics::counter!("job_failures_total", "task" => J::NAME).increment(1);
-                        tracing::error!(job = J::NAME, error = ?error, failures, "a job failed");
-                        (J::EVERY * 2_u32.saturating_pow(failures.min(5))).min(PAUSE_MAX)
+                        let pause = (J::EVERY * 2_u32.saturating_pow(failures.min(5))).min(PAUSE_MAX);
+                        let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+                        continue;
                     }
                 };
+                failures = 0;
                 let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+            }
+        });
+    }
+
+    /// Runs something that ends when told to stop; where it panics it is begun anew.
+    pub fn keep<F>(&self, name: &'static str, begin: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            while AssertUnwindSafe(begin()).catch_unwind().await.is_err() {
+                note_panic(name);
+                let _ = stop.run_until_cancelled(tokio::time::sleep(PAUSE_MIN)).await;
             }
         });
     }
@@ -101,18 +141,28 @@ pub async fn run(
     let held = Arc::new(HeldLanes::default());
     let sender = Sender::new(app.clone(), client.clone(), Arc::clone(&held), config.sender);
     let relay = Relay::new(app.clone(), Arc::clone(&held));
-    let runner = Runner { app: app.clone(), stop: stop.clone(), tasks: TaskTracker::new() };
+    let passes = Arc::<Passes>::default();
+    let watched = Arc::clone(&passes);
+    let runner = Runner::new(app.clone(), TaskTracker::new(), stop.clone(), passes);
     let renderer = Arc::new(pool.clone());
     let renderings = Renderings::new(app.clone(), renderer.clone(), runner.tasks.clone(), stop.clone());
     registry::start(&runner, client, held, pool, renderings, mailer(&config)?);
-    runner.tasks.spawn(jobs::relay::run(relay, app.clone(), stop.clone()));
-    runner.tasks.spawn(sender.run(stop.clone()));
+    let relaying = (relay, app.clone(), stop.clone());
+    runner.keep("relay", move || {
+        let (relay, app, stop) = relaying.clone();
+        jobs::relay::run(relay, app, stop)
+    });
+    let sending = (sender, stop.clone());
+    runner.keep("sender", move || {
+        let (sender, stop) = sending.clone();
+        sender.run(stop)
+    });
     runner.tasks.spawn(health::metrics_upkeep_until(metrics.clone(), stop.clone()));
 
     let documents_app = app.clone();
     let deep = move || {
-        let app = app.clone();
-        async move { crate::health::report(&app).await }
+        let (app, watched) = (app.clone(), Arc::clone(&watched));
+        async move { crate::health::report(&app, &watched).await }
     };
     let limits = ServeLimits { connections_max: 256, ..ServeLimits::default() };
     let documents = documents::router(DocumentsState { app: documents_app, renderer });

@@ -378,10 +378,10 @@ impl World {
             texts.extend([json(&start_payment::next_step(app, &one).await.unwrap()), json(&one)]);
         }
         for one in self.all::<ProviderEvent>().await {
-            texts.push(raw_event(app, &one).await.unwrap());
+            texts.push(raw_event(app, &one).await.unwrap().unwrap_or_default());
         }
         for one in self.all::<Delivery>().await {
-            texts.extend([deliveries::body(app, &one).await.unwrap(), json(&one)]);
+            texts.extend([deliveries::body(app, &one).await.unwrap().unwrap_or_default(), json(&one)]);
         }
         for one in self.all::<DocumentMail>().await {
             let (collection, field) = (DocumentMail::COLLECTION, DocumentMail::TO_FIELD);

@@ -52,12 +52,7 @@ pub fn database_name(what: &str) -> String {
 /// An organization with a site.
 pub async fn tenant(app: &App, mode: Mode) -> (Tenant, SiteId) {
     let now = app.now();
-    let organization = Organization {
-        id: OrganizationId::generate(),
-        name: "Example GmbH".to_owned(),
-        version: 0,
-        created_at: now,
-    };
+    let organization = Organization::new(OrganizationId::generate(), "Example GmbH".to_owned(), now);
     app.store.insert_organization(&organization).await.unwrap();
     let tenant = Tenant::new(organization.id, mode);
     let id = SiteId::generate();

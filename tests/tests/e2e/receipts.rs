@@ -29,7 +29,6 @@ use testkit::{
     shared_mongod,
     smtp_sink::{Fate, SmtpSink},
 };
-use tokio_util::sync::CancellationToken;
 use worker::mail::SmtpMailer;
 
 use crate::{
@@ -65,7 +64,7 @@ impl Desk {
 
     async fn work(&self) {
         while self.relay.poll(200, Duration::ZERO).await.unwrap() > 0 {}
-        mail::send_due(&self.app, &self.mailer, &CancellationToken::new()).await.unwrap();
+        mail::send_due(&self.app, &self.mailer).await.unwrap();
     }
 
     async fn mails(&self) -> Vec<DocumentMail> {

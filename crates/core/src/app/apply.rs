@@ -16,20 +16,27 @@ use crate::{
         transaction::{ProviderUpdate, Source, Transaction},
     },
     fault::{self, Recovery},
+    jobs::turns::{self, Work},
     provider::{EventUpdate, IncomingEvent, Interpretation, PaymentHandle, ProviderError, Resolved},
-    store::{Entity, StoreError},
+    store::{
+        Entity, StoreError,
+        due::{self, Due, Waits},
+    },
     telemetry,
     timing::scaled,
 };
 
-/// How many the sweeps take at once.
-const SWEEP_BATCH: i64 = 200;
+/// How long one worker has to apply an event before another may: longer than its provider may take.
+const CLAIM: Duration = Duration::from_mins(2);
 
 /// How often a snapshot that came too late is fetched anew before the work is put off.
 const FETCHES_MAX: usize = 5;
 
 /// Why an event is looked at again, or by a person.
 const NOT_ASKED: &str = "the provider could not be asked how the payment stands";
+
+/// Why an event cannot be applied again.
+const NOT_KEPT: &str = "what the provider said is not kept any longer";
 
 /// Why an event is left alone: an account has payments that are not ours.
 const FOREIGN: &str = "not a payment of this gateway";
@@ -52,10 +59,14 @@ pub async fn apply_event(app: &App, id: ProviderEventId) -> Result<(), AppError>
     }
     let applying = async {
         let store = app.store.for_org(event.tenant());
-        let raw = store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await;
-        let verdict = match raw {
-            Ok(raw) => judge(app, &event, Bytes::from(raw)).await,
-            Err(error) => Err(error.into()),
+        let verdict = match &event.raw {
+            Some(raw) => {
+                match store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, raw).await {
+                    Ok(raw) => judge(app, &event, Bytes::from(raw)).await,
+                    Err(error) => Err(error.into()),
+                }
+            }
+            None => Ok(Verdict::Parked(NOT_KEPT.to_owned(), event.transaction_id)),
         };
         conclude(app, &event, verdict).await
     };
@@ -458,18 +469,31 @@ fn backoff(attempts: i64) -> Duration {
     scaled(Duration::from_secs(2_u64 << attempts.clamp(0, 7)))
 }
 
-/// The worker's sweep: applies what nobody applied. Answers how many it looked at.
-pub async fn sweep_events(app: &App) -> Result<usize, AppError> {
-    if !Recovery::EventSweep.is_on() {
-        return Ok(0);
+/// The worker's part: applies what nobody applied.
+#[derive(Debug)]
+pub struct EventSweep;
+
+impl Work for EventSweep {
+    const NAME: &'static str = "event_sweep";
+    const EVERY: Duration = Duration::from_secs(1);
+    const WAITS: Waits = due::EVENTS;
+    const AT_ONCE: usize = 4;
+
+    fn is_on(&self) -> bool {
+        Recovery::EventSweep.is_on()
     }
-    let due = app.store.due_events(app.now(), SWEEP_BATCH).await?;
-    for event in &due {
-        if let Err(error) = apply_event(app, event.id).await {
-            tracing::warn!(event = %event.event_id, %error, "an event could not be applied");
+
+    async fn act(&self, app: &App, due: &Due) -> Result<(), AppError> {
+        if app.store.claim_due(Self::WAITS, due, app.now() + scaled(CLAIM)).await? {
+            apply_event(app, ProviderEventId::from_bytes(due.id)).await?;
         }
+        Ok(())
     }
-    Ok(due.len())
+}
+
+/// Applies what is due, in one hand. Answers how many there were.
+pub async fn sweep_events(app: &App) -> Result<usize, AppError> {
+    turns::pass(app, &EventSweep).await
 }
 
 /// The customer is back, or a person asks: fetch from the provider and take it in.
@@ -519,25 +543,37 @@ pub async fn take_answer(
     Ok(())
 }
 
-/// The reconciler: asks providers about transactions that are not final. Answers how many it looked at.
-pub async fn reconcile_due(app: &App) -> Result<usize, AppError> {
-    if !Recovery::Reconciler.is_on() {
-        return Ok(0);
+/// The reconciler: asks providers about transactions that are not final, and finishes refunds, captures and cancels that
+/// were cut off.
+#[derive(Debug)]
+pub struct Reconciler;
+
+impl Work for Reconciler {
+    const NAME: &'static str = "reconciler";
+    const EVERY: Duration = Duration::from_secs(1);
+    const WAITS: Waits = due::RECONCILES;
+    const AT_ONCE: usize = 4;
+
+    fn is_on(&self) -> bool {
+        Recovery::Reconciler.is_on()
     }
-    let due = app.store.due_reconciles(app.now(), SWEEP_BATCH).await?;
-    for transaction in &due {
+
+    async fn act(&self, app: &App, due: &Due) -> Result<(), AppError> {
+        let id = TransactionId::from_bytes(due.id);
         let span =
-            tracing::info_span!("reconcile", transaction = %transaction.id, organization = %transaction.org);
-        if let Err(error) = reconcile(app, transaction).instrument(span).await {
-            tracing::warn!(transaction = %transaction.id, %error, "reconciling failed");
-        }
+            tracing::info_span!("reconcile", transaction = %id, organization = %due.tenant.organization);
+        reconcile(app, due.tenant, id).instrument(span).await
     }
-    Ok(due.len())
 }
 
-async fn reconcile(app: &App, transaction: &Transaction) -> Result<(), AppError> {
-    // First the next date, so that a provider that hangs is not asked again at once.
-    postpone(app, transaction).await?;
+/// Asks about what is due, in one hand. Answers how many there were.
+pub async fn reconcile_due(app: &App) -> Result<usize, AppError> {
+    turns::pass(app, &Reconciler).await
+}
+
+async fn reconcile(app: &App, tenant: Tenant, id: TransactionId) -> Result<(), AppError> {
+    // First the next date, so that a provider that hangs is not asked again at once; whoever sets it has the turn.
+    let Some(transaction) = &postpone(app, tenant, id).await? else { return Ok(()) };
     let asked = ask(app, transaction).await;
     // Also where the provider cannot be asked: that is when a person is needed most.
     let store = app.store.for_org(transaction.tenant());
@@ -554,17 +590,18 @@ async fn ask(app: &App, transaction: &Transaction) -> Result<(), AppError> {
     Ok(())
 }
 
-async fn postpone(app: &App, transaction: &Transaction) -> Result<(), AppError> {
+/// Sets the next date; `None` where another worker has done so.
+async fn postpone(app: &App, tenant: Tenant, id: TransactionId) -> Result<Option<Transaction>, AppError> {
     let now = app.now();
-    app.change::<Transaction, (), _>(transaction.tenant(), transaction.id, "transaction", |t| {
+    let change = app.change::<Transaction, bool, _>(tenant, id, "transaction", |t| {
         let due = t.reconcile.is_some_and(|r| r.due <= now);
         if due {
             t.advance_reconcile(now);
         }
-        Ok((due, ()))
-    })
-    .await?;
-    Ok(())
+        Ok((due, due))
+    });
+    let (transaction, is_ours) = change.await?;
+    Ok(is_ours.then_some(transaction))
 }
 
 /// A payment is never failed because polling ran out: a person looks at it.

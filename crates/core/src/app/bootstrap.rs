@@ -100,12 +100,7 @@ async fn organization(app: &App, name: &str) -> Result<OrganizationId, AppError>
     if let Some(found) = app.store.organizations().await?.into_iter().find(|o| o.name == name) {
         return Ok(found.id);
     }
-    let organization = Organization {
-        id: OrganizationId::generate(),
-        name: name.to_owned(),
-        version: 0,
-        created_at: app.now(),
-    };
+    let organization = Organization::new(OrganizationId::generate(), name.to_owned(), app.now());
     app.store.insert_organization(&organization).await?;
     Ok(organization.id)
 }

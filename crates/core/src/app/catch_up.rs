@@ -6,7 +6,6 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use futures::future::join_all;
 use mongodb::bson::{Bson, Document, doc};
 use tracing::Instrument;
 
@@ -24,8 +23,12 @@ use crate::{
         provider_health::{Feed, ProviderHealth},
     },
     fault,
+    jobs::turns::{self, Work},
     provider::{EventsQuery, IncomingEvent},
-    store::TenantStore,
+    store::{
+        TenantStore,
+        due::{self, Due, Waits},
+    },
     timing::scaled,
 };
 
@@ -37,8 +40,6 @@ const OVERLAP: Duration = Duration::from_hours(1);
 const PAGES_MAX: usize = 10;
 /// How long a reader has before another may go on: longer than all pages with all repeats of their calls.
 const LEASE: Duration = Duration::from_mins(10);
-/// Accounts that are read at once: a provider that hangs holds up few others.
-pub const ACCOUNTS_AT_ONCE: usize = 4;
 /// A first reading goes no further back. Stripe keeps events for 30 days.
 const FIRST_BACK_MAX: Duration = Duration::from_hours(30 * 24);
 
@@ -53,31 +54,37 @@ pub struct CaughtUp {
     pub complete: bool,
 }
 
-/// The worker's part: reads what is due. Answers how many accounts it looked at.
-pub async fn sweep(app: &App) -> Result<usize, AppError> {
-    if !fault::Recovery::CatchUp.is_on() {
-        return Ok(0);
+/// The worker's part: reads the lists that are due.
+#[derive(Debug)]
+pub struct CatchUp;
+
+impl Work for CatchUp {
+    const NAME: &'static str = "catch_up";
+    const EVERY: Duration = Duration::from_secs(10);
+    const WAITS: Waits = due::FEEDS;
+    const AT_ONCE: usize = 2;
+
+    fn is_on(&self) -> bool {
+        fault::Recovery::CatchUp.is_on()
     }
-    let mut claimed = Vec::with_capacity(ACCOUNTS_AT_ONCE);
-    while claimed.len() < ACCOUNTS_AT_ONCE {
-        let now = app.now();
+
+    async fn act(&self, app: &App, due: &Due) -> Result<(), AppError> {
         let turn = random::public_id("turn");
-        match app.store.claim_due_feed(now, now + scaled(LEASE), &turn).await? {
-            Some(health) => claimed.push(health),
-            None => break,
+        let store = app.store.for_org(due.tenant);
+        let id = ProviderId::from_bytes(due.id);
+        let claim = doc! { "$set": { "feed.due": app.now() + scaled(LEASE), "feed.turn": &turn } };
+        if !store.update::<ProviderHealth>(id, doc! { "feed.due": due.due }, claim).await? {
+            return Ok(());
         }
+        let Some(health) = store.get::<ProviderHealth>(id).await? else { return Ok(()) };
+        let span = tracing::info_span!("catch up", provider = %id, organization = %due.tenant.organization);
+        read(app, &health).instrument(span).await.map(drop)
     }
-    let reading = claimed.iter().map(|health| {
-        let span = tracing::info_span!("catch up", provider = %health.id, organization = %health.org);
-        async move {
-            if let Err(error) = read(app, health).await {
-                tracing::warn!(provider = %health.id, %error, "a list of events could not be read");
-            }
-        }
-        .instrument(span)
-    });
-    join_all(reading).await;
-    Ok(claimed.len())
+}
+
+/// Reads what is due, in one hand. Answers how many accounts there were.
+pub async fn sweep(app: &App) -> Result<usize, AppError> {
+    turns::pass(app, &CatchUp).await
 }
 
 /// Makes the documents of accounts that an older version made. Answers how many were missing.

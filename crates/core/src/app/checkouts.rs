@@ -1,16 +1,21 @@
 //! What becomes of checkouts beside being paid: cancelled, expired, completed.
 
+use std::time::Duration;
+
 use mongodb::bson::doc;
 use tracing::Instrument;
 
 use super::{App, AppError, invoices, start_payment};
 use crate::{
     domain::{
-        CheckoutId, Tenant,
+        CheckoutId, Tenant, Timestamp,
         checkout::{Checkout, CheckoutStatus, InvalidTransition},
         transaction::{PaymentState, Transaction},
     },
     fault,
+    jobs::turns::{self, Work},
+    store::due::{self, Due, Waits},
+    timing::scaled,
 };
 
 fn conflict(error: InvalidTransition) -> AppError {
@@ -69,20 +74,43 @@ async fn end_open(
     }
 }
 
-/// Ends checkouts whose time has run out, the provider's open session first. Answers how many it looked at.
-pub async fn expire_due(app: &App) -> Result<usize, AppError> {
-    let due = app.store.due_expiries(app.now(), 200).await?;
-    for checkout in &due {
-        let span = tracing::info_span!("expire", checkout = %checkout.id, organization = %checkout.org);
-        if let Err(error) = expire(app, checkout).instrument(span).await {
-            tracing::warn!(checkout = %checkout.id, %error, "a checkout could not be expired yet");
-            postpone(app, checkout).await?;
+/// Ends checkouts whose time has run out, the provider's open session first.
+#[derive(Debug)]
+pub struct Expiry;
+
+/// How long one worker has to end a checkout before another may: longer than its provider may take.
+const CLAIM: Duration = Duration::from_mins(2);
+
+impl Work for Expiry {
+    const NAME: &'static str = "expiry";
+    const EVERY: Duration = Duration::from_secs(1);
+    const WAITS: Waits = due::EXPIRIES;
+    const AT_ONCE: usize = 4;
+
+    async fn act(&self, app: &App, due: &Due) -> Result<(), AppError> {
+        let id = CheckoutId::from_bytes(due.id);
+        let until = app.now() + scaled(CLAIM);
+        if !app.store.claim_due(Self::WAITS, due, until).await? {
+            return Ok(());
         }
+        let span = tracing::info_span!("expire", checkout = %id, organization = %due.tenant.organization);
+        if let Err(error) = expire(app, due.tenant, id, until).instrument(span).await {
+            tracing::warn!(checkout = %id, %error, "a checkout could not be expired yet");
+            postpone(app, due.tenant, id).await?;
+        }
+        Ok(())
     }
-    Ok(due.len())
 }
 
-async fn expire(app: &App, checkout: &Checkout) -> Result<(), AppError> {
+/// Ends what is due, in one hand. Answers how many there were.
+pub async fn expire_due(app: &App) -> Result<usize, AppError> {
+    turns::pass(app, &Expiry).await
+}
+
+/// Ends a checkout that is ours until then.
+async fn expire(app: &App, tenant: Tenant, id: CheckoutId, until: Timestamp) -> Result<(), AppError> {
+    let checkout =
+        &app.store.for_org(tenant).get::<Checkout>(id).await?.ok_or(AppError::NotFound("checkout"))?;
     let now = app.now();
     // Money that is on its way decides later; until then the checkout neither opens nor ends.
     let waits = match start_payment::open_transaction(app, checkout).await? {
@@ -94,11 +122,12 @@ async fn expire(app: &App, checkout: &Checkout) -> Result<(), AppError> {
         }
     };
     let change = app.change::<Checkout, (), _>(checkout.tenant(), checkout.id, "checkout", |c| {
-        if c.status != CheckoutStatus::Open || c.expiry_due.is_none_or(|due| due > now) {
+        // Whoever gave it more time meanwhile has set another date.
+        if c.status != CheckoutStatus::Open || c.expiry_due != Some(until) {
             return Ok((false, ()));
         }
         if waits {
-            c.expiry_due = Some(now + std::time::Duration::from_hours(1));
+            c.expiry_due = Some(now + Duration::from_hours(1));
         } else {
             c.expire(now).map_err(conflict)?;
         }
@@ -111,11 +140,11 @@ async fn expire(app: &App, checkout: &Checkout) -> Result<(), AppError> {
     Ok(())
 }
 
-async fn postpone(app: &App, checkout: &Checkout) -> Result<(), AppError> {
-    let due = app.now() + std::time::Duration::from_mins(1);
-    let store = app.store.for_org(checkout.tenant());
+async fn postpone(app: &App, tenant: Tenant, id: CheckoutId) -> Result<(), AppError> {
+    let due = app.now() + Duration::from_mins(1);
+    let store = app.store.for_org(tenant);
     let filter = doc! { "expiryDue": { "$exists": true } };
-    store.update::<Checkout>(checkout.id, filter, doc! { "$set": { "expiryDue": due } }).await?;
+    store.update::<Checkout>(id, filter, doc! { "$set": { "expiryDue": due } }).await?;
     Ok(())
 }
 

@@ -88,9 +88,12 @@ pub async fn address(app: &App, delivery: &Delivery) -> Result<String, AppError>
     open(app, delivery, Delivery::URL_FIELD, &delivery.url).await
 }
 
-/// The exact bytes of a delivery.
-pub async fn body(app: &App, delivery: &Delivery) -> Result<String, AppError> {
-    open(app, delivery, Delivery::BODY_FIELD, &delivery.body).await
+/// The exact bytes of a delivery; `None` where they are not kept any longer.
+pub async fn body(app: &App, delivery: &Delivery) -> Result<Option<String>, AppError> {
+    match &delivery.body {
+        Some(body) => open(app, delivery, Delivery::BODY_FIELD, body).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The beginning of what was answered to an attempt; what is not UTF-8 is replaced.
@@ -118,6 +121,10 @@ pub async fn resend(app: &App, tenant: Tenant, id: DeliveryId) -> Result<Deliver
     let on_its_way = || AppError::conflict("DELIVERY_SENDING", "this message is on its way at this moment");
     if delivery.state == DeliveryState::Sending {
         return Err(on_its_way());
+    }
+    if delivery.body.is_none() {
+        let text = "what this message said is not kept any longer, so it cannot be sent again";
+        return Err(AppError::conflict("DELIVERY_NOT_KEPT", text));
     }
     let is_about_order = delivery.kind == DeliveryKind::Ipn && delivery.event != TEST_EVENT;
     if is_about_order && !orders::settle::may_be_resent(app, &delivery).await? {

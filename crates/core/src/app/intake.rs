@@ -9,13 +9,13 @@ use mongodb::bson::{self, doc};
 use super::{App, AppError, health};
 use crate::{
     domain::{
-        ProviderEventId, ProviderId, Timestamp,
+        OrganizationId, ProviderEventId, ProviderId, Timestamp,
         provider_account::{ProviderAccount, ProviderKind},
         provider_event::{EventState, ProviderEvent},
         provider_health::{EventOrigin, RefusalReason},
     },
     fault,
-    provider::{IncomingEvent, PaymentProvider, WebhookRejection},
+    provider::{IncomingEvent, WebhookRejection},
     store::{Entity, InsertOutcome, StoreError, codec::oid, seal_with},
     telemetry,
     timing::scaled,
@@ -46,42 +46,81 @@ impl FreshEvent {
         self.event.id
     }
 
+    /// Whose it is.
+    pub const fn organization(&self) -> OrganizationId {
+        self.event.org
+    }
+
     /// Bytes of what it said.
     pub const fn bytes(&self) -> usize {
         self.raw.len()
     }
 }
 
-/// How a webhook is answered.
+/// What a webhook turned out to be.
 #[derive(Debug, Clone)]
-pub struct Receipt {
-    /// The HTTP status.
+pub enum Heard {
+    /// A provider's own words.
+    Genuine(Genuine),
+    /// Nothing is taken in.
+    Refused {
+        /// The HTTP status of the answer.
+        status: u16,
+        /// Why.
+        reason: RefusalReason,
+        /// Whose webhook it was, where that is known.
+        provider: Option<ProviderId>,
+    },
+}
+
+/// A webhook that is its provider's: nothing of it is stored yet.
+#[derive(Debug, Clone)]
+pub struct Genuine {
+    provider: Arc<ProviderAccount>,
+    events: Vec<IncomingEvent>,
+    /// The HTTP status of the answer once it is stored.
     pub status: u16,
-    /// Events that were not there before, to be applied now.
-    pub fresh: Vec<FreshEvent>,
-    /// Why nothing was taken in, and whose webhook it was where that is known.
-    pub refused: Option<(RefusalReason, Option<ProviderId>)>,
+}
+
+impl Genuine {
+    /// The account.
+    pub fn provider(&self) -> ProviderId {
+        self.provider.id
+    }
+
+    /// How many events there are.
+    pub const fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
 }
 
 /// How often it is noted that a provider is heard.
 pub(super) const HEARD_EVERY: Duration = Duration::from_mins(1);
 
-/// Takes in a webhook. `Err` means that nothing is known to be stored and the provider should send again.
-pub async fn receive_webhook(
+/// Verifies a webhook on its raw bytes. `Err` means that the provider should send again.
+pub async fn verify(
     app: &App,
     kind: ProviderKind,
     account: WebhookAccount,
     headers: &HeaderMap,
     body: &Bytes,
-) -> Result<Receipt, AppError> {
+) -> Result<Heard, AppError> {
     let adapter = app.adapter(kind)?;
-    let rejected = adapter.webhook_answers().rejected;
+    let answers = adapter.webhook_answers();
     let candidates = candidates(app, kind, account).await?;
     let mut reason = RefusalReason::UnknownProvider;
     for provider in &candidates {
         let account = app.open_account(provider).await?;
         match adapter.receive(&account.credentials.webhook_secrets, headers, body, app.now()) {
-            Ok(events) => return take(app, adapter, provider, events).await,
+            Ok(events) => {
+                let provider = Arc::clone(provider);
+                return Ok(Heard::Genuine(Genuine { provider, events, status: answers.accepted }));
+            }
             // Of several accounts, the one whose secret fits says what is wrong.
             Err(WebhookRejection::Body) => reason = RefusalReason::Body,
             Err(WebhookRejection::Signature) if reason == RefusalReason::UnknownProvider => {
@@ -93,19 +132,44 @@ pub async fn receive_webhook(
     metrics::counter!("webhooks_refused_total", "type" => kind.as_str(), "reason" => reason.as_str())
         .increment(1);
     let only = candidates.first().filter(|_| candidates.len() == 1).map(|provider| provider.id);
-    Ok(Receipt { status: rejected, fresh: Vec::new(), refused: Some((reason, only)) })
+    Ok(Heard::Refused { status: answers.rejected, reason, provider: only })
 }
 
-async fn take(
+/// How a webhook was answered that came from within.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// The HTTP status.
+    pub status: u16,
+    /// Events that were not there before, to be applied now.
+    pub fresh: Vec<FreshEvent>,
+}
+
+/// Verifies a webhook and takes it in, for those who need no quota: the sandbox. `Err` means that nothing is known to be
+/// stored and the provider should send again.
+pub async fn receive_webhook(
     app: &App,
-    adapter: &Arc<dyn PaymentProvider>,
-    provider: &ProviderAccount,
-    events: Vec<IncomingEvent>,
+    kind: ProviderKind,
+    account: WebhookAccount,
+    headers: &HeaderMap,
+    body: &Bytes,
 ) -> Result<Receipt, AppError> {
+    match verify(app, kind, account, headers, body).await? {
+        Heard::Genuine(genuine) => {
+            let status = genuine.status;
+            Ok(Receipt { status, fresh: take(app, genuine).await? })
+        }
+        Heard::Refused { status, .. } => Ok(Receipt { status, fresh: Vec::new() }),
+    }
+}
+
+/// Stores what a webhook said; answers the events that were not there before, to be applied now. `Err` means that nothing
+/// is known to be stored and the provider should send again.
+pub async fn take(app: &App, heard: Genuine) -> Result<Vec<FreshEvent>, AppError> {
     let now = app.now();
-    let fresh = store(app, provider, events, EventOrigin::Webhook, now + scaled(SWEEP_AFTER)).await?;
-    note_heard(app, provider, now).await;
-    Ok(Receipt { status: adapter.webhook_answers().accepted, fresh, refused: None })
+    let Genuine { provider, events, .. } = heard;
+    let fresh = store(app, &provider, events, EventOrigin::Webhook, now + scaled(SWEEP_AFTER)).await?;
+    note_heard(app, &provider, now).await;
+    Ok(fresh)
 }
 
 /// Stores events that were read from the provider's own list; the worker applies them at once. Answers how many were
@@ -223,7 +287,7 @@ fn event_of(
         provider_kind: provider.kind,
         event_id: incoming.event_id,
         name: incoming.name,
-        raw,
+        raw: Some(raw),
         origin,
         state: EventState::Received,
         attempts: 0,

@@ -227,10 +227,11 @@ pub async fn all<E: Entity>(app: &App, tenant: Tenant, page: &PageRequest) -> Re
     Ok(app.store.for_org(tenant).page(Document::new(), page).await?)
 }
 
-/// An event's exact bytes, opened.
-pub async fn raw_event(app: &App, event: &ProviderEvent) -> Result<String, AppError> {
+/// An event's exact bytes, opened; `None` where they are not kept any longer.
+pub async fn raw_event(app: &App, event: &ProviderEvent) -> Result<Option<String>, AppError> {
+    let Some(raw) = &event.raw else { return Ok(None) };
     let store = app.store.for_org(event.tenant());
-    Ok(store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, &event.raw).await?)
+    Ok(Some(store.open(ProviderEvent::COLLECTION, event.id, ProviderEvent::RAW_FIELD, raw).await?))
 }
 
 pub(super) fn insert(filter: &mut Document, field: &str, value: Option<impl Into<Bson>>) {

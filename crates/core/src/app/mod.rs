@@ -33,6 +33,7 @@ pub mod record_refund;
 mod referenced_products;
 pub mod refund;
 pub mod reprice;
+pub mod retention;
 pub mod rotate;
 pub mod settings;
 pub mod start_payment;

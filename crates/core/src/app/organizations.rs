@@ -1,4 +1,6 @@
-//! Organizations: what they are called, and new ones.
+//! Organizations: what they are called, what they keep for how long, and new ones.
+
+use mongodb::bson::Document;
 
 use super::{
     App, AppError, Problem, audit,
@@ -6,35 +8,80 @@ use super::{
     settings::finish,
 };
 use crate::{
-    domain::{OrganizationId, PersonId, organization::Organization, person::MEMBERSHIPS_MAX, role::Role},
+    domain::{
+        OrganizationId, PersonId,
+        organization::{Organization, Retention},
+        person::MEMBERSHIPS_MAX,
+        role::Role,
+    },
     store::StoreError,
 };
 
 /// Longest name, in characters.
 const NAME_CHARS_MAX: usize = 100;
 
-/// Gives an organization another name. It belongs to both modes, as people do: no key of test mode does it.
-/// Other nodes show it after [`super::SETTINGS_CACHE`] at the latest.
-pub async fn rename(app: &App, by: &Authority, name: &str) -> Result<Organization, AppError> {
-    rename_over(app, by, name, None).await
+/// What to change of an organization; what is `None` stays.
+#[derive(Debug, Clone, Default)]
+pub struct OrganizationChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Days that the bodies of providers' events are kept.
+    pub keep_provider_events: Option<i64>,
+    /// Days that the bodies of notifications are kept.
+    pub keep_deliveries: Option<i64>,
+    /// Days that mails are kept.
+    pub keep_mails: Option<i64>,
 }
 
-/// [`rename`] over the version that was read, and no other.
-pub async fn rename_over(
+/// Changes an organization, over the version that was read and no other where one is given. It belongs to both modes, as
+/// people do: no key of test mode does it. Other nodes show it after [`super::SETTINGS_CACHE`] at the latest.
+///
+/// # Errors
+///
+/// 422 naming the field, 409 where the version is another by now, 403 for who may not change people.
+pub async fn change_over(
     app: &App,
     by: &Authority,
-    name: &str,
+    change: &OrganizationChange,
     expected_version: Option<i64>,
 ) -> Result<Organization, AppError> {
     people::members::may_change_people(by)?;
-    let (id, name) = (by.tenant().organization, checked(name)?);
-    let is_done = app.store.rename_organization(id, &name, expected_version).await?;
+    let (id, set) = (by.tenant().organization, checked_change(change)?);
+    let is_done = app.store.change_organization(id, set, expected_version).await?;
     app.forget_organization(id).await;
     let found = app.store.lookup_organization(id).await?;
     if !is_done && found.is_some() {
         return Err(AppError::Stale);
     }
     found.ok_or(AppError::NotFound("organization"))
+}
+
+fn checked_change(change: &OrganizationChange) -> Result<Document, AppError> {
+    let (mut set, mut problems) = (Document::new(), Vec::new());
+    if let Some(name) = &change.name {
+        match checked(name) {
+            Ok(name) => drop(set.insert("name", name)),
+            Err(AppError::Invalid(of_name)) => problems.extend(of_name),
+            Err(error) => return Err(error),
+        }
+    }
+    let (min, max) = (Retention::DAYS_MIN, Retention::DAYS_MAX);
+    for (days, field, stored) in [
+        (change.keep_provider_events, "retention.providerEventsDays", "retention.providerEvents"),
+        (change.keep_deliveries, "retention.deliveriesDays", "retention.deliveries"),
+        (change.keep_mails, "retention.mailsDays", "retention.mails"),
+    ] {
+        match days {
+            Some(days) if (min..=max).contains(&days) => drop(set.insert(stored, days)),
+            Some(_) => problems.push(Problem::new(field, format!("must be from {min} to {max} days"))),
+            None => {}
+        }
+    }
+    finish(problems)?;
+    if set.is_empty() {
+        return Err(AppError::field("name", "is required where nothing else is changed"));
+    }
+    Ok(set)
 }
 
 /// Makes an organization. Only a system administrator does, and becomes its Admin.
@@ -65,7 +112,7 @@ pub async fn create_as(
         return Err(too_many());
     }
     let (name, now) = (checked(name)?, app.now());
-    let organization = Organization { id, name, version: 0, created_at: now };
+    let organization = Organization::new(id, name, now);
     match app.store.insert_organization(&organization).await {
         // An earlier try of the same request has made it.
         Ok(()) | Err(StoreError::Duplicate) => {}

@@ -95,8 +95,9 @@ pub struct Delivery {
     pub event: String,
     /// The address.
     pub url: Sealed,
-    /// The exact bytes.
-    pub body: Sealed,
+    /// The exact bytes, until the organization keeps them no longer.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub body: Option<Sealed>,
     /// Where it stands.
     pub state: DeliveryState,
     /// When to send (again); absent when there is nothing more to do. Indexed with the lane.

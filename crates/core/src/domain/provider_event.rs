@@ -47,7 +47,8 @@ pub struct ProviderEvent {
     /// The provider's name for what happened, such as `payment_intent.succeeded`.
     pub name: String,
     /// The event's exact bytes.
-    pub raw: Sealed,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub raw: Option<Sealed>,
     /// How it came.
     #[serde(default)]
     pub origin: EventOrigin,

@@ -234,7 +234,8 @@ async fn request(sender: &Sender, delivery: &Delivery) -> Result<Request, NotRea
     }
     let store = app.store.for_org(delivery.tenant());
     let open = |field, sealed| store.open(Delivery::COLLECTION, delivery.id, field, sealed);
-    let body = open(Delivery::BODY_FIELD, &delivery.body).await?;
+    let body = delivery.body.as_ref().ok_or(NotReady::Gone("what it said is not kept any longer"))?;
+    let body = open(Delivery::BODY_FIELD, body).await?;
     let (url, headers) = match delivery.kind {
         DeliveryKind::Ipn => {
             let url = open(Delivery::URL_FIELD, &delivery.url).await?;

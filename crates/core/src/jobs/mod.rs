@@ -7,6 +7,7 @@
 //! | [`deliver`] | sends what is due in a lane, with retries, order, fairness and breaker |
 //! | [`queue`] | what waits in a lane, and what is on the wire |
 //! | [`pulse`] | how much waits, and for how long |
+//! | [`turns`] | organizations take turns at work that falls due |
 //! | [`render`] | sessions, orders and transactions as merchants see them |
 
 pub(crate) mod attempt;
@@ -17,7 +18,8 @@ pub mod pulse;
 pub mod queue;
 pub mod relay;
 pub mod render;
-mod slots;
+pub mod slots;
+pub mod turns;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use mongodb::bson::{Document, doc};
 use super::{lanes, relay};
 use crate::{
     app::{App, AppError},
-    store::indexes,
+    store::{due, indexes},
 };
 
 /// Counts stop here, so that asking stays cheap however much waits.
@@ -36,17 +36,16 @@ pub struct Pulse {
 /// document per receiver.
 pub async fn measure(app: &App) -> Result<Pulse, AppError> {
     let now = app.now();
-    let due = doc! { "due": { "$lte": now } };
+    let unapplied = doc! { "due": { "$lte": now } };
     let next = doc! { "next": { "$lte": now } };
     let open = doc! { "breaker.state": { "$in": ["open", "half_open", "disabled"] } };
     let review = doc! { "needsReview": { "$exists": true } };
     let count = async |collection: &str, filter: Document, index: &str| {
         app.store.count_waiting(collection, filter, index, COUNT_MAX).await
     };
-    let first = app.store.due_events(now, 1).await?;
     Ok(Pulse {
-        inbox_waiting: count("provider_events", due, "due").await?,
-        inbox_oldest: first.first().and_then(|event| event.due).map_or(Duration::ZERO, |due| now.since(due)),
+        inbox_waiting: count(due::EVENTS.collection, unapplied, due::EVENTS.index).await?,
+        inbox_oldest: app.store.overdue(due::EVENTS, now).await?,
         outbox_oldest: relay::oldest_outbox(app).await?,
         lanes_waiting: count("lanes", next, "next").await?,
         lanes_oldest: lanes::oldest_due(&app.store, now).await?,

@@ -524,7 +524,7 @@ pub(crate) async fn new_delivery(
         lane: LaneId::ipn(tenant, ""),
         event: String::new(),
         url: store.seal(Delivery::COLLECTION, id, Delivery::URL_FIELD, url.as_bytes()).await?,
-        body: store.seal(Delivery::COLLECTION, id, Delivery::BODY_FIELD, body).await?,
+        body: Some(store.seal(Delivery::COLLECTION, id, Delivery::BODY_FIELD, body).await?),
         state: DeliveryState::Pending,
         due: Some(now),
         tries: 0,

@@ -8,7 +8,10 @@ use mongodb::{
     options::IndexOptions,
 };
 
-use super::{Store, StoreError, daily_sums};
+use super::{
+    Store, StoreError, daily_sums,
+    due::{self, Waits},
+};
 
 fn index(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).build();
@@ -109,7 +112,7 @@ fn transactions() -> Vec<IndexModel> {
             false,
         ),
         partial("provider_ref", doc! { "providerId": 1, "refs": 1 }, exists("refs"), false),
-        partial("reconcile_due", doc! { "reconcile.due": 1 }, exists("reconcile.due"), false),
+        waits(due::RECONCILES),
         partial(TO_REVIEW, doc! { "org": 1, "mode": 1, "_id": -1 }, exists("needsReview"), false),
     ]
 }
@@ -177,7 +180,7 @@ fn checkouts() -> Vec<IndexModel> {
         unique("public_id", doc! { "publicId": 1 }),
         partial("idempotency", doc! { "idem.slot": 1 }, exists("idem.slot"), true),
         partial("idempotency_expiry", doc! { "idem.expiresAt": 1 }, exists("idem.expiresAt"), false),
-        partial("expiry_due", doc! { "expiryDue": 1 }, exists("expiryDue"), false),
+        waits(due::EXPIRIES),
         of_email(),
         client(),
         newest_of("siteId"),
@@ -231,6 +234,11 @@ fn people() -> Vec<IndexModel> {
     ]
 }
 
+/// What waits for its time, with the organization: those who have their turn already are skipped without being read.
+fn waits(waits: Waits) -> IndexModel {
+    partial(waits.index, doc! { waits.field: 1, "org": 1 }, exists(waits.field), false)
+}
+
 /// What is due some time, found without looking at the rest.
 fn due() -> IndexModel {
     partial("due", doc! { "due": 1 }, exists("due"), false)
@@ -243,7 +251,7 @@ fn orders() -> Vec<IndexModel> {
         reference(),
         metadata(),
         index("tenant_status", doc! { "org": 1, "mode": 1, "status": 1, "_id": -1 }),
-        due(),
+        waits(due::ORDERS),
     ]
 }
 
@@ -257,12 +265,12 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("invoice_settings", vec![tenant_id()]),
         ("invoice_looks", vec![tenant_id()]),
         ("invoice_files", vec![tenant_id()]),
-        ("invoice_mails", vec![tenant_id(), index("invoice", doc! { "invoiceId": 1 }), due()]),
+        ("invoice_mails", vec![tenant_id(), index("invoice", doc! { "invoiceId": 1 }), waits(due::MAILS)]),
         (
             "provider_events",
             vec![
                 unique("provider_event", doc! { "providerId": 1, "eventId": 1 }),
-                due(),
+                waits(due::EVENTS),
                 tenant_id(),
                 partial("transaction", doc! { "transactionId": 1 }, exists("transactionId"), false),
                 partial("parked", doc! { "org": 1, "mode": 1, "_id": -1 }, doc! { "state": "parked" }, false),
@@ -277,7 +285,7 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("lanes", vec![partial("next", doc! { "next": 1 }, exists("next"), false)]),
         ("sites", vec![tenant_id()]),
         ("providers", vec![tenant_id()]),
-        ("provider_health", vec![partial("feed_due", doc! { "feed.due": 1 }, exists("feed.due"), false)]),
+        ("provider_health", vec![waits(due::FEEDS)]),
         ("api_keys", vec![tenant_id()]),
         ("webhook_endpoints", vec![tenant_id()]),
         ("products", vec![tenant_id(), per_tenant("sku"), metadata()]),

@@ -28,9 +28,8 @@ use crate::{
         discount::DiscountClaim,
         image::{ATTEMPTS_MAX, ProductImage},
         invitation::Invitation,
-        invoice::{DocumentMail, Invoice},
+        invoice::Invoice,
         link::{Challenge, Link, RefreshToken, SignInCode},
-        order::Order,
         organization::Organization,
         person::Person,
         provider_account::ProviderAccount,
@@ -110,22 +109,6 @@ impl Store {
         Ok(self.collection::<ProviderEvent>().find_one(doc! { "_id": oid(id) }).await?)
     }
 
-    /// Takes the turn at a provider's list of events that is due, until then.
-    pub async fn claim_due_feed(
-        &self,
-        now: Timestamp,
-        until: Timestamp,
-        turn: &str,
-    ) -> Result<Option<ProviderHealth>, StoreError> {
-        let claim = doc! { "$set": { "feed.due": until, "feed.turn": turn } };
-        let accounts = self.collection::<ProviderHealth>();
-        let claimed = accounts
-            .find_one_and_update(doc! { "feed.due": { "$lte": now } }, claim)
-            .sort(doc! { "feed.due": 1 })
-            .return_document(ReturnDocument::After);
-        Ok(claimed.await?)
-    }
-
     /// Provider accounts of whose health nothing is stored yet: an older version made them.
     pub async fn providers_without_health(&self) -> Result<Vec<ProviderAccount>, StoreError> {
         let known: Vec<Document> = self
@@ -141,13 +124,6 @@ impl Store {
         Ok(accounts.find(doc! { "_id": { "$nin": known } }).limit(ADOPTED_MAX).await?.try_collect().await?)
     }
 
-    /// Events whose time has come.
-    pub async fn due_events(&self, now: Timestamp, limit: i64) -> Result<Vec<ProviderEvent>, StoreError> {
-        let collection = self.collection::<ProviderEvent>();
-        let found = collection.find(doc! { "due": { "$lte": now } });
-        Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
-    }
-
     /// How many documents of any tenant fit, counted along an index and no further than `limit`: for metrics.
     pub async fn count_waiting(
         &self,
@@ -161,14 +137,6 @@ impl Store {
         Ok(collection.count_documents(filter).hint(hint).limit(limit).await?)
     }
 
-    /// Transactions that the reconciler should look at.
-    pub async fn due_reconciles(&self, now: Timestamp, limit: i64) -> Result<Vec<Transaction>, StoreError> {
-        let collection = self.collection::<Transaction>();
-        let found = collection.find(doc! { "reconcile.due": { "$lte": now } });
-        let found = found.sort(doc! { "reconcile.due": 1 }).limit(limit).await?;
-        self.open_all(found.try_collect().await?).await
-    }
-
     /// Payments of every tenant by their ids, for migrations.
     pub async fn transactions_after(
         &self,
@@ -179,13 +147,6 @@ impl Store {
         let collection = self.collection::<Transaction>();
         let found = collection.find(filter).sort(doc! { "_id": 1 }).limit(limit);
         Ok(found.await?.try_collect().await?)
-    }
-
-    /// Orders that are to be looked at again.
-    pub async fn due_orders(&self, now: Timestamp, limit: i64) -> Result<Vec<Order>, StoreError> {
-        let collection = self.collection::<Order>();
-        let found = collection.find(doc! { "due": { "$lte": now } });
-        Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
     /// Payments under way of these orders, each a site and its reference. A site belongs to one tenant.
@@ -201,13 +162,6 @@ impl Store {
         let filters: Vec<_> = orders.iter().copied().map(of_order).collect();
         let collection = self.collection::<Transaction>();
         self.open_all(collection.find(doc! { "$or": filters }).await?.try_collect().await?).await
-    }
-
-    /// Checkouts whose time has run out.
-    pub async fn due_expiries(&self, now: Timestamp, limit: i64) -> Result<Vec<Checkout>, StoreError> {
-        let collection = self.collection::<Checkout>();
-        let found = collection.find(doc! { "expiryDue": { "$lte": now } });
-        Ok(found.sort(doc! { "expiryDue": 1 }).limit(limit).await?.try_collect().await?)
     }
 
     /// Checkouts with something to relay, as a majority has them: what a fail-over takes back was never said.
@@ -301,14 +255,6 @@ impl Store {
         Ok(found.sort(doc! { "rendering.due": 1 }).limit(limit).await?.try_collect().await?)
     }
 
-    /// Mails whose time has come, as a majority has them.
-    pub async fn due_mails(&self, now: Timestamp, limit: i64) -> Result<Vec<DocumentMail>, StoreError> {
-        let collection = self.collection::<DocumentMail>();
-        let found = collection.find(doc! { "due": { "$lte": now } });
-        let found = found.read_concern(super::majority());
-        Ok(found.sort(doc! { "due": 1 }).limit(limit).await?.try_collect().await?)
-    }
-
     /// Takes expired idempotency records out of checkouts and invoices; answers how many.
     pub async fn sweep_idempotency(&self, now: Timestamp) -> Result<u64, StoreError> {
         let filter = doc! { "idem.expiresAt": { "$lte": now } };
@@ -384,11 +330,11 @@ impl Store {
         Ok(())
     }
 
-    /// Gives an organization another name; false where there is none, or none of the version that is expected.
-    pub async fn rename_organization(
+    /// Changes an organization; false where there is none, or none of the version that is expected.
+    pub async fn change_organization(
         &self,
         id: OrganizationId,
-        name: &str,
+        set: Document,
         expected_version: Option<i64>,
     ) -> Result<bool, StoreError> {
         let collection = self.database().collection::<Organization>(ORGANIZATIONS);
@@ -398,7 +344,7 @@ impl Store {
             let absent = if version == 0 { Bson::Null } else { Bson::Int64(version) };
             filter.insert("version", doc! { "$in": [version, absent] });
         }
-        let update = doc! { "$set": { "name": name }, "$inc": { "version": 1_i64 } };
+        let update = doc! { "$set": set, "$inc": { "version": 1_i64 } };
         Ok(collection.update_one(filter, update).await?.matched_count == 1)
     }
 }

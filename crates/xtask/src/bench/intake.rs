@@ -20,6 +20,7 @@ use super::raw::RawInserts;
 use super::stencil::Stencil;
 use super::{Bench, Section, create, versus};
 use crate::Outcome;
+use crate::settings::random_hex;
 
 /// Filled anew in every event's id.
 const MARKER: &str = "@@@@@@@@@@@@@@@@";
@@ -57,6 +58,32 @@ impl Load for Webhooks {
 #[expect(clippy::disallowed_methods, reason = "a signature is of the present moment")]
 fn now_s() -> i64 {
     jiff::Timestamp::now().as_second()
+}
+
+/// A request with an event of its own, signed.
+pub fn signed_event(path: &str, secret: &str) -> Vec<u8> {
+    let event = event().replace(MARKER, &random_hex(8));
+    let signature = sign(secret, now_s(), &event);
+    request("POST", path, &["content-type: application/json; charset=utf-8", &signature], &event)
+}
+
+/// An event about a refund of a payment that nobody knows here: its provider must be asked.
+pub fn refund_event() -> String {
+    let id = random_hex(8);
+    let refund = json!({
+        "id": format!("re_{id}"), "object": "refund", "amount": 100, "charge": format!("ch_{id}"), "currency": "eur",
+        "metadata": {}, "payment_intent": format!("pi_{id}"), "status": "succeeded",
+    });
+    json!({
+        "id": format!("evt_{id}"), "object": "event", "api_version": "2025-06-30.basil", "created": 1_700_000_000,
+        "data": {"object": refund}, "livemode": false, "pending_webhooks": 1, "type": "refund.updated",
+    })
+    .to_string()
+}
+
+/// What a header of this moment holds.
+pub fn signature(secret: &str, body: &str) -> String {
+    sign(secret, now_s(), body).trim_start_matches("stripe-signature: ").to_owned()
 }
 
 /// The header as Stripe writes it, see <https://docs.stripe.com/webhooks#verify-manually>.

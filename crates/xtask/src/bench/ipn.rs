@@ -34,7 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MS: u64 = 1000;
 
 /// A payment at the sandbox that waits for its outcome.
-struct Waiting {
+pub struct Waiting {
+    /// The checkout's page.
+    pub page: String,
     /// The sandbox's page, with its token.
     path: String,
     session: String,
@@ -42,7 +44,7 @@ struct Waiting {
 
 impl Waiting {
     /// The click on "paid".
-    fn request(&self) -> Vec<u8> {
+    pub fn request(&self) -> Vec<u8> {
         let form = format!("session={}&outcome=paid", self.session);
         let headers = ["content-type: application/x-www-form-urlencoded", "sec-fetch-site: same-origin"];
         request("POST", &self.path, &headers, &form)
@@ -53,6 +55,7 @@ impl Waiting {
 #[serde(rename_all = "camelCase")]
 struct Created {
     session_public_id: String,
+    payment_url: String,
 }
 
 #[derive(Deserialize)]
@@ -89,15 +92,15 @@ impl Customer {
         let reference = random_hex(8);
         let answer = self.api.ask(&shop_request(&self.gateway, ipn_url, &reference, &reference)).await?;
         expect(answer.status, 200, &answer.body)?;
-        let Created { session_public_id: session } = serde_json::from_slice(&answer.body)?;
+        let Created { session_public_id: session, payment_url } = serde_json::from_slice(&answer.body)?;
+        let page = path_of(&payment_url)?;
         let body = json!({"sessionPublicId": session, "providerId": self.gateway.seed.providers.sandbox});
         let headers = ["content-type: application/json"];
         let begin = request("POST", "/api/v1/transactions/create", &headers, &body.to_string());
         let answer = self.runtime.ask(&begin).await?;
         expect(answer.status, 200, &answer.body)?;
         let Begun { next: Next { url } } = serde_json::from_slice(&answer.body)?;
-        let path = url::Url::parse(&url)?[url::Position::BeforePath..].to_owned();
-        Ok(Waiting { path, session })
+        Ok(Waiting { page, path: path_of(&url)?, session })
     }
 
     async fn pay(&mut self, waiting: &Waiting) -> Outcome<()> {
@@ -106,13 +109,17 @@ impl Customer {
     }
 }
 
+fn path_of(url: &str) -> Outcome<String> {
+    Ok(url::Url::parse(url)?[url::Position::BeforePath..].to_owned())
+}
+
 /// Prepares payments, and pays them too where `pay` says so.
-async fn prepare(bench: &Bench, shops: &Shops, count: usize, pay: bool) -> Outcome<Vec<Waiting>> {
+pub async fn prepare(gateway: &Gateway, shops: &Shops, count: usize, pay: bool) -> Outcome<Vec<Waiting>> {
     let todo: VecDeque<String> = (0..count).map(|index| shops.url(index).to_owned()).collect();
     let todo = Arc::new(Mutex::new(todo));
     let mut customers = JoinSet::new();
     for _ in 0..CUSTOMERS {
-        let mut customer = Customer::new(bench.stack.gateway()).await?;
+        let mut customer = Customer::new(gateway).await?;
         let todo = Arc::clone(&todo);
         customers.spawn(async move {
             let mut begun = Vec::new();
@@ -162,7 +169,7 @@ async fn pay_steadily(pages: SocketAddr, waiting: Vec<Waiting>) -> Outcome<usize
 async fn latency(bench: &Bench, seconds: u32) -> Outcome<(serde_json::Value, Vec<Aim>)> {
     let shops = Shops::open(1).await?;
     let count = usize::try_from(PER_SECOND * seconds)?;
-    let waiting = prepare(bench, &shops, count, false).await?;
+    let waiting = prepare(bench.stack.gateway(), &shops, count, false).await?;
     let pages = super::address(&bench.stack.gateway().direct.urls.checkout)?;
     let failed = pay_steadily(pages, waiting).await?;
     let heard = shops.hear(count - failed, PATIENCE).await;
@@ -198,7 +205,7 @@ async fn latency(bench: &Bench, seconds: u32) -> Outcome<(serde_json::Value, Vec
 async fn flat_out(bench: &mut Bench, hosts: usize, count: usize) -> Outcome<serde_json::Value> {
     let shops = Shops::open(hosts).await?;
     bench.stack.stop_service("worker").await;
-    prepare(bench, &shops, count, true).await?;
+    prepare(bench.stack.gateway(), &shops, count, true).await?;
     bench.stack.start_service("worker").await?;
     let started = Instant::now();
     let heard = shops.hear(count, PATIENCE).await;

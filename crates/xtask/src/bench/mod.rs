@@ -12,6 +12,7 @@ mod ipn;
 mod load;
 mod machine;
 mod memory;
+mod neighbours;
 mod page;
 mod panel;
 mod raw;
@@ -39,11 +40,13 @@ use versus::Turns;
 const GENERATOR: &str = "generator";
 
 /// Rate limits that are on and never reached here.
-const LIMITS: [&str; 4] = [
+const LIMITS: [&str; 6] = [
     "RATE_LIMIT_KEY_PER_SECOND",
     "RATE_LIMIT_ORGANIZATION_PER_SECOND",
     "RATE_LIMIT_ADDRESS_PER_SECOND",
     "RATE_LIMIT_PER_ADDRESS",
+    "RATE_LIMIT_EVENTS_PER_PROVIDER",
+    "RATE_LIMIT_HOOKS_PER_SENDER",
 ];
 const LIMIT: &str = "1000000";
 
@@ -56,6 +59,9 @@ pub struct Args {
     /// Only these, separated by commas
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Of the attacks on neighbours only these, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    attacks: Vec<String>,
     /// Payments behind the panel's screens
     #[arg(long, default_value_t = panel::TRANSACTIONS)]
     transactions: u64,
@@ -75,6 +81,8 @@ enum Part {
     Memory,
     Bodies,
     Invoices,
+    /// With services and limits of its own, which nothing else is measured beside
+    Neighbours,
 }
 
 /// A gateway under load.
@@ -119,6 +127,9 @@ pub async fn run(args: Args) -> Outcome {
     if cfg!(debug_assertions) && !args.debug {
         return tokio::task::spawn_blocking(run_optimized).await?;
     }
+    if args.only == [Part::Neighbours] {
+        return neighbours::alone(&args).await;
+    }
     let environment = LIMITS.iter().map(|name| ((*name).to_owned(), LIMIT.to_owned())).collect();
     let folder = workspace::root().join("target/bench/stack");
     let options = StackOptions { release: !args.debug, fresh: true, caddy: false, folder, environment };
@@ -130,6 +141,9 @@ pub async fn run(args: Args) -> Outcome {
     say("Stopping");
     bench.stack.stop().await;
     outcome?;
+    if args.only.is_empty() || args.only.contains(&Part::Neighbours) {
+        return neighbours::alone(&args).await;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,6 +9,11 @@ use serde_json::{Value, json};
 pub struct Latencies(Vec<u32>);
 
 impl Latencies {
+    /// None yet.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Adds one.
     pub fn push(&mut self, latency: Duration) {
         self.0.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));

@@ -1,11 +1,13 @@
 //! Providers' webhooks: `POST /hooks/{type}/{providerId}`. Stored before they are answered, applied after.
 
+mod quotas;
 mod receive;
 mod refusals;
 
 use axum::Router;
 use axum::routing::post;
 
+pub(crate) use quotas::Quotas;
 pub(crate) use refusals::Refusals;
 
 use crate::gateway::Shared;

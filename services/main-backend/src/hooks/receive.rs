@@ -4,14 +4,14 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::{IntoResponse, Response};
-use gateway_core::app::intake::{WebhookAccount, receive_webhook};
+use gateway_core::app::intake::{Heard, WebhookAccount, take, verify};
 use gateway_core::app::{AppError, health};
 use gateway_core::domain::ProviderId;
 use gateway_core::domain::provider_account::ProviderKind;
 use gateway_core::domain::provider_health::RefusalReason;
 use http::{HeaderMap, StatusCode};
 use web_kit::json::body_error;
-use web_kit::{ApiError, Path};
+use web_kit::{ApiError, ClientIp, Path};
 
 use crate::gateway::Shared;
 
@@ -23,27 +23,39 @@ const ENVIRONMENT: &str = "_";
 /// 2xx only once the events are on a majority; an error of ours is 5xx, so that the provider sends again.
 pub(super) async fn receive(
     State(gateway): State<Shared>,
+    ip: ClientIp,
     Path((kind, account)): Path<(String, String)>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
     let kind: ProviderKind = kind.parse().map_err(|problem: String| ApiError::bad_field("type", problem))?;
+    gateway.quotas.check_sender(ip, &account)?;
     let account = account_of(&account)?;
     let body = body.map_err(|rejection| body_error(&rejection))?;
-    let receipt = receive_webhook(&gateway.app, kind, account, &headers, &body).await.map_err(send_again)?;
-    let status = StatusCode::from_u16(receipt.status).map_err(ApiError::internal)?;
-    if let Some((reason, provider)) = receipt.refused {
-        gateway.refusals.note(kind, reason);
-        if let Some((id, count)) = provider.and_then(|id| gateway.refusals.note_of(id, reason)) {
-            let app = gateway.app.clone();
-            drop(
-                gateway.background.spawn(async move { health::note_refusals(&app, id, reason, count).await }),
-            );
+    let heard = verify(&gateway.app, kind, account, &headers, &body).await.map_err(send_again)?;
+    match heard {
+        Heard::Genuine(genuine) => {
+            let status = StatusCode::from_u16(genuine.status).map_err(ApiError::internal)?;
+            // Only now: what strangers send must not use up what the provider may.
+            gateway.quotas.check_events(genuine.provider(), genuine.len())?;
+            let fresh = take(&gateway.app, genuine).await.map_err(send_again)?;
+            gateway.background.apply(&gateway.app, fresh);
+            Ok(status.into_response())
         }
-        return Err(refused(status, reason));
+        Heard::Refused { status, reason, provider } => {
+            let status = StatusCode::from_u16(status).map_err(ApiError::internal)?;
+            note_refused(&gateway, kind, reason, provider);
+            Err(refused(status, reason))
+        }
     }
-    gateway.background.apply(&gateway.app, receipt.fresh);
-    Ok(status.into_response())
+}
+
+fn note_refused(gateway: &Shared, kind: ProviderKind, reason: RefusalReason, provider: Option<ProviderId>) {
+    gateway.refusals.note(kind, reason);
+    if let Some((id, count)) = provider.and_then(|id| gateway.refusals.note_of(id, reason)) {
+        let app = gateway.app.clone();
+        drop(gateway.background.spawn(async move { health::note_refusals(&app, id, reason, count).await }));
+    }
 }
 
 /// Says what is wrong, as far as whoever set the webhook up can put it right, and nothing of what is stored.

@@ -1,12 +1,12 @@
 //! The worker's jobs. Each is a few lines around a use case; what they do is told there.
 
+mod fair;
 mod images;
 pub mod relay;
 mod sweeps;
 
 pub use images::ImageFetch;
 pub use sweeps::{
-    AuditHeads, AuditSweep, CatchUp, ClaimSweep, Coding, Erasures, EventSweep, Expiry, ForgottenLanes,
-    IdempotencySweep, Inviting, Mailing, Migrations, Numbering, OrderSweep, Reconciler, Rendering,
-    SandboxClock,
+    Adoption, AuditHeads, AuditSweep, ClaimSweep, Coding, Erasures, ForgottenLanes, IdempotencySweep,
+    Inviting, Migrations, Numbering, Rendering, Retention, SandboxClock,
 };

@@ -6,14 +6,15 @@
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use gateway_core::{
     app::App,
-    domain::{checkout::Checkout, invoice::Invoice, transaction::Transaction},
+    domain::{OrganizationId, checkout::Checkout, invoice::Invoice, transaction::Transaction},
     jobs::relay::Relay,
     store::Entity,
 };
@@ -22,17 +23,13 @@ use mongodb::{
     change_stream::event::ChangeStreamEvent,
     error::Error,
 };
-use tokio::{
-    sync::{Notify, mpsc},
-    task::JoinHandle,
-};
+use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+use super::fair::FairQueue;
 
 /// Documents relayed at once. One document is always relayed by the same hand, so its changes stay in order.
 const HANDS: usize = 32;
-
-/// Changes that wait for one hand; what does not fit is left to the poll.
-const QUEUE_MAX: usize = 256;
 
 /// How often is polled: pick-up stays below a second without any stream.
 const POLL: Duration = Duration::from_millis(500);
@@ -53,11 +50,23 @@ enum Told {
     Invoice(Box<Invoice>),
 }
 
+impl Told {
+    fn organization(&self) -> OrganizationId {
+        match self {
+            Self::Checkout(checkout) => checkout.org,
+            Self::Transaction(transaction) => transaction.org,
+            Self::Invoice(invoice) => invoice.org,
+        }
+    }
+}
+
+type Hand = Arc<FairQueue<Told>>;
+
 /// Relays until `stop`.
 pub async fn run(relay: Relay, app: App, stop: CancellationToken) {
     let missed = Arc::new(Notify::new());
-    let (hands, working): (Vec<_>, Vec<_>) =
-        (0..HANDS).map(|_| hand(relay.clone(), app.clone(), stop.clone())).unzip();
+    let hands = Hands((0..HANDS).map(|_| Hand::default()).collect());
+    let working: Vec<_> = hands.0.iter().map(|hand| work(hand, &relay, &app, &stop)).collect();
     let listening = listen(&app, &hands, &missed, &stop);
     let polling = poll(&relay, &missed, &stop);
     tokio::join!(listening, polling);
@@ -65,29 +74,48 @@ pub async fn run(relay: Relay, app: App, stop: CancellationToken) {
     futures::future::join_all(working).await;
 }
 
-/// Relays what it is told of; when stopping it ends what it has in hand, and the rest is left to the next poll.
-fn hand(relay: Relay, app: App, stop: CancellationToken) -> (mpsc::Sender<Told>, JoinHandle<()>) {
-    let (queue, mut told) = mpsc::channel(QUEUE_MAX);
-    let working = tokio::spawn(async move {
-        while let Some(document) = told.recv().await {
+/// The hands; also where a panic ends the relay, they end with it.
+struct Hands(Vec<Hand>);
+
+impl Drop for Hands {
+    fn drop(&mut self) {
+        for hand in &self.0 {
+            hand.close();
+        }
+    }
+}
+
+/// Relays what a hand is told of; when stopping it ends what it has in hand, and the rest is left to the next poll.
+fn work(hand: &Hand, relay: &Relay, app: &App, stop: &CancellationToken) -> JoinHandle<()> {
+    let (hand, relay, app, stop) = (Arc::clone(hand), relay.clone(), app.clone(), stop.clone());
+    tokio::spawn(async move {
+        while let Some(document) = hand.pop().await {
             if stop.is_cancelled() {
                 return;
             }
-            // A failure has been logged, and the document put off.
-            let _ = match document {
-                Told::Checkout(checkout) => relay.relay(&*checkout).await,
-                Told::Transaction(mut transaction) => {
-                    // The stream hands out what is stored. What cannot be opened now is left to the poll.
-                    if app.store.open_texts(&mut *transaction).await.is_err() {
-                        continue;
-                    }
-                    relay.relay(&*transaction).await
-                }
-                Told::Invoice(invoice) => relay.relay(&*invoice).await,
-            };
+            // After a panic the poll finds it.
+            let relaying = AssertUnwindSafe(relay_told(&relay, &app, document)).catch_unwind();
+            if relaying.await.is_err() {
+                metrics::counter!("job_panics_total", "task" => "relay").increment(1);
+                tracing::error!("relaying a document panicked");
+            }
         }
-    });
-    (queue, working)
+    })
+}
+
+async fn relay_told(relay: &Relay, app: &App, document: Told) {
+    // A failure has been logged, and the document put off.
+    let _ = match document {
+        Told::Checkout(checkout) => relay.relay(&*checkout).await,
+        Told::Transaction(mut transaction) => {
+            // The stream hands out what is stored. What cannot be opened now is left to the poll.
+            if app.store.open_texts(&mut *transaction).await.is_err() {
+                return;
+            }
+            relay.relay(&*transaction).await
+        }
+        Told::Invoice(invoice) => relay.relay(&*invoice).await,
+    };
 }
 
 async fn poll(relay: &Relay, missed: &Notify, stop: &CancellationToken) {
@@ -109,7 +137,7 @@ async fn poll(relay: &Relay, missed: &Notify, stop: &CancellationToken) {
 }
 
 /// Keeps a change stream open; while there is none, the poll does the work.
-async fn listen(app: &App, hands: &[mpsc::Sender<Told>], missed: &Notify, stop: &CancellationToken) {
+async fn listen(app: &App, hands: &Hands, missed: &Notify, stop: &CancellationToken) {
     let mut pause = Duration::from_secs(1);
     while !stop.is_cancelled() {
         let opened = tokio::time::Instant::now();
@@ -125,7 +153,7 @@ async fn listen(app: &App, hands: &[mpsc::Sender<Told>], missed: &Notify, stop: 
     }
 }
 
-async fn follow(app: &App, hands: &[mpsc::Sender<Told>], missed: &Notify) -> Result<(), Error> {
+async fn follow(app: &App, hands: &Hands, missed: &Notify) -> Result<(), Error> {
     let wanted = doc! { "$match": {
         "ns.coll": { "$in": [Checkout::COLLECTION, Transaction::COLLECTION, Invoice::COLLECTION] },
         "operationType": { "$in": ["insert", "replace"] },
@@ -145,7 +173,7 @@ async fn follow(app: &App, hands: &[mpsc::Sender<Told>], missed: &Notify) -> Res
 }
 
 /// Hands a document over; false when its hand is full or it cannot be read, which the poll then tells of.
-fn tell(hands: &[mpsc::Sender<Told>], collection: Option<&str>, document: &RawDocumentBuf) -> bool {
+fn tell(hands: &Hands, collection: Option<&str>, document: &RawDocumentBuf) -> bool {
     let told = match collection {
         Some(Checkout::COLLECTION) => {
             deserialize_from_slice(document.as_bytes()).map(|found| Told::Checkout(Box::new(found)))
@@ -163,5 +191,5 @@ fn tell(hands: &[mpsc::Sender<Told>], collection: Option<&str>, document: &RawDo
         Told::Invoice(invoice) => invoice.id.hash(&mut hasher),
     }
     let hand = usize::try_from(hasher.finish() % HANDS as u64).unwrap_or(0);
-    hands[hand].try_send(told).is_ok()
+    hands.0[hand].push(told.organization(), told)
 }

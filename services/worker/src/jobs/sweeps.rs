@@ -3,83 +3,33 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use gateway_core::{
     app::{
-        App, AppError, apply, audit, catch_up, checkouts, discount_claims,
-        invoices::{
-            mail::{self, Mailer},
-            number,
-            render::Renderings,
-        },
-        migrations, orders,
+        App, AppError, audit, catch_up, discount_claims,
+        invoices::{mail::Mailer, number, render::Renderings},
+        migrations,
         people::{codes, invitations},
         personal::erase,
+        retention,
     },
-    jobs::{
-        Job, Pass,
-        lanes::{self, HeldLanes},
-        queue,
-    },
+    jobs::{Job, Pass, lanes, queue},
 };
-use tokio_util::sync::CancellationToken;
 
 /// What a use case takes on in one pass; a full hand is followed by another at once.
 const HAND: usize = 100;
 
-/// Applies provider events that nobody applied.
-pub struct EventSweep;
+/// Makes the documents of provider accounts that an older version made, so that their lists of events are read too.
+pub struct Adoption;
 
-impl Job for EventSweep {
-    const NAME: &'static str = "event_sweep";
-    const EVERY: Duration = Duration::from_secs(1);
+impl Job for Adoption {
+    const NAME: &'static str = "adoption";
+    const EVERY: Duration = Duration::from_mins(10);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
-        Ok(Pass::of(apply::sweep_events(app).await?, HAND))
-    }
-}
-
-/// Asks providers about payments that have not come to an end, and finishes refunds, captures and cancels
-/// that were cut off.
-pub struct Reconciler;
-
-impl Job for Reconciler {
-    const NAME: &'static str = "reconciler";
-    const EVERY: Duration = Duration::from_secs(1);
-    async fn run(&self, app: &App) -> Result<Pass, AppError> {
-        Ok(Pass::of(apply::reconcile_due(app).await?, HAND))
-    }
-}
-
-/// Reads providers' own lists of events for what no webhook brought.
-#[derive(Default)]
-pub struct CatchUp {
-    adopted_at: Mutex<Option<Instant>>,
-}
-
-/// How often it is looked for accounts that an older version made.
-const ADOPT_EVERY: Duration = Duration::from_mins(10);
-
-impl CatchUp {
-    fn is_to_adopt(&self) -> bool {
-        let mut adopted_at = self.adopted_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = adopted_at.is_none_or(|at| at.elapsed() >= ADOPT_EVERY);
-        if is_due {
-            *adopted_at = Some(Instant::now());
-        }
-        is_due
-    }
-}
-
-impl Job for CatchUp {
-    const NAME: &'static str = "catch_up";
-    const EVERY: Duration = Duration::from_secs(10);
-    async fn run(&self, app: &App) -> Result<Pass, AppError> {
-        if self.is_to_adopt() {
-            catch_up::adopt(app).await?;
-        }
-        Ok(Pass::of(catch_up::sweep(app).await?, catch_up::ACCOUNTS_AT_ONCE))
+        catch_up::adopt(app).await?;
+        Ok(Pass::Done)
     }
 }
 
@@ -119,28 +69,6 @@ impl Job for Migrations {
     }
 }
 
-/// Looks at orders of which something waits that was cut off.
-pub struct OrderSweep(pub Arc<HeldLanes>);
-
-impl Job for OrderSweep {
-    const NAME: &'static str = "order_sweep";
-    const EVERY: Duration = Duration::from_secs(1);
-    async fn run(&self, app: &App) -> Result<Pass, AppError> {
-        Ok(Pass::of(orders::sweep(app, &self.0).await?, HAND))
-    }
-}
-
-/// Ends checkouts whose time has run out.
-pub struct Expiry;
-
-impl Job for Expiry {
-    const NAME: &'static str = "expiry";
-    const EVERY: Duration = Duration::from_secs(1);
-    async fn run(&self, app: &App) -> Result<Pass, AppError> {
-        Ok(Pass::of(checkouts::expire_due(app).await?, HAND))
-    }
-}
-
 /// Moves the sandbox's payments along.
 pub struct SandboxClock;
 
@@ -177,6 +105,18 @@ impl Job for ForgottenLanes {
     }
 }
 
+/// Takes away what organizations keep for a while only.
+pub struct Retention;
+
+impl Job for Retention {
+    const NAME: &'static str = "retention";
+    const EVERY: Duration = Duration::from_hours(1);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        let is_more = retention::has_begun(app).await? && retention::sweep(app).await?;
+        Ok(if is_more { Pass::More } else { Pass::Done })
+    }
+}
+
 /// Gives waiting drafts their numbers.
 pub struct Numbering;
 
@@ -187,22 +127,6 @@ impl Job for Numbering {
         let (_, lag) = number::number_due(app).await?;
         metrics::gauge!("invoice_numbering_lag_seconds").set(lag.as_secs_f64());
         Ok(Pass::Done)
-    }
-}
-
-/// Sends documents to buyers.
-pub struct Mailing {
-    /// The mail server.
-    pub mailer: Arc<dyn Mailer>,
-    /// Ends a pass after the mail that is being handed over.
-    pub stop: CancellationToken,
-}
-
-impl Job for Mailing {
-    const NAME: &'static str = "mailing";
-    const EVERY: Duration = Duration::from_secs(1);
-    async fn run(&self, app: &App) -> Result<Pass, AppError> {
-        Ok(Pass::of(mail::send_due(app, &self.mailer, &self.stop).await?, mail::HAND_FULL))
     }
 }
 

@@ -236,7 +236,7 @@ async fn event(door: &Door, shop: &Shop) -> ProviderEventId {
         provider_kind: gateway_core::domain::provider_account::ProviderKind::Sandbox,
         event_id: "example".to_owned(),
         name: "example".to_owned(),
-        raw,
+        raw: Some(raw),
         state: EventState::Ignored,
         attempts: 0,
         due: None,

@@ -186,7 +186,7 @@ impl Office {
     /// Renders and mails what is due, as the worker does.
     async fn work(&self) {
         self.render().await;
-        mail::send_due(&self.app, &self.mailer, &self.stop).await.unwrap();
+        mail::send_due(&self.app, &self.mailer).await.unwrap();
     }
 }
 
@@ -350,11 +350,11 @@ async fn issued_document_is_mailed_once_with_its_files() {
     let to = Some("buyer@example.com".to_owned());
     mail::send(&office.app, office.tenant, invoice.id, to, None).await.unwrap();
     // The mail waits for the files.
-    mail::send_due(&office.app, &office.mailer, &office.stop).await.unwrap();
+    mail::send_due(&office.app, &office.mailer).await.unwrap();
     assert!(office.sink.mails().is_empty());
     office.render().await;
     office.clock.advance(Duration::from_secs(5));
-    let passes = (0..4).map(|_| mail::send_due(&office.app, &office.mailer, &office.stop));
+    let passes = (0..4).map(|_| mail::send_due(&office.app, &office.mailer));
     futures::future::join_all(passes).await.into_iter().for_each(|pass| assert!(pass.unwrap() <= 1));
     let mails = office.sink.mails();
     assert_eq!(mails.len(), 1, "four workers, one mail");

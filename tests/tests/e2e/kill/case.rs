@@ -636,7 +636,8 @@ impl Case<'_> {
         let app = &self.cluster.app;
         let ever = app.now() + Duration::from_hours(24 * 365);
         let files = app.store.due_renderings(ever, 1, &[]).await.unwrap();
-        files.is_empty() && app.store.due_mails(ever, 1).await.unwrap().is_empty()
+        files.is_empty()
+            && app.store.due(gateway_core::store::due::MAILS, ever, &[], 1).await.unwrap().is_empty()
     }
 
     /// How many checkouts there are.

@@ -323,7 +323,7 @@ async fn a_parked_event_shows_its_bytes_and_is_applied_again() {
     }
     let page = format!("/events/{}", event.id);
     let html = viewer.page(&page).await;
-    let raw = list::raw_event(&door.app, &event).await.unwrap();
+    let raw = list::raw_event(&door.app, &event).await.unwrap().unwrap();
     assert_eq!(shown(&html, "the-body").trim(), raw.trim());
     assert!(html.contains("amount &#60;differs&#62;") && !html.contains("/replay\""));
     assert_eq!(viewer.send(&format!("{page}/replay"), &[]).await.status, 403);

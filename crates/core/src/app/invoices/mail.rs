@@ -8,7 +8,6 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mongodb::bson::doc;
-use tokio_util::sync::CancellationToken;
 use tracing::field::Empty;
 
 use super::{get, open_paper, settings_or_initial};
@@ -28,13 +27,15 @@ use crate::{
         },
     },
     fault::{self, Recovery},
-    store::{Entity, StoreError},
+    jobs::turns::{self, Work},
+    store::{
+        Entity, StoreError,
+        due::{self, Due, Waits},
+    },
     telemetry,
     timing::scaled,
 };
 
-/// Mails taken on in one pass.
-pub const HAND_FULL: usize = 50;
 /// How long one worker has to hand a mail over before another may.
 const LEASE: Duration = Duration::from_mins(2);
 /// How long a mail waits for a person to have its document rendered with all its characters.
@@ -180,26 +181,30 @@ pub async fn mails(app: &App, tenant: Tenant, id: InvoiceId) -> Result<Vec<Docum
     Ok(store.find(doc! { "invoiceId": id }, doc! { "createdAt": 1, "_id": 1 }, 100).await?)
 }
 
-/// Sends what is due, up to the mail in hand when `stop` comes: one that is cut off would go out twice. Answers
-/// how many were due.
-pub async fn send_due(
-    app: &App,
-    mailer: &Arc<dyn Mailer>,
-    stop: &CancellationToken,
-) -> Result<usize, AppError> {
-    let limit = i64::try_from(HAND_FULL).unwrap_or(i64::MAX);
-    let due = app.store.due_mails(app.now(), limit).await?;
-    let may_be_taken = |mail: &&DocumentMail| !was_cut_off(mail) || Recovery::PaperLease.is_on();
-    for mail in due.iter().filter(may_be_taken).take_while(|_| !stop.is_cancelled()) {
-        let sending = async {
-            if let Err(error) = send_one(app, mailer, mail.clone()).await {
-                tracing::warn!(mail = %mail.id, ?error, "a mail was not sent");
-            }
+/// Sends what is due, one mail of an organization after another.
+#[derive(Debug)]
+pub struct Mailing(pub Arc<dyn Mailer>);
+
+impl Work for Mailing {
+    const NAME: &'static str = "mailing";
+    const EVERY: Duration = Duration::from_secs(1);
+    const WAITS: Waits = due::MAILS;
+    const AT_ONCE: usize = 1;
+
+    async fn act(&self, app: &App, due: &Due) -> Result<(), AppError> {
+        let mail = app.store.for_org(due.tenant).get::<DocumentMail>(MailId::from_bytes(due.id)).await?;
+        let Some(mail) = mail.filter(|mail| !was_cut_off(mail) || Recovery::PaperLease.is_on()) else {
+            return Ok(());
         };
         let span = tracing::info_span!("mail", mail = %mail.id, organization = %mail.org, request_id = Empty);
-        telemetry::follow(mail.trail.as_ref(), span, sending).await;
+        let trail = mail.trail.clone();
+        telemetry::follow(trail.as_ref(), span, send_one(app, &self.0, mail)).await
     }
-    Ok(due.len())
+}
+
+/// Sends what is due, in one hand. Answers how many there were.
+pub async fn send_due(app: &App, mailer: &Arc<dyn Mailer>) -> Result<usize, AppError> {
+    turns::pass(app, &Mailing(Arc::clone(mailer))).await
 }
 
 /// Whether a worker was about to hand it over and has not said how that went.

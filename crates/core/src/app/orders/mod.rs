@@ -20,4 +20,4 @@ pub mod settle;
 pub mod view;
 
 pub use history::ensure;
-pub use settle::{about_checkout, about_transaction, look_again, sweep};
+pub use settle::{OrderSweep, about_checkout, about_transaction, look_again};

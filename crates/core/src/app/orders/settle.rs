@@ -1,6 +1,6 @@
 //! Takes in news and stores what follows from it, in one commit of the order.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use mongodb::bson::doc;
 
@@ -15,8 +15,11 @@ use crate::{
         transaction::Transaction,
     },
     fault,
-    jobs::lanes::HeldLanes,
-    store::StoreError,
+    jobs::{lanes::HeldLanes, turns::Work},
+    store::{
+        StoreError,
+        due::{self, Due, Waits},
+    },
     timing::scaled,
 };
 
@@ -25,9 +28,6 @@ const LOOK_AFTER: Duration = Duration::from_secs(5);
 
 /// How long until the sweep looks again where nothing has changed, or it could not look.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_mins(1);
-
-/// Orders that a sweep looks at.
-const SWEEP_BATCH: i64 = 200;
 
 /// Where a payment stands has changed.
 pub async fn about_transaction(
@@ -60,33 +60,39 @@ pub async fn look_again(
     settle(app, held, &order.order_key(), None).await
 }
 
-/// The worker's sweep: orders of which something waits. Answers how many it looked at.
-pub async fn sweep(app: &App, held: &HeldLanes) -> Result<usize, AppError> {
-    if !fault::Recovery::OrderSweep.is_on() {
-        return Ok(0);
+/// The worker's part: orders of which something waits.
+#[derive(Debug)]
+pub struct OrderSweep(pub Arc<HeldLanes>);
+
+impl Work for OrderSweep {
+    const NAME: &'static str = "order_sweep";
+    const EVERY: Duration = Duration::from_secs(1);
+    const WAITS: Waits = due::ORDERS;
+    const AT_ONCE: usize = 4;
+
+    fn is_on(&self) -> bool {
+        fault::Recovery::OrderSweep.is_on()
     }
-    let due = app.store.due_orders(app.now(), SWEEP_BATCH).await?;
-    for order in &due {
-        let looked = look_again(app, Some(held), order.tenant(), order.id).await;
-        let is_through = match looked {
+
+    async fn act(&self, app: &App, due: &Due) -> Result<(), AppError> {
+        let store = app.store.for_org(due.tenant);
+        let Some(order) = store.get::<Order>(OrderId::from_bytes(due.id)).await? else { return Ok(()) };
+        let looked = look_again(app, Some(&*self.0), order.tenant(), order.id).await;
+        let is_through = match &looked {
             // It was stored anew, with its own time.
-            Ok(after) if after.as_ref().is_none_or(|after| after.version != order.version) => continue,
+            Ok(after) if after.as_ref().is_none_or(|after| after.version != order.version) => return Ok(()),
             // Nothing has changed, and what is next has its delivery. What waits behind it is looked at once in a while.
-            Ok(_) => !needs_another_look(order),
-            Err(error) => {
-                tracing::warn!(order = %order.id, %error, "an order could not be looked at");
-                false
-            }
+            Ok(_) => !needs_another_look(&order),
+            Err(_) => false,
         };
         let put_off = if is_through {
             doc! { "$unset": { "due": "" } }
         } else {
             doc! { "$set": { "due": app.now() + scaled(LOOK_AGAIN_AFTER) } }
         };
-        let store = app.store.for_org(order.tenant());
         store.update::<Order>(order.id, doc! { "version": order.version }, put_off).await?;
+        looked.map(drop)
     }
-    Ok(due.len())
 }
 
 /// Brings an order in line with what is known and sends what follows. `None` where there is no such order and no payment

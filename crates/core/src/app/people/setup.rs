@@ -69,7 +69,7 @@ pub async fn complete(app: &App, token: &str, first: FirstPerson) -> Result<Pers
     if organizations.is_empty() {
         let id = OrganizationId::from_bytes(derived_id(&[b"set up", &link.id.to_bytes()]));
         let name = first.organization.trim().to_owned();
-        match app.store.insert_organization(&Organization { id, name, version: 0, created_at: now }).await {
+        match app.store.insert_organization(&Organization::new(id, name, now)).await {
             Ok(()) | Err(StoreError::Duplicate) => organizations.push(id),
             Err(error) => return Err(error.into()),
         }

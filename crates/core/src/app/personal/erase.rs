@@ -318,7 +318,8 @@ async fn erase_events(store: &TenantStore, payment: TransactionId) -> Result<boo
                 continue;
             }
             let (collection, field) = (ProviderEvent::COLLECTION, ProviderEvent::RAW_FIELD);
-            if store.open(collection, event.id, field, &event.raw).await? != EMPTY {
+            let Some(raw) = &event.raw else { continue };
+            if store.open(collection, event.id, field, raw).await? != EMPTY {
                 let empty = store.seal(collection, event.id, field, EMPTY.as_bytes()).await?;
                 let set = doc! { "$set": { "raw": bson_of(&empty)? } };
                 store.update::<ProviderEvent>(event.id, doc! {}, set).await?;
@@ -335,8 +336,11 @@ async fn erase_messages(store: &TenantStore, about: Document) -> Result<(), AppE
     while let Some(batch) = next_of::<Delivery>(store, &about, &mut after).await? {
         for delivery in batch {
             let (collection, field) = (Delivery::COLLECTION, Delivery::BODY_FIELD);
-            let body = store.open(collection, delivery.id, field, &delivery.body).await?;
-            if let Some(clean) = scrubbed(&body) {
+            let body = match &delivery.body {
+                Some(body) => store.open(collection, delivery.id, field, body).await?,
+                None => String::new(),
+            };
+            if let Some(clean) = scrubbed(&body).filter(|_| delivery.body.is_some()) {
                 let clean = store.seal(collection, delivery.id, field, clean.as_bytes()).await?;
                 let set = doc! { "$set": { "body": bson_of(&clean)? } };
                 store.update::<Delivery>(delivery.id, doc! {}, set).await?;

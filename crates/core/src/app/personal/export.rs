@@ -230,7 +230,7 @@ impl Told for DiscountClaim {
 
 impl Told for ProviderEvent {
     async fn told(&self, app: &App) -> Result<Value, AppError> {
-        Ok(render::provider_event(self, &raw_event(app, self).await?))
+        Ok(render::provider_event(self, &raw_event(app, self).await?.unwrap_or_default()))
     }
 }
 

@@ -83,7 +83,7 @@ async fn page(ctx: &Ctx, id: DeliveryId, alert: Option<String>) -> Result<ShowPa
         let answer = deliveries::response(app, &delivery, attempt).await?;
         attempts.push(shown(attempt, answer));
     }
-    let body = deliveries::body(app, &delivery).await?;
+    let body = deliveries::body(app, &delivery).await?.unwrap_or_default();
     let mut times = vec![("Made", moment(delivery.created_at))];
     times.extend(delivery.due.map(|due| ("Sent next", moment(due))));
     let is_open = !matches!(delivery.state, DeliveryState::Superseded | DeliveryState::Sending);

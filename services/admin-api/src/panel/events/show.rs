@@ -72,7 +72,7 @@ async fn page(ctx: &Ctx, id: ProviderEventId, alert: Option<String>) -> Result<S
         ctx.app().store.for_org(ctx.tenant()).get::<ProviderEvent>(id).await.map_err(AppError::from)?;
     let event = found.ok_or(AppError::NotFound("event"))?;
     let names = Names::of(ctx).await?;
-    let raw = list::raw_event(ctx.app(), &event).await?;
+    let raw = list::raw_event(ctx.app(), &event).await?.unwrap_or_default();
     let waits = matches!(event.state, EventState::Parked | EventState::Ignored);
     Ok(ShowPage {
         shell: ctx.shell(PATH, event.name.clone()),

@@ -3,7 +3,10 @@
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
 use gateway_core::{
-    app::{AppError, organizations},
+    app::{
+        AppError,
+        organizations::{self, OrganizationChange},
+    },
     domain::{OrganizationId, organization::Organization, scope::Scope},
 };
 use http::StatusCode;
@@ -16,6 +19,9 @@ use crate::panel::{
     form::FormData,
     shell::{self, Ctx, Html, Shell},
 };
+
+/// Days that something is kept, as the API calls them.
+const KEEP: [&str; 3] = ["retention.providerEventsDays", "retention.deliveriesDays", "retention.mailsDays"];
 
 #[derive(Template)]
 #[template(path = "panel/settings.html")]
@@ -58,9 +64,17 @@ pub(super) async fn rename(ctx: Ctx, mut form: FormData) -> Result<Response, Api
         act::changed_meanwhile(&ctx, &mut form, &stored(&organization), "updateOrganization", None).await?;
     if !is_stale {
         let (by, version) = (ctx.member.authority(), Some(organization.version));
-        match organizations::rename_over(ctx.app(), &by, form.value("name"), version).await {
-            Ok(_) => return Ok(ctx.see(PATH, "saved")),
-            Err(error) => said = form.refused(error)?,
+        let change = OrganizationChange {
+            name: Some(form.value("name").to_owned()),
+            keep_provider_events: form.parsed(KEEP[0]),
+            keep_deliveries: form.parsed(KEEP[1]),
+            keep_mails: form.parsed(KEEP[2]),
+        };
+        if form.is_good() {
+            match organizations::change_over(ctx.app(), &by, &change, version).await {
+                Ok(_) => return Ok(ctx.see(PATH, "saved")),
+                Err(error) => said = form.refused(error)?,
+            }
         }
     }
     let page = SettingsPage { alert: said, form, ..page(&ctx).await? };
@@ -69,7 +83,13 @@ pub(super) async fn rename(ctx: Ctx, mut form: FormData) -> Result<Response, Api
 
 /// The organization as its form shows it.
 fn stored(organization: &Organization) -> FormData {
-    FormData::of_stored([("name", organization.name.clone())])
+    let kept = &organization.retention;
+    FormData::of_stored([
+        ("name", organization.name.clone()),
+        (KEEP[0], kept.provider_events.to_string()),
+        (KEEP[1], kept.deliveries.to_string()),
+        (KEEP[2], kept.mails.to_string()),
+    ])
 }
 
 pub(super) async fn create(ctx: Ctx, form: FormData) -> Result<Response, ApiError> {

@@ -33,7 +33,6 @@ use testkit::{
     smtp_sink::SmtpSink,
     stripe_sim::{StripeSim, signature_header},
 };
-use tokio_util::sync::CancellationToken;
 use walker::{Walker, shape};
 use worker::mail::SmtpMailer;
 
@@ -158,7 +157,7 @@ impl Arena {
             Arc::new(SmtpMailer::new(&sink.url(), "Example <gateway@example.com>").unwrap());
         let relay = Relay::new(app.clone(), Arc::new(HeldLanes::default()));
         while relay.poll(200, Duration::ZERO).await.unwrap() > 0 {}
-        mail::send_due(app, &mailer, &CancellationToken::new()).await.unwrap();
+        mail::send_due(app, &mailer).await.unwrap();
         invitations::send_due(app, &mailer).await.unwrap();
         let mut shown = 0;
         for mail in sink.mails() {

@@ -51,7 +51,7 @@ pub async fn get_delivery(
     Ok(Json(DeliveryDetailBody {
         delivery: DeliveryBody::from(&delivery),
         url: deliveries::address(&state.app, &delivery).await?,
-        body: deliveries::body(&state.app, &delivery).await?,
+        body: deliveries::body(&state.app, &delivery).await?.unwrap_or_default(),
         log,
     }))
 }

@@ -40,6 +40,6 @@ pub async fn get_event(
     let found =
         state.app.store.for_org(caller.tenant()).get::<ProviderEvent>(id).await.map_err(AppError::from)?;
     let event = found.ok_or(AppError::NotFound("event"))?;
-    let raw = list::raw_event(&state.app, &event).await?;
+    let raw = list::raw_event(&state.app, &event).await?.unwrap_or_default();
     Ok(Json(EventDetailBody { event: EventBody::from(&event), raw }))
 }

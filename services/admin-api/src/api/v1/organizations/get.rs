@@ -24,8 +24,22 @@ pub struct OrganizationBody {
     pub id: String,
     /// What people call it.
     pub name: String,
+    /// How long it keeps what is not kept for ever.
+    pub retention: RetentionBody,
     /// When it was made.
     pub created_at: String,
+}
+
+/// How long an organization keeps what is not kept for ever.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RetentionBody {
+    /// The bodies of providers' events; the events themselves stay.
+    pub provider_events_days: i64,
+    /// The bodies of notifications, and what was answered to them; the notifications themselves stay.
+    pub deliveries_days: i64,
+    /// Mails to buyers.
+    pub mails_days: i64,
 }
 
 impl From<&Organization> for OrganizationBody {
@@ -33,6 +47,11 @@ impl From<&Organization> for OrganizationBody {
         Self {
             id: organization.id.to_string(),
             name: organization.name.clone(),
+            retention: RetentionBody {
+                provider_events_days: organization.retention.provider_events,
+                deliveries_days: organization.retention.deliveries,
+                mails_days: organization.retention.mails,
+            },
             created_at: organization.created_at.to_string(),
         }
     }

@@ -1,7 +1,10 @@
 //! `PATCH /v1/organizations/{id}`.
 
 use axum::extract::State;
-use gateway_core::{app::organizations, domain::OrganizationId};
+use gateway_core::{
+    app::organizations::{self, OrganizationChange},
+    domain::OrganizationId,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use web_kit::{ApiError, Json, Path};
@@ -18,10 +21,25 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateOrganization {
     /// What people call it, at most 100 characters.
-    name: String,
+    name: Option<String>,
+    /// How long it keeps what is not kept for ever; what is left out stays as it is.
+    retention: Option<RetentionUpdate>,
 }
 
-/// Give your organization another name. Papers are issued in the seller's name of the invoice settings, not in this.
+/// How long to keep what is not kept for ever: 7 to 3,650 days each.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetentionUpdate {
+    /// The bodies of providers' events; the events themselves stay.
+    provider_events_days: Option<i64>,
+    /// The bodies of notifications, and what was answered to them; the notifications themselves stay.
+    deliveries_days: Option<i64>,
+    /// Mails to buyers.
+    mails_days: Option<i64>,
+}
+
+/// Change the name of your organization, or how long it keeps what is not kept for ever. Papers are issued in the
+/// seller's name of the invoice settings, not in this.
 #[utoipa::path(
     patch, path = "/organizations/{id}", tag = "organizations", operation_id = "updateOrganization",
     params(("id" = String, Path, description = "The organization.")),
@@ -38,6 +56,13 @@ pub async fn update_organization(
 ) -> Result<Tagged<OrganizationBody>, ApiError> {
     own(caller.tenant(), id)?;
     let (by, version) = (caller.authority(), if_match.number());
-    let changed = organizations::rename_over(&state.app, by, &input.name, version).await?;
+    let keep = input.retention.unwrap_or_default();
+    let change = OrganizationChange {
+        name: input.name,
+        keep_provider_events: keep.provider_events_days,
+        keep_deliveries: keep.deliveries_days,
+        keep_mails: keep.mails_days,
+    };
+    let changed = organizations::change_over(&state.app, by, &change, version).await?;
     Ok(Tagged::new(changed.version, OrganizationBody::from(&changed)))
 }
