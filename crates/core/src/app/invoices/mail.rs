@@ -193,9 +193,10 @@ impl Work for Mailing {
 
     async fn act(&self, app: &App, due: &Due) -> Result<(), AppError> {
         let mail = app.store.for_org(due.tenant).get::<DocumentMail>(MailId::from_bytes(due.id)).await?;
-        let Some(mail) = mail.filter(|mail| !was_cut_off(mail) || Recovery::PaperLease.is_on()) else {
-            return Ok(());
-        };
+        // Another worker may have begun with it since it was found.
+        let is_ours = |mail: &DocumentMail| mail.due == Some(due.due);
+        let may_be_taken = |mail: &DocumentMail| !was_cut_off(mail) || Recovery::PaperLease.is_on();
+        let Some(mail) = mail.filter(|mail| is_ours(mail) && may_be_taken(mail)) else { return Ok(()) };
         let span = tracing::info_span!("mail", mail = %mail.id, organization = %mail.org, request_id = Empty);
         let trail = mail.trail.clone();
         telemetry::follow(trail.as_ref(), span, send_one(app, &self.0, mail)).await
