@@ -5,14 +5,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::Response;
 use gateway_core::timing::scaled;
-use http::Request;
-use hyper::body::Incoming;
+use http::{HeaderValue, Request, header};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +21,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+
+use crate::drain;
 
 /// Limits of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,11 @@ pub struct ServeLimits {
     /// so it must be longer than the proxy in front keeps idle connections, or the proxy would now and then
     /// send a POST into a closing one.
     pub head_timeout: Duration,
+    /// From this age on a connection is closed behind its next answer, which says so: a proxy's connections spread
+    /// over all replicas again, one that came back among them.
+    pub connection_age_max: Duration,
+    /// How long the rest of a body is read whose answer is ready; then the answer closes the connection.
+    pub drain_max: Duration,
     /// Time that running requests get once stopping has begun.
     pub grace: Duration,
 }
@@ -39,6 +47,8 @@ impl Default for ServeLimits {
         Self {
             connections_max: 8192,
             head_timeout: Duration::from_secs(75),
+            connection_age_max: Duration::from_secs(20),
+            drain_max: Duration::from_secs(1),
             grace: scaled(Duration::from_secs(20)),
         }
     }
@@ -102,11 +112,16 @@ async fn serve_connection(
 ) {
     // Answers are written whole; waiting for more to send would only add latency.
     let _ = stream.set_nodelay(true);
+    let opened = Instant::now();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         let router = router.clone();
         async move {
-            Ok::<_, Infallible>(router.oneshot(request.map(Body::new)).await.unwrap_or_else(|e| match e {}))
+            let (mut response, reusable) = answer(router, request, limits.drain_max).await;
+            if !reusable || opened.elapsed() >= limits.connection_age_max {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let connection = http1::Builder::new()
@@ -125,6 +140,19 @@ async fn serve_connection(
     if let Err(error) = result {
         tracing::trace!(%error, "connection ended early");
     }
+}
+
+/// An answer, and whether the connection can carry another request behind it.
+async fn answer(router: Router, request: Request<Incoming>, drain_max: Duration) -> (Response, bool) {
+    let invited = !request.headers().contains_key(header::EXPECT);
+    if request.body().is_end_stream() {
+        return (router.oneshot(request.map(Body::new)).await.unwrap_or_else(|e| match e {}), true);
+    }
+    let (parts, body) = request.into_parts();
+    let (body, rest) = drain::watch(body);
+    let request = Request::from_parts(parts, Body::new(body));
+    let response = router.oneshot(request).await.unwrap_or_else(|e| match e {});
+    (response, rest.drain(invited, drain_max).await)
 }
 
 /// Runs a service to its end. What blocks a thread even then (a name that is looked up, a picture that is
