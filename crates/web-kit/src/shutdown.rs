@@ -38,6 +38,9 @@ pub struct ServeLimits {
     pub connection_age_max: Duration,
     /// How long the rest of a body is read whose answer is ready; then the answer closes the connection.
     pub drain_max: Duration,
+    /// How long a connection that idles is still served once stopping has begun; what is answered then closes it. A proxy
+    /// that sends just then meets no closed connection.
+    pub linger: Duration,
     /// Time that running requests get once stopping has begun.
     pub grace: Duration,
 }
@@ -49,6 +52,7 @@ impl Default for ServeLimits {
             head_timeout: Duration::from_secs(75),
             connection_age_max: Duration::from_secs(20),
             drain_max: Duration::from_secs(1),
+            linger: Duration::from_millis(500),
             grace: scaled(Duration::from_secs(20)),
         }
     }
@@ -113,12 +117,13 @@ async fn serve_connection(
     // Answers are written whole; waiting for more to send would only add latency.
     let _ = stream.set_nodelay(true);
     let opened = Instant::now();
+    let stopping = stop.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        let router = router.clone();
+        let (router, stopping) = (router.clone(), stopping.clone());
         async move {
             let (mut response, reusable) = answer(router, request, limits.drain_max).await;
-            if !reusable || opened.elapsed() >= limits.connection_age_max {
+            if !reusable || stopping.is_cancelled() || opened.elapsed() >= limits.connection_age_max {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)
@@ -132,7 +137,7 @@ async fn serve_connection(
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = stop.cancelled() => {
+        () = async { stop.cancelled().await; tokio::time::sleep(limits.linger).await } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -221,6 +226,23 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("127.0.0.1"), "{answer}");
         serving.await.unwrap().unwrap();
         assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_idles_when_stopping_begins_is_closed_by_an_answer() {
+        let (address, stop, serving) = start(ServeLimits::default()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut first = Vec::new();
+        while !first.ends_with(b"127.0.0.1") {
+            assert!(stream.read_buf(&mut first).await.unwrap() > 0);
+        }
+        stop.cancel();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut last = String::new();
+        stream.read_to_string(&mut last).await.unwrap();
+        assert!(last.starts_with("HTTP/1.1 200") && last.contains("connection: close"), "{last}");
+        serving.await.unwrap().unwrap();
     }
 
     #[tokio::test]
