@@ -291,12 +291,13 @@ async fn pay(shop: &Shop, client: &Client, order: &str, sandbox: &str, ipn: &str
     }
 }
 
-/// Sends a request until it is answered something else than 503, for a minute at most.
+/// Sends a request until it is answered something else than that the service cannot now, for a minute at most. While there
+/// is no primary, what is no create may be answered 500.
 async fn insist(request: reqwest::RequestBuilder) -> Outcome<(StatusCode, Value)> {
     let mut last = String::new();
     for _ in 0..120 {
         match request.try_clone().ok_or("a body that is a stream")?.send().await {
-            Ok(answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => {
+            Ok(answer) if !answer.status().is_server_error() => {
                 return Ok((answer.status(), answer.json().await.unwrap_or_default()));
             }
             Ok(answer) => last = answer.status().to_string(),

@@ -9,6 +9,7 @@ mod site;
 mod story;
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::stack::say;
@@ -16,6 +17,9 @@ use crate::test::build_services;
 use crate::workspace::binaries;
 use daemon::Engine;
 use site::Site;
+
+/// How long the guide may take: half of that is usual.
+const GUIDE_MAX: Duration = Duration::from_mins(13);
 
 /// Options of `engine`.
 #[derive(clap::Args)]
@@ -44,10 +48,12 @@ pub async fn run(args: Args) -> Outcome {
     say("Making images of the programs");
     images::programs(&engine, &folder, 1)?;
     let mut site = Site::new(engine, &folder)?;
+    site.deadline = (!args.faults).then(|| Instant::now() + GUIDE_MAX);
     let told = story::tell(&mut site, &folder, args.creates, args.faults).await;
     if told.is_err() {
         println!("{}", site.logs());
     }
+    site.deadline = None;
     // Its volumes, too: it was made for this run.
     let away = site.shell(
         "docker compose down --volumes --timeout 5; docker volume prune --force; docker image prune --force",

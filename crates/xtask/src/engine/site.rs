@@ -44,6 +44,8 @@ pub struct Site {
     pub sandbox: String,
     /// Checks that have passed.
     pub passed: u32,
+    /// When no more commands are begun.
+    pub deadline: Option<Instant>,
     folder: ScratchFolder,
 }
 
@@ -72,6 +74,7 @@ impl Site {
             organization: String::new(),
             sandbox: String::new(),
             passed: 0,
+            deadline: None,
             folder,
         })
     }
@@ -112,8 +115,14 @@ impl Site {
     /// Runs commands in the installation's folder; one that fails ends them.
     pub fn shell(&mut self, commands: &str) -> Outcome<String> {
         let started = Instant::now();
-        let mut bash = Command::new("bash");
-        bash.args(["-euo", "pipefail", "-c", commands]).current_dir(self.folder.path()).stdin(Stdio::null());
+        if self.deadline.is_some_and(|deadline| started > deadline) {
+            return Err("it takes longer than it may".into());
+        }
+        let mut bash = Command::new("timeout");
+        // No step takes this long that is not stuck.
+        bash.args(["--kill-after=10", "300", "bash", "-euo", "pipefail", "-c", commands])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
         self.engine.at_this_engine(&mut bash);
         let text = said(commands, &mut bash)?;
         let first = commands.trim().lines().next().unwrap_or_default();
