@@ -19,7 +19,7 @@ func main() {
 
 func run(folder string) error {
 	// The caller's environment is left out: only the .env counts.
-	options, err := cli.NewProjectOptions(nil, cli.WithWorkingDirectory(folder), cli.WithEnvFiles(), cli.WithDotEnv, cli.WithResolvedPaths(true))
+	options, err := cli.NewProjectOptions(nil, cli.WithWorkingDirectory(folder), cli.WithEnvFiles(), cli.WithDotEnv, cli.WithDefaultProfiles(), cli.WithResolvedPaths(true))
 	if err != nil {
 		return err
 	}

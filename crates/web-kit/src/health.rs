@@ -48,7 +48,8 @@ impl HealthReport {
     }
 }
 
-/// What every service checks: whether MongoDB answers, and whether the clocks agree.
+/// What every service checks: whether MongoDB answers, whether the clocks agree, and whether it has the keys of what is
+/// stored.
 pub async fn of_database(app: &App) -> HealthReport {
     let started = Instant::now();
     let ping = app.store.ping().await;
@@ -60,9 +61,18 @@ pub async fn of_database(app: &App) -> HealthReport {
     if ping.is_err() {
         return report;
     }
-    match app.clock_skew().await {
+    let report = match app.clock_skew().await {
         Ok(skew) => report.check("clock", skew.is_tolerable(), json!({ "aheadMs": skew.ahead_ms })),
         Err(_) => report.check("clock", false, json!({ "error": "no answer" })),
+    };
+    match app.store.keys().missing_system_key().await {
+        Ok(None) => report.check("keys", true, Value::Null),
+        Ok(Some(version)) => {
+            let error =
+                format!("SYSTEM_ENCRYPTION_KEY lacks version {version}, under which data keys are wrapped");
+            report.check("keys", false, json!({ "error": error }))
+        }
+        Err(_) => report.check("keys", false, json!({ "error": "no answer" })),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod client_ip;
 pub mod color;
 pub mod country;
 pub mod csrf;
+mod drain;
 pub mod error;
 pub mod extract;
 pub mod form_text;

@@ -5,14 +5,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::Response;
 use gateway_core::timing::scaled;
-use http::Request;
-use hyper::body::Incoming;
+use http::{HeaderValue, Request, header};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +21,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+
+use crate::drain;
 
 /// Limits of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,14 @@ pub struct ServeLimits {
     /// so it must be longer than the proxy in front keeps idle connections, or the proxy would now and then
     /// send a POST into a closing one.
     pub head_timeout: Duration,
+    /// From this age on a connection is closed behind its next answer, which says so: a proxy's connections spread
+    /// over all replicas again, one that came back among them.
+    pub connection_age_max: Duration,
+    /// How long the rest of a body is read whose answer is ready; then the answer closes the connection.
+    pub drain_max: Duration,
+    /// How long a connection that idles is still served once stopping has begun; what is answered then closes it. A proxy
+    /// that sends just then meets no closed connection.
+    pub linger: Duration,
     /// Time that running requests get once stopping has begun.
     pub grace: Duration,
 }
@@ -39,6 +50,9 @@ impl Default for ServeLimits {
         Self {
             connections_max: 8192,
             head_timeout: Duration::from_secs(75),
+            connection_age_max: Duration::from_secs(20),
+            drain_max: Duration::from_secs(1),
+            linger: Duration::from_millis(500),
             grace: scaled(Duration::from_secs(20)),
         }
     }
@@ -102,11 +116,17 @@ async fn serve_connection(
 ) {
     // Answers are written whole; waiting for more to send would only add latency.
     let _ = stream.set_nodelay(true);
+    let opened = Instant::now();
+    let stopping = stop.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        let router = router.clone();
+        let (router, stopping) = (router.clone(), stopping.clone());
         async move {
-            Ok::<_, Infallible>(router.oneshot(request.map(Body::new)).await.unwrap_or_else(|e| match e {}))
+            let (mut response, reusable) = answer(router, request, limits.drain_max).await;
+            if !reusable || stopping.is_cancelled() || opened.elapsed() >= limits.connection_age_max {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let connection = http1::Builder::new()
@@ -117,7 +137,7 @@ async fn serve_connection(
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = stop.cancelled() => {
+        () = async { stop.cancelled().await; tokio::time::sleep(limits.linger).await } => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -125,6 +145,19 @@ async fn serve_connection(
     if let Err(error) = result {
         tracing::trace!(%error, "connection ended early");
     }
+}
+
+/// An answer, and whether the connection can carry another request behind it.
+async fn answer(router: Router, request: Request<Incoming>, drain_max: Duration) -> (Response, bool) {
+    let invited = !request.headers().contains_key(header::EXPECT);
+    if request.body().is_end_stream() {
+        return (router.oneshot(request.map(Body::new)).await.unwrap_or_else(|e| match e {}), true);
+    }
+    let (parts, body) = request.into_parts();
+    let (body, rest) = drain::watch(body);
+    let request = Request::from_parts(parts, Body::new(body));
+    let response = router.oneshot(request).await.unwrap_or_else(|e| match e {});
+    (response, rest.drain(invited, drain_max).await)
 }
 
 /// Runs a service to its end. What blocks a thread even then (a name that is looked up, a picture that is
@@ -193,6 +226,23 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("127.0.0.1"), "{answer}");
         serving.await.unwrap().unwrap();
         assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_idles_when_stopping_begins_is_closed_by_an_answer() {
+        let (address, stop, serving) = start(ServeLimits::default()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut first = Vec::new();
+        while !first.ends_with(b"127.0.0.1") {
+            assert!(stream.read_buf(&mut first).await.unwrap() > 0);
+        }
+        stop.cancel();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut last = String::new();
+        stream.read_to_string(&mut last).await.unwrap();
+        assert!(last.starts_with("HTTP/1.1 200") && last.contains("connection: close"), "{last}");
+        serving.await.unwrap().unwrap();
     }
 
     #[tokio::test]

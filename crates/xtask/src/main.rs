@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod engine;
 mod gateway;
 mod mailbox;
 mod screens;
@@ -38,6 +39,8 @@ enum Command {
     Demo(demo::Args),
     /// Run every test of the workspace, with a MongoDB of their own
     Test(test::Args),
+    /// Run every command of docs/operations.md on a Docker engine of its own, while shops buy (root, Linux)
+    Engine(engine::Args),
     /// Say which programs the tests need beside Rust, and install those that are missing
     Tools,
     /// Take a picture of every screen, on a desk and on a phone, and check them all
@@ -57,6 +60,7 @@ async fn main() -> ExitCode {
         Command::Seed(args) => seed::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Test(args) => test::run(args).await,
+        Command::Engine(args) => engine::run(args).await,
         Command::Tools => tools::run().await,
         Command::Screens => screens::run().await,
         Command::Bench(args) => bench::run(args).await,

@@ -31,7 +31,9 @@ type locker struct {
 	held  map[string]heldLock
 }
 
-// heldLock is a lock of this process: who it says it is, and what stops its renewal.
+// heldLock is a lock of this process: who it says it is, and what stops its renewal (nil while it is being taken). It
+// stays until its holder gives it back, also when it was lost meanwhile: certmagic names locks and not holders, so a
+// second holder in this process could be robbed by the first.
 type heldLock struct {
 	owner bson.ObjectID
 	stop  context.CancelFunc
@@ -64,10 +66,39 @@ func (l *locker) lock(ctx context.Context, name string) error {
 	}
 }
 
-// tryLock takes over a document that has expired, else makes one. A live one fits neither filter, so making it
-// again collides with it.
 func (l *locker) tryLock(ctx context.Context, name string) (bool, error) {
 	owner := bson.NewObjectID()
+	if !l.reserve(name, owner) {
+		return false, nil
+	}
+	taken, err := l.take(ctx, name, owner)
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if !taken {
+		delete(l.held, name)
+		return false, err
+	}
+	// The lock lives as long as its holder works, whatever becomes of the context that asked for it.
+	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.held[name] = heldLock{owner: owner, stop: stop}
+	go l.renew(renewing, name, owner)
+	return true, nil
+}
+
+// reserve keeps others of this process away from a name.
+func (l *locker) reserve(name string, owner bson.ObjectID) bool {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if _, known := l.held[name]; known {
+		return false
+	}
+	l.held[name] = heldLock{owner: owner}
+	return true
+}
+
+// take takes over a document that has expired, else makes one. A live one fits neither filter, so making it again
+// collides with it.
+func (l *locker) take(ctx context.Context, name string, owner bson.ObjectID) (bool, error) {
 	expired := bson.D{{Key: "$lt", Value: bson.A{"$expires", "$$NOW"}}}
 	filter := bson.D{{Key: "_id", Value: name}, {Key: "$expr", Value: expired}}
 	done, err := l.collection.UpdateOne(ctx, filter, l.until(owner))
@@ -78,16 +109,7 @@ func (l *locker) tryLock(ctx context.Context, name string) (bool, error) {
 	if mongo.IsDuplicateKeyError(err) {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	// The lock lives as long as its holder works, whatever becomes of the context that asked for it.
-	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	l.mutex.Lock()
-	l.held[name] = heldLock{owner: owner, stop: stop}
-	l.mutex.Unlock()
-	go l.renew(renewing, name, owner)
-	return true, nil
+	return err == nil, err
 }
 
 func (l *locker) until(owner bson.ObjectID) mongo.Pipeline {
@@ -105,8 +127,16 @@ func (l *locker) renew(ctx context.Context, name string, owner bson.ObjectID) {
 		case <-ticker.C:
 		}
 		filter := bson.D{{Key: "_id", Value: name}, {Key: "owner", Value: owner}}
-		if _, err := l.collection.UpdateOne(ctx, filter, l.until(owner)); err != nil && ctx.Err() == nil {
+		done, err := l.collection.UpdateOne(ctx, filter, l.until(owner))
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
 			l.logger.Warn("cannot renew a lock", zap.String("name", name), zap.Error(err))
+		case done.MatchedCount == 0:
+			// Its holder works on: certmagic has no way to tell it.
+			l.logger.Error("a lock was lost to somebody else", zap.String("name", name))
+			return
 		}
 	}
 }
@@ -114,7 +144,11 @@ func (l *locker) renew(ctx context.Context, name string, owner bson.ObjectID) {
 func (l *locker) unlock(ctx context.Context, name string) error {
 	l.mutex.Lock()
 	mine, known := l.held[name]
-	delete(l.held, name)
+	// One that is being taken is not yet anybody's.
+	known = known && mine.stop != nil
+	if known {
+		delete(l.held, name)
+	}
 	l.mutex.Unlock()
 	if !known {
 		return nil

@@ -12,6 +12,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // open gives a storage in a database of its own on the replica set of TOLLGATE_TEST_MONGODB_URI.
@@ -117,5 +118,32 @@ func TestALockOutlivesItsLeaseOnlyWhileItIsRenewed(t *testing.T) {
 	time.Sleep(2 * time.Second)
 	if taken, err := other.TryLock(ctx, "kept"); !taken || err != nil {
 		t.Fatalf("a lock of a process that died stays: %v %v", taken, err)
+	}
+}
+
+func TestALockThatWasLostIsToldAndNotTakenAgainBeforeItIsGivenBack(t *testing.T) {
+	one, ctx := open(t), t.Context()
+	core, told := observer.New(zap.ErrorLevel)
+	one.locks.logger, one.locks.renewal = zap.New(core), 50*time.Millisecond
+	if err := one.Lock(ctx, "lost"); err != nil {
+		t.Fatal(err)
+	}
+	// As if the lease had run out while this process stood still, and another had taken and given it back.
+	if _, err := one.locks.collection.DeleteOne(ctx, bson.D{{Key: "_id", Value: "lost"}}); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); told.Len() == 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("nobody was told that the lock is lost")
+		}
+	}
+	if taken, err := one.TryLock(ctx, "lost"); taken || err != nil {
+		t.Fatalf("a second holder came in while the first one works: %v %v", taken, err)
+	}
+	if err := one.Unlock(ctx, "lost"); err != nil {
+		t.Fatal(err)
+	}
+	if taken, err := one.TryLock(ctx, "lost"); !taken || err != nil {
+		t.Fatalf("%v %v", taken, err)
 	}
 }

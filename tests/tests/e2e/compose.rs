@@ -107,10 +107,14 @@ fn containers_are_locked_down_watched_and_given_time_to_stop() {
         } else {
             assert!(published.is_empty(), "{name} is reachable from outside");
         }
+        let limits = &service["deploy"]["resources"]["limits"];
+        assert!(
+            limits["memory"].is_string() && limits["pids"].as_i64().is_some_and(|pids| pids > 0),
+            "{name}"
+        );
         if LASTING.contains(&name.as_str()) {
             assert_eq!(service["restart"], "unless-stopped", "{name}");
             assert!(service["healthcheck"]["test"].is_array(), "{name}");
-            assert!(service["deploy"]["resources"]["limits"]["memory"].is_string(), "{name}");
         }
     }
     // What the code gives itself, and some seconds.
@@ -119,6 +123,7 @@ fn containers_are_locked_down_watched_and_given_time_to_stop() {
         assert!(grace >= drain_s + 5, "{name} is killed after {grace} s");
     }
     assert_eq!(project["networks"]["data"]["internal"], true);
+    assert_eq!(project["networks"]["edge"]["enable_ipv6"], true);
     assert_eq!(texts_of_keys(&services["mongo"]["networks"]), ["data"]);
 }
 
@@ -127,25 +132,100 @@ fn texts_of_keys(object: &Value) -> Vec<String> {
 }
 
 #[test]
-fn secrets_go_only_where_they_are_needed() {
+fn memory_adds_up_to_what_the_guide_asks_for() {
     let folder = ScratchFolder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "compose-").unwrap();
     let Some(project) = read(folder.path(), &env_file()) else { return };
-    let holders = |name: &str| -> Vec<String> {
-        let services = project["services"].as_object().unwrap();
-        let has = |service: &Value| {
-            service["environment"][name].as_str().is_some_and(|value| !["", "withheld"].contains(&value))
-        };
-        services.iter().filter(|(_, service)| has(service)).map(|(name, _)| name.clone()).collect()
+    let bytes = |name: &str| -> u64 {
+        let limit = &project["services"][name]["deploy"]["resources"]["limits"]["memory"];
+        limit.as_str().unwrap().parse().unwrap()
     };
-    assert_eq!(holders("SYSTEM_ENCRYPTION_KEY"), ["admin-api", "main-backend", "worker"]);
-    assert_eq!(holders("MONGODB_URI"), ["admin-api", "database", "main-backend", "worker"]);
-    assert_eq!(holders("MONGO_ROOT_PASSWORD"), ["database"]);
-    assert_eq!(holders("MONGO_REPLICA_KEY"), ["mongo"]);
-    assert_eq!(holders("CADDY_MONGODB_URI"), ["caddy", "database"]);
+    let sum_mib = LASTING.iter().map(|name| bytes(name)).sum::<u64>() >> 20;
+    let guide = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let asked = guide.split(" GB of memory for the containers").next().unwrap().rsplit(' ').next().unwrap();
+    assert_eq!(sum_mib, asked.parse::<u64>().unwrap() * 1024);
+}
+
+#[test]
+fn a_mongodb_of_ones_own_takes_the_place_of_the_containers() {
+    let folder = ScratchFolder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "compose-").unwrap();
+    let env = env_file() + "COMPOSE_PROFILES=\nPUBLISH_ADDRESS=192.0.2.1\n";
+    let Some(project) = read(folder.path(), &env) else { return };
+    let services = project["services"].as_object().unwrap();
+    assert_eq!(services.keys().collect::<Vec<_>>(), ["admin-api", "caddy", "main-backend", "worker"]);
+    for port in services["caddy"]["ports"].as_array().unwrap() {
+        assert_eq!(port["host_ip"], "192.0.2.1");
+    }
+}
+
+/// What has a secret in it, and the containers that use it.
+const SECRETS: [(&str, &[&str]); 14] = [
+    ("SYSTEM_ENCRYPTION_KEY", &["admin-api", "main-backend", "worker"]),
+    ("SYSTEM_SEARCH_HASH_KEY", &["admin-api", "main-backend", "worker"]),
+    ("API_KEY_PEPPER", &["admin-api", "main-backend", "worker"]),
+    ("JWT_KEY", &["admin-api"]),
+    ("MONGODB_URI", &["admin-api", "database", "main-backend", "worker"]),
+    ("MONGO_ROOT_PASSWORD", &["database"]),
+    ("MONGO_REPLICA_KEY", &["mongo"]),
+    ("CADDY_MONGODB_URI", &["caddy", "database"]),
+    ("SMTP_URL", &["worker"]),
+    ("STRIPE_SECRET_KEY", &["admin-api", "main-backend", "worker"]),
+    ("STRIPE_WEBHOOK_SECRET", &["admin-api", "main-backend", "worker"]),
+    ("GOCARDLESS_ACCESS_TOKEN", &["admin-api", "main-backend", "worker"]),
+    ("GOCARDLESS_WEBHOOK_SECRET", &["admin-api", "main-backend", "worker"]),
+    ("OTEL_EXPORTER_OTLP_HEADERS", &["admin-api", "main-backend", "worker"]),
+];
+
+/// The containers whose environment has a variable, and which hold more than that it is there.
+fn holders(project: &Value, name: &str) -> Vec<String> {
+    let services = project["services"].as_object().unwrap();
+    let has = |service: &Value| {
+        service["environment"][name].as_str().is_some_and(|value| !["", "withheld"].contains(&value))
+    };
+    services.iter().filter(|(_, service)| has(service)).map(|(name, _)| name.clone()).collect()
+}
+
+#[test]
+fn secrets_go_only_where_they_are_needed() {
+    let folder = ScratchFolder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "compose-").unwrap();
+    let mut env = env_file();
+    for (name, _) in SECRETS.iter().filter(|(name, _)| !env_file().contains(&format!("\n{name}="))) {
+        env.extend([*name, "=example\n"]);
+    }
+    let Some(project) = read(folder.path(), &(env + "SOMEBODY_ELSES_TOKEN=example\n")) else { return };
+    for (name, users) in SECRETS {
+        assert_eq!(holders(&project, name), users, "{name}");
+    }
+    assert_eq!(holders(&project, "SOMEBODY_ELSES_TOKEN"), [""; 0], "what nobody knows reaches nobody");
+    // That there is mail is told to admin-api, which offers codes then.
+    assert_eq!(project["services"]["admin-api"]["environment"]["SMTP_URL"], "withheld");
     // Generated again, nothing is replaced.
-    let environment =
-        serde_json::from_value(project["services"]["admin-api"]["environment"].clone()).unwrap();
-    assert_eq!(generate(&environment), "");
+    let environment = project["services"]["admin-api"]["environment"].as_object().unwrap().iter();
+    let set = environment.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+    assert_eq!(generate(&set.collect()), "");
+}
+
+/// Whoever uncomments a line of the example expects it to have an effect.
+#[test]
+fn every_line_of_the_example_reaches_a_container_or_compose() {
+    let folder = ScratchFolder::new(Path::new(env!("CARGO_TARGET_TMPDIR")), "compose-").unwrap();
+    let example = std::fs::read_to_string(root().join("deploy/.env.example")).unwrap();
+    // Behind this heading stands what the compose file sets itself.
+    let (own, _) = example.split_once("# ---- Set by the compose file").unwrap();
+    let names = own.lines().filter_map(|line| line.trim_start_matches('#').split_once('='));
+    let is_name = |name: &&str| {
+        name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_' || byte.is_ascii_digit())
+    };
+    let mut names: Vec<&str> = names.map(|(name, _)| name).filter(is_name).collect();
+    names.dedup();
+    assert!(names.len() > 50, "{names:?}");
+    let text = std::fs::read_to_string(root().join("docker-compose.yml")).unwrap();
+    let of_compose = |name: &&&str| **name == "COMPOSE_PROFILES" || text.contains(&format!("${{{name}:-"));
+    let set =
+        names.iter().filter(|name| !of_compose(name)).fold(env_file(), |env, name| env + name + "=example\n");
+    let Some(project) = read(folder.path(), &set) else { return };
+    for name in names {
+        assert!(of_compose(&&name) || !holders(&project, name).is_empty(), "{name} reaches nobody");
+    }
 }
 
 /// The containers as processes, on free ports of loopback instead of networks of their own.

@@ -398,7 +398,8 @@ fn variables_of_deployment() -> BTreeMap<String, String> {
     let files = files.filter(|path| {
         path == "docker-compose.yml" || path == "deploy/Caddyfile" || path.ends_with(".caddyfile")
     });
-    let mut read = BTreeMap::new();
+    // Compose itself reads this one.
+    let mut read = BTreeMap::from([("COMPOSE_PROFILES".to_owned(), "docker-compose.yml".to_owned())]);
     for path in files {
         let text = std::fs::read_to_string(root().join(&path)).unwrap();
         let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));

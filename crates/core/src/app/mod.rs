@@ -140,6 +140,13 @@ impl App {
     ) -> Result<Self, StoreError> {
         let store = Store::connect(&config.store, config.keys.clone()).await?;
         store.refuse_wrong_clock(&*clock).await?;
+        // No reason to end: what is sealed for other organizations can be read, and the health check says so, too.
+        if let Some(version) = store.keys().missing_system_key().await? {
+            tracing::error!(
+                version,
+                "SYSTEM_ENCRYPTION_KEY lacks a version under which data keys are wrapped"
+            );
+        }
         let providers = providers(config, &store, &clock);
         crate::store::indexes::ensure(&store).await?;
         let targets =

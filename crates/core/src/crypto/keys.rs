@@ -37,6 +37,9 @@ pub trait KeyWrapper: Send + Sync {
     /// The version that [`KeyWrapper::wrap`] uses now.
     fn current_version(&self) -> u32;
 
+    /// Every version that can be unwrapped.
+    fn versions(&self) -> Vec<u32>;
+
     /// Wraps `key`; the same `aad` must be given to unwrap it.
     async fn wrap(&self, key: &Key32, aad: &[u8]) -> Result<WrappedKey, CryptoError>;
 
@@ -61,6 +64,10 @@ impl SystemKeyWrapper {
 impl KeyWrapper for SystemKeyWrapper {
     fn current_version(&self) -> u32 {
         self.keys.current().0
+    }
+
+    fn versions(&self) -> Vec<u32> {
+        self.keys.versions().collect()
     }
 
     async fn wrap(&self, key: &Key32, aad: &[u8]) -> Result<WrappedKey, CryptoError> {

@@ -85,7 +85,39 @@ impl KeyService {
         self.cache
             .try_get_with(organization, self.load_or_make(organization))
             .await
-            .map_err(|error| StoreError::Unknown(format!("data keys: {error}")))
+            .map_err(|error| {
+                // Whoever asked is told to try again later: that is right once the operator has mended it.
+                if let StoreError::Crypto(cause) = &*error {
+                    tracing::error!(%organization, %cause, "data keys cannot be opened with SYSTEM_ENCRYPTION_KEY");
+                }
+                StoreError::Unknown(format!("data keys: {error}"))
+            })
+    }
+
+    /// An organization's keys, the data key of this version among them: one that this process does not know may have been
+    /// made by another a moment ago.
+    pub async fn with_version(
+        &self,
+        organization: OrganizationId,
+        version: u32,
+    ) -> Result<OrganizationKeys, StoreError> {
+        let keys = self.of(organization).await?;
+        if keys.versions().any(|known| known == version) {
+            return Ok(keys);
+        }
+        self.cache.invalidate(&organization).await;
+        self.of(organization).await
+    }
+
+    /// The version of a system key under which an organization's data keys are wrapped, and which this process does not
+    /// have. It was started with an older `SYSTEM_ENCRYPTION_KEY`, or one was taken out too early.
+    pub async fn missing_system_key(&self) -> Result<Option<u32>, StoreError> {
+        let known: Vec<i64> = self.wrapper.versions().into_iter().map(i64::from).collect();
+        let unknown = doc! { "keys": { "$elemMatch": { "wrapped.systemVersion": { "$nin": &known } } } };
+        let found = self.collection.find_one(unknown).await?;
+        let versions =
+            found.into_iter().flat_map(|document| document.keys).map(|key| key.wrapped.system_version);
+        Ok(versions.into_iter().find(|version| !known.contains(&i64::from(*version))))
     }
 
     async fn load_or_make(&self, organization: OrganizationId) -> Result<OrganizationKeys, StoreError> {

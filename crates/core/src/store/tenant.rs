@@ -230,6 +230,10 @@ impl TenantStore {
         self.store.keys().of(self.tenant.organization).await
     }
 
+    async fn keys_with(&self, version: u32) -> Result<OrganizationKeys, StoreError> {
+        self.store.keys().with_version(self.tenant.organization, version).await
+    }
+
     /// Opens a sealed field.
     pub async fn open(
         &self,
@@ -238,7 +242,7 @@ impl TenantStore {
         field: &str,
         sealed: &Sealed,
     ) -> Result<String, StoreError> {
-        let keys = self.keys().await?;
+        let keys = self.keys_with(sealed.key_version()).await?;
         open_with(&keys, self.tenant, collection, &id.to_string(), field, sealed)
     }
 
@@ -250,7 +254,7 @@ impl TenantStore {
         field: &str,
         sealed: &Sealed,
     ) -> Result<Vec<u8>, StoreError> {
-        let keys = self.keys().await?;
+        let keys = self.keys_with(sealed.key_version()).await?;
         let (organization, id) = (self.tenant.organization.to_string(), id.to_string());
         let context = FieldContext { organization: &organization, collection, id: &id, field };
         Ok(keys.open(&context, sealed)?.to_vec())

@@ -5,7 +5,7 @@ use mongodb::bson::{Document, doc, oid::ObjectId};
 
 use super::{Entity, Store, StoreError, codec::oid, open_with, seal_with};
 use crate::{
-    crypto::{OrganizationKeys, PrivateText},
+    crypto::PrivateText,
     domain::{Mode, OrganizationId, Tenant, TransactionId, transaction::Transaction},
 };
 
@@ -19,7 +19,13 @@ impl Store {
         if sealed.is_empty() {
             return Ok(());
         }
-        let keys = self.keys_for_texts(tenant).await?;
+        let version = |text: &&mut PrivateText| match text {
+            PrivateText::Sealed(bytes) => Some(bytes.key_version()),
+            PrivateText::Clear(_) => None,
+        };
+        let Some(newest) = sealed.iter().filter_map(version).max() else { return Ok(()) };
+        // On the heap: every read holds this future in its own, and few have anything to open.
+        let keys = Box::pin(self.keys().with_version(tenant.organization, newest)).await?;
         for text in sealed {
             let PrivateText::Sealed(bytes) = &*text else { continue };
             match open_with(&keys, tenant, E::COLLECTION, &id, Transaction::TEXTS_FIELD, bytes) {
@@ -30,11 +36,6 @@ impl Store {
             }
         }
         Ok(())
-    }
-
-    /// On the heap: every read holds this future in its own, and few have anything to open.
-    async fn keys_for_texts(&self, tenant: Tenant) -> Result<OrganizationKeys, StoreError> {
-        Box::pin(self.keys().of(tenant.organization)).await
     }
 
     /// [`Self::open_texts`] of many.
@@ -51,7 +52,7 @@ impl Store {
             return Ok(None);
         }
         let (tenant, id) = (entity.entity_tenant(), oid(entity.entity_id()).to_hex());
-        let keys = self.keys_for_texts(tenant).await?;
+        let keys = Box::pin(self.keys().of(tenant.organization)).await?;
         let seal = |text: &str| {
             seal_with(&keys, tenant, E::COLLECTION, &id, Transaction::TEXTS_FIELD, text.as_bytes())
         };

@@ -8,6 +8,6 @@ use crate::{Failure, config::provision_from_env};
 
 pub(crate) async fn init() -> Result<ExitCode, Failure> {
     provision(&provision_from_env()?).await?;
-    println!("the database is ready");
+    tracing::info!("the database is ready");
     Ok(ExitCode::SUCCESS)
 }

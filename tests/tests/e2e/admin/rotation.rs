@@ -15,9 +15,12 @@ use gateway_core::{
     domain::{Mode, SiteId, Tenant, checkout::Checkout},
     store::list::PageRequest,
 };
-use testkit::shared_mongod;
+use std::process::Command;
 
-use crate::in_process;
+use serde_json::Value;
+use testkit::{process::workspace_binary, shared_mongod};
+
+use crate::{front::Front, in_process};
 
 const PAGE: PageRequest = PageRequest { page: 1, limit: 10, after: None };
 
@@ -125,4 +128,55 @@ async fn every_key_rotates_online_and_verify_says_when_it_is_done() {
     authenticate(&app, token.expose(), "127.0.0.1".parse().unwrap()).await.unwrap();
     let raw = app.store.for_org(tenant).find_one::<Checkout>(mongodb::bson::doc! {}).await.unwrap().unwrap();
     assert_eq!(raw.version, 3, "rewritten twice, seen by whoever holds an older version");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_service_seals_with_a_new_data_key_is_read_at_once() {
+    let config = in_process::config(&shared_mongod().await, &in_process::database_name("data_key"));
+    let (reader, rotating) = (in_process::app(&config).await, in_process::app(&config).await);
+    let (tenant, site) = in_process::tenant(&reader, Mode::Test).await;
+    let mut new = in_process::ten_euros("ORD-1");
+    new.customer.email = Some("a@example.com".to_owned());
+    create_checkout(&reader, tenant, site, new, None).await.unwrap();
+    assert_eq!(emails(&reader, tenant).await, ["a@example.com"]);
+    rotating.store.keys().rotate_data_key(tenant.organization).await.unwrap();
+    rotate::reseal(&rotating, tenant.organization).await.unwrap();
+    assert_eq!(emails(&reader, tenant).await, ["a@example.com"], "with the older key still in memory");
+}
+
+/// As after `keys rewrap`, when a service was restarted with the environment that it had before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_without_the_newest_system_key_is_not_healthy_and_says_why() {
+    let front = Front::start().await;
+    let variable = |name: &str| {
+        front.variables().into_iter().find_map(|(known, value)| (known == name).then_some(value)).unwrap()
+    };
+    let checkout = front.ten_euros().await;
+    let health = format!("http://{}/internal/health", variable("MAIN_HEALTH_LISTEN"));
+    assert_eq!(front.client.get(&health).send().await.unwrap().status(), 200);
+
+    let both =
+        format!("2:{},1:{}", hex::encode(rand::random::<[u8; 32]>()), variable("SYSTEM_ENCRYPTION_KEY"));
+    let mut rewrap = Command::new(workspace_binary("admin-api"));
+    rewrap.args(["keys", "rewrap"]).envs(front.variables()).env("SYSTEM_ENCRYPTION_KEY", both);
+    let rewrapped = rewrap.output().unwrap();
+    assert!(rewrapped.status.success(), "{rewrapped:?}");
+
+    let database = variable("MONGODB_DATABASE");
+    let front = front.move_to(&database).await;
+    assert!(front.log().contains("SYSTEM_ENCRYPTION_KEY lacks a version"), "{}", front.log());
+    let report = front.client.get(&health).send().await.unwrap();
+    assert_eq!(report.status(), 503);
+    let report: Value = report.json().await.unwrap();
+    let told = report["checks"]["keys"]["error"].as_str().unwrap();
+    assert!(told.contains("version 2") && report["checks"]["mongodb"]["ok"] == true, "{report}");
+
+    // Whoever needs the key is told to try again later, and the log says what is wrong.
+    let page = front.open(&format!("/checkout/{}", checkout.short_code)).await;
+    assert_eq!(page.status, 503, "{}", page.body);
+    let log = front.log();
+    assert!(
+        log.contains("data keys cannot be opened") && log.contains("key version 2 is not available"),
+        "{log}"
+    );
 }
