@@ -161,6 +161,10 @@ impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Busy(_) | StoreError::Conflict | StoreError::Unknown(_) => Self::Busy,
+            away if away.is_away() => {
+                tracing::warn!(error = %away, "the database was away");
+                Self::Busy
+            }
             other => Self::Internal(Arc::new(other)),
         }
     }
@@ -171,6 +175,7 @@ impl From<Arc<StoreError>> for AppError {
     fn from(error: Arc<StoreError>) -> Self {
         match &*error {
             StoreError::Busy(_) | StoreError::Conflict | StoreError::Unknown(_) => Self::Busy,
+            away if away.is_away() => Self::Busy,
             _ => Self::Internal(error),
         }
     }

@@ -93,6 +93,24 @@ pub enum StoreError {
     Unsafe(String),
 }
 
+/// Codes of a member that is not the primary (any more), or stops:
+/// <https://github.com/mongodb/specifications/blob/master/source/server-discovery-and-monitoring/server-discovery-and-monitoring.md>.
+const NOT_PRIMARY: [i32; 8] = [91, 189, 10_107, 10_058, 11_600, 11_602, 13_435, 13_436];
+
+impl StoreError {
+    /// Whether the database was not reached, or is choosing another primary: it comes back by itself, and whether a write
+    /// happened is not known.
+    pub fn is_away(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        match error.kind.as_ref() {
+            ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => true,
+            ErrorKind::Command(command) => NOT_PRIMARY.contains(&command.code),
+            ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => NOT_PRIMARY.contains(&concern.code),
+            _ => false,
+        }
+    }
+}
+
 impl From<mongodb::error::Error> for StoreError {
     fn from(error: mongodb::error::Error) -> Self {
         let duplicate = matches!(
@@ -330,4 +348,17 @@ async fn refuse_standalone(database: &Database) -> Result<(), StoreError> {
 /// Reads what a fail-over cannot erase.
 pub(crate) fn majority() -> ReadConcern {
     ReadConcern::majority()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_told_from_one_that_refuses() {
+        let away = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+        assert!(StoreError::from(mongodb::error::Error::from(away)).is_away());
+        assert!(!StoreError::from(mongodb::error::Error::custom("refused")).is_away());
+        assert!(!StoreError::Conflict.is_away());
+    }
 }

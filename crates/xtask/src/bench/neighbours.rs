@@ -53,8 +53,8 @@ async fn measure(stack: &Stack, traps: &Traps, args: &Args) -> Outcome<Section> 
         "\nNeighbours: requests of one organization, 20/s of each kind for {seconds} s, beside a hostile one"
     );
     let gateway = stack.gateway();
-    let seed = stack.another_organization(!args.debug, "Neighbour GmbH").await?;
-    let victim = Victim::move_in(gateway, seed).await?;
+    let neighbour = stack.another_organization(!args.debug, "Neighbour GmbH").await?;
+    let victim = Victim::move_in(gateway, neighbour).await?;
     let hostile = Hostile::move_in(gateway, traps).await?;
     // The first round warms up.
     victim.look(3).await?;
