@@ -15,6 +15,7 @@ pub mod list;
 mod migrations;
 pub mod orders;
 pub mod provision;
+mod quotas;
 mod tenant;
 mod texts;
 pub mod unscoped;

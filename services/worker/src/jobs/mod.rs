@@ -6,7 +6,7 @@ mod sweeps;
 
 pub use images::ImageFetch;
 pub use sweeps::{
-    AuditHeads, AuditSweep, CatchUp, ClaimSweep, Coding, Erasures, EventSweep, Expiry, ForgottenLanes,
-    IdempotencySweep, Inviting, Mailing, Migrations, Numbering, OrderSweep, Reconciler, Rendering,
-    SandboxClock,
+    AuditHeads, AuditSweep, CatchUp, ClaimSweep, Coding, DomainChecks, Erasures, EventSweep, Expiry,
+    ForgottenLanes, IdempotencySweep, Inviting, Mailing, Migrations, Numbering, OrderSweep, Reconciler,
+    Rendering, SandboxClock,
 };

@@ -17,6 +17,7 @@ use gateway_core::{
         migrations, orders,
         people::{codes, invitations},
         personal::erase,
+        settings::domains,
     },
     jobs::{
         Job, Pass,
@@ -203,6 +204,17 @@ impl Job for Mailing {
     const EVERY: Duration = Duration::from_secs(1);
     async fn run(&self, app: &App) -> Result<Pass, AppError> {
         Ok(Pass::of(mail::send_due(app, &self.mailer, &self.stop).await?, mail::HAND_FULL))
+    }
+}
+
+/// Looks again where verified checkout domains point.
+pub struct DomainChecks;
+
+impl Job for DomainChecks {
+    const NAME: &'static str = "domain_checks";
+    const EVERY: Duration = Duration::from_mins(5);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(domains::check_due(app).await?, domains::BATCH))
     }
 }
 
