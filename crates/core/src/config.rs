@@ -2,7 +2,7 @@
 //!
 //! A file named by `CONFIG_FILE` (TOML) may hold the same names in lower case; the environment wins.
 
-use std::{fmt::Display, net::SocketAddr, str::FromStr};
+use std::{fmt::Display, net::SocketAddr, num::NonZeroU32, str::FromStr};
 
 use mongodb::options::ConnectionString;
 use url::Url;
@@ -167,6 +167,46 @@ pub struct CommonConfig {
     /// `CERTIFIED_INVOICING`: countries for which certified invoicing software stands behind the gateway, so that it
     /// issues invoices there, too.
     pub certified_invoicing: Vec<String>,
+    /// How many mails leave through the operator's mail server.
+    pub mail_limits: MailLimits,
+}
+
+/// How many mails leave through the operator's mail server, which tenants have sent on the operator's good name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailLimits {
+    /// `MAIL_PER_ORGANIZATION_HOUR`.
+    pub organization_hour: NonZeroU32,
+    /// `MAIL_PER_ORGANIZATION_DAY`.
+    pub organization_day: NonZeroU32,
+    /// `MAIL_PER_RECIPIENT_HOUR`: to one address, of all organizations together.
+    pub recipient_hour: NonZeroU32,
+    /// `MAIL_PER_RECIPIENT_DAY`.
+    pub recipient_day: NonZeroU32,
+}
+
+impl Default for MailLimits {
+    fn default() -> Self {
+        let of = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self {
+            organization_hour: of(1_000),
+            organization_day: of(10_000),
+            recipient_hour: of(20),
+            recipient_day: of(100),
+        }
+    }
+}
+
+impl MailLimits {
+    fn read(reader: &mut Reader) -> Self {
+        let usual = Self::default();
+        let mut of = |name: &str, usual| reader.optional(name).unwrap_or(usual);
+        Self {
+            organization_hour: of("MAIL_PER_ORGANIZATION_HOUR", usual.organization_hour),
+            organization_day: of("MAIL_PER_ORGANIZATION_DAY", usual.organization_day),
+            recipient_hour: of("MAIL_PER_RECIPIENT_HOUR", usual.recipient_hour),
+            recipient_day: of("MAIL_PER_RECIPIENT_DAY", usual.recipient_day),
+        }
+    }
 }
 
 /// The four public addresses.
@@ -228,6 +268,7 @@ impl CommonConfig {
         };
         let single_tenant = SingleTenant::read(reader);
         let certified_invoicing = certified_invoicing(reader);
+        let mail_limits = MailLimits::read(reader);
         let extra_ca_file = reader.text("IPN_EXTRA_CA_FILE");
         if let Some(Err(error)) = extra_ca_file.as_ref().map(std::fs::read) {
             reader.problem(format!("IPN_EXTRA_CA_FILE: {error}"));
@@ -245,6 +286,7 @@ impl CommonConfig {
             provider_urls,
             single_tenant,
             certified_invoicing,
+            mail_limits,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::{StreamExt, TryStreamExt, stream};
 use gateway_core::{
     app::{create_checkout::IDEMPOTENCY_KEPT, people::session},
-    config::{CommonConfig, ProviderUrls, PublicUrls},
+    config::{CommonConfig, MailLimits, ProviderUrls, PublicUrls},
     crypto::{OrganizationKeys, normalize_email},
     domain::{
         CheckoutId, Currency, Metadata, Mode, Money, OrganizationId, PersonId, ProviderId, RefundId, SiteId,
@@ -112,6 +112,7 @@ pub async fn sign_in(access: &Access) -> Result<String, SeedError> {
         provider_urls: ProviderUrls::default(),
         single_tenant: None,
         certified_invoicing: Vec::new(),
+        mail_limits: MailLimits::default(),
     };
     let app = gateway_providers::start(&config).await?;
     let (id, now) = (PersonId::generate(), app.now());

@@ -28,6 +28,9 @@ impl From<AppError> for ApiError {
             AppError::Unauthorized(_) => Self::unauthorized(),
             AppError::NotProven { .. } => plain(StatusCode::UNAUTHORIZED),
             AppError::TooMany { wait } => Self::too_many_requests(wait),
+            AppError::UsedUp { wait, .. } => {
+                Self { retry_after: Some(wait), ..plain(StatusCode::TOO_MANY_REQUESTS) }
+            }
             AppError::MissingScope(scope) => Self::forbidden_scope(scope.as_str()),
             AppError::Forbidden { .. } => plain(StatusCode::FORBIDDEN),
             AppError::Stale => plain(StatusCode::PRECONDITION_FAILED),

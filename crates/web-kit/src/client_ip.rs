@@ -1,12 +1,13 @@
 //! Who is calling: the peer's address, or the one that a trusted proxy vouches for.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use gateway_core::domain::network_of;
 use http::{Extensions, HeaderMap, request};
 use ipnet::IpNet;
 
@@ -84,10 +85,15 @@ pub struct ClientIp(pub IpAddr);
 impl ClientIp {
     /// The address by which limits are kept: an IPv6 caller owns a whole /64.
     pub fn limit_key(self) -> IpAddr {
-        match self.0 {
-            IpAddr::V4(_) => self.0,
-            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
-        }
+        network_of(self.0)
+    }
+}
+
+impl ClientIp {
+    /// What [`layer`] has left there.
+    pub fn of(extensions: &Extensions) -> Result<Self, ApiError> {
+        let found = extensions.get::<Self>().copied();
+        found.ok_or_else(|| ApiError::internal("the client_ip layer is missing on this route"))
     }
 }
 
@@ -95,11 +101,7 @@ impl<S: Sync> FromRequestParts<S> for ClientIp {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut request::Parts, _: &S) -> Result<Self, ApiError> {
-        parts
-            .extensions
-            .get::<Self>()
-            .copied()
-            .ok_or_else(|| ApiError::internal("the client_ip layer is missing on this route"))
+        Self::of(&parts.extensions)
     }
 }
 

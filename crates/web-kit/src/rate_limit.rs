@@ -126,7 +126,12 @@ pub struct RateLimits {
     keys: KeyedLimiter<Box<str>>,
     organizations: KeyedLimiter<Box<str>>,
     addresses: KeyedLimiter<std::net::IpAddr>,
+    unknown_hosts: KeyedLimiter<std::net::IpAddr>,
 }
+
+/// Questions from one address about hosts that nobody has here. The proxy asks with each handshake under such a name,
+/// and anybody can begin those: they have a bucket of their own, so that they leave all else that address does alone.
+const UNKNOWN_HOSTS: Rate = Rate::new(50, 200);
 
 impl RateLimits {
     /// Limiters as configured.
@@ -135,6 +140,7 @@ impl RateLimits {
             keys: KeyedLimiter::new("key", config.per_key),
             organizations: KeyedLimiter::new("organization", config.per_organization),
             addresses: KeyedLimiter::new("address", config.per_address),
+            unknown_hosts: KeyedLimiter::new("unknown_host", Some(UNKNOWN_HOSTS)),
         }
     }
 
@@ -153,6 +159,11 @@ impl RateLimits {
         self.addresses.check(&ip.limit_key())
     }
 
+    /// Counts a question of an address about a host that nobody has here.
+    pub fn check_unknown_host(&self, ip: ClientIp) -> Result<(), ApiError> {
+        self.unknown_hosts.check(&ip.limit_key())
+    }
+
     /// Cleans up once a minute until `stop`; to be spawned.
     pub async fn clean_up_until(self, stop: CancellationToken) {
         let mut every = tokio::time::interval(Duration::from_mins(1));
@@ -160,6 +171,7 @@ impl RateLimits {
             self.keys.clean_up();
             self.organizations.clean_up();
             self.addresses.clean_up();
+            self.unknown_hosts.clean_up();
         }
     }
 }

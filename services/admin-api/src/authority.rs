@@ -22,7 +22,11 @@ use gateway_core::{
 use http::{HeaderMap, header, request};
 use web_kit::{ApiError, ClientIp};
 
-use crate::{api::query::refuse_unknown, state::AppState};
+use crate::{
+    api::query::refuse_unknown,
+    proofs::{self, HoldsProofs},
+    state::AppState,
+};
 
 /// A scope as a type.
 pub trait RequiredScope: Send + Sync + 'static {
@@ -104,6 +108,11 @@ impl<S> Caller<S> {
     /// Who it is, for the audit log.
     pub fn actor(&self) -> Actor {
         self.authority.actor()
+    }
+
+    /// What is shown, without proofs that the caller could not use themselves.
+    pub(crate) fn shown<T: HoldsProofs>(&self, one: T) -> T {
+        proofs::shown(&self.authority, one)
     }
 
     /// All that the caller may do.

@@ -49,7 +49,7 @@ pub enum Command {
     Database(Database),
 }
 
-/// What can be done for people. Each prints a link that works once.
+/// What can be done for people.
 #[derive(Debug, Subcommand)]
 pub enum People {
     /// Invite somebody into an organization without a mail.
@@ -67,11 +67,21 @@ pub enum People {
         #[arg(long, default_value = "en")]
         language: String,
     },
-    /// Let somebody set a new password. Their second factor and their sessions end with it.
+    /// Let somebody set a new password, with a link that works once. Their second factor and their sessions end with it.
     Reset {
         /// Their address.
         #[arg(long)]
         email: String,
+    },
+    /// Sign people out everywhere: sessions, access by tokens, links and codes that wait.
+    EndSessions {
+        /// Only this person; everybody otherwise.
+        #[arg(long)]
+        email: Option<String>,
+        /// Also take away what a restored backup has brought back: recovery codes, and codes of authenticator apps that
+        /// were used since.
+        #[arg(long)]
+        after_restore: bool,
     },
 }
 

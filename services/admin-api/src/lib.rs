@@ -8,6 +8,7 @@ mod commands;
 pub mod config;
 pub mod documents;
 pub mod panel;
+mod proofs;
 mod serve;
 pub mod state;
 

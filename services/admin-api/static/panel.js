@@ -57,8 +57,10 @@ if (globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON) {
       problem.hidden = true;
       try {
         const body = new URLSearchParams({ csrf: form.elements.csrf?.value ?? "" });
-        const begun = await fetch(form.dataset.begin, { method: "POST", body }).then((answer) => answer.json());
-        if (begun.again) return location.assign(begun.again);
+        const answer = await fetch(form.dataset.begin, { method: "POST", body });
+        // To the log-in: whoever is signed in must show first that it is them.
+        if (answer.redirected) return location.assign(answer.url);
+        const begun = await answer.json();
         if (!begun.options) throw new Error(begun.message);
         const create = form.dataset.passkey === "create";
         const options = begun.options.publicKey;

@@ -44,6 +44,7 @@ pub fn start(
     runner.job(jobs::Erasures);
     runner.job(jobs::ImageFetch::new(client, pool));
     runner.job(jobs::Numbering);
+    runner.job(jobs::DomainChecks);
     runner.job(jobs::AuditSweep);
     runner.job(jobs::AuditHeads::default());
     runner.job(jobs::Rendering(renderings));

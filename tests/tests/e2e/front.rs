@@ -10,7 +10,7 @@ use gateway_core::{
         create_checkout::{NewCheckout, create_checkout},
         settings::providers::NewCredentials,
     },
-    config::{CommonConfig, ProviderUrls, PublicUrls},
+    config::{CommonConfig, MailLimits, ProviderUrls, PublicUrls},
     crypto::{VersionedKeys, random},
     domain::{Mode, SiteId, checkout::Checkout, transaction::Transaction},
     store::{StoreConfig, keys::KeyConfig},
@@ -289,6 +289,7 @@ fn config_of(keys: &[String; 3], ports: [u16; 3], setup: &Setup, uri: String) ->
         provider_urls: ProviderUrls { stripe: url(&setup.stripe), gocardless: url(&setup.gocardless) },
         single_tenant: None,
         certified_invoicing: Vec::new(),
+        mail_limits: MailLimits::default(),
     }
 }
 

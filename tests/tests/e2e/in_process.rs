@@ -2,12 +2,14 @@
 
 use gateway_core::{
     app::{App, create_checkout::NewCheckout},
-    config::{CommonConfig, ProviderUrls, PublicUrls},
+    config::{CommonConfig, MailLimits, ProviderUrls, PublicUrls},
     crypto::{VersionedKeys, random},
     domain::{
-        Metadata, Mode, OrganizationId, SiteId, Tenant,
+        Metadata, Mode, OrganizationId, PersonId, SiteId, Tenant,
         metadata::Pair,
         organization::Organization,
+        person::Person,
+        role::Role,
         site::{IpnVersion, PageSettings, Site},
     },
     store::{StoreConfig, keys::KeyConfig},
@@ -36,6 +38,7 @@ pub fn config(uri: &str, database: &str) -> CommonConfig {
         provider_urls: ProviderUrls::default(),
         single_tenant: None,
         certified_invoicing: Vec::new(),
+        mail_limits: MailLimits::default(),
     }
 }
 
@@ -94,4 +97,30 @@ pub fn ten_euros(reference: &str) -> NewCheckout {
         metadata: Metadata(vec![Pair { k: "order".to_owned(), v: reference.to_owned() }]),
         ..NewCheckout::default()
     }
+}
+
+/// Makes an address one of an organization's own people: in test mode nobody else gets mails.
+pub async fn colleague(app: &App, organization: OrganizationId, email: &str) -> Person {
+    let people = app.store.for_org(Person::TENANT);
+    let id = PersonId::generate();
+    let mut person = Person {
+        id,
+        org: Person::TENANT.organization,
+        mode: Person::TENANT.mode,
+        email: email.to_owned(),
+        name: "Example Colleague".to_owned(),
+        language: "en".to_owned(),
+        password: None,
+        totp: None,
+        recovery: Vec::new(),
+        passkeys: Vec::new(),
+        system_admin: false,
+        memberships: Vec::new(),
+        disabled_at: None,
+        created_at: app.now(),
+        version: 1,
+    };
+    person.put_membership(organization, Role::Viewer, app.now());
+    people.insert(&person).await.unwrap();
+    person
 }

@@ -54,6 +54,7 @@ impl Desk {
         let app = in_process::app(&config).await;
         let (tenant, site) = in_process::tenant(&app, Mode::Test).await;
         account(&app, tenant, ProviderKind::Sandbox).await;
+        in_process::colleague(&app, tenant.organization, "buyer@example.com").await;
         let wanted = SiteSettings { receipt_email: Some(receipt_email), ..SiteSettings::default() };
         sites::update(&app, tenant, site, wanted).await.unwrap();
         let sink = SmtpSink::start().await;
@@ -143,7 +144,8 @@ async fn nobody_gets_two_mails_about_one_payment_or_one_that_is_days_old() {
     paid(&desk.app, desk.tenant, desk.site).await;
     while desk.relay.poll(200, Duration::ZERO).await.unwrap() > 0 {}
     let long_ago = mongodb::bson::DateTime::from_millis(desk.app.now().millis() - 3 * 24 * 3_600_000);
-    desk.pretend(DocumentMail::COLLECTION, doc! {}, doc! { "createdAt": long_ago }).await;
+    let long_ago = doc! { "createdAt": long_ago, "updatedAt": long_ago };
+    desk.pretend(DocumentMail::COLLECTION, doc! {}, long_ago).await;
     desk.work().await;
     assert!(desk.sink.mails().is_empty());
     assert_eq!(desk.mails().await[0].state, MailState::Failed);

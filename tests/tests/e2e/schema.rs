@@ -26,6 +26,7 @@ use gateway_core::{
     domain::{
         Mode, ProviderId, RefundId,
         checkout::CaptureMethod,
+        custom_domain::Found,
         outbox::EventType,
         person::Person,
         provider_account::ProviderKind,
@@ -178,7 +179,7 @@ async fn seed_domains(cluster: &Cluster, seed: &Bootstrapped) {
     for number in 0..8 {
         let host = format!("pay{number}.{}.example.com", seed.tenant.organization);
         let domain = domains::create(&cluster.app, seed.tenant, seed.site.id, &host).await.unwrap();
-        domains::record(&cluster.app, seed.tenant, domain.id, Ok(())).await.unwrap();
+        domains::record(&cluster.app, seed.tenant, domain.id, Found::Proven).await.unwrap();
     }
 }
 

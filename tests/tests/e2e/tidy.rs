@@ -133,6 +133,7 @@ const OWN_QUERIES: &[(&str, &str)] = &[
     ("jobs/lanes.rs", "lanes are claimed whosever they are"),
     ("jobs/queue.rs", "a worker that holds the lane, which names the tenant"),
     ("jobs/relay.rs", "by the id of a document that was just read"),
+    ("store/quotas.rs", "counters by a keyed hash of whose they are"),
     ("store/backup/read.rs", "a restore: the whole database, by the operator's hand"),
     ("store/backup/write.rs", "a backup: the whole database, by the operator's hand"),
     ("store/due.rs", "what is due is found and claimed whosever it is"),

@@ -47,6 +47,14 @@ pub enum AppError {
         /// How long to wait.
         wait: std::time::Duration,
     },
+    /// A quota is used up: it goes on after the time given.
+    #[error("{message}")]
+    UsedUp {
+        /// Which, and when it goes on; for people.
+        message: String,
+        /// How long to wait.
+        wait: std::time::Duration,
+    },
     /// The key lacks a scope.
     #[error("this API key lacks the scope {0}")]
     MissingScope(crate::domain::scope::Scope),
@@ -143,7 +151,7 @@ impl AppError {
             // The name that published clients know; the text names the scope.
             Self::MissingScope(_) => "FORBIDDEN",
             Self::Stale => "PRECONDITION_FAILED",
-            Self::TooMany { .. } => "RATE_LIMITED",
+            Self::TooMany { .. } | Self::UsedUp { .. } => "RATE_LIMITED",
             Self::NotProven { code, .. }
             | Self::Forbidden { code, .. }
             | Self::Conflict { code, .. }

@@ -3,7 +3,10 @@
 use futures::{Stream, TryStreamExt};
 use mongodb::bson::{self, Bson, Document, doc};
 
-use super::{App, AppError};
+use super::{
+    App, AppError,
+    paced::{self, Pace},
+};
 use crate::{
     crypto::normalize_email,
     domain::{
@@ -23,6 +26,8 @@ use crate::{
 
 /// How many checkouts of a customer a search for their transactions looks at.
 pub const CHECKOUTS_MAX: usize = 1000;
+/// The pace of an export of rows.
+const ROWS: Pace = Pace { ahead: 200, ..paced::EXPORT };
 
 /// A time span: from (inclusive) to (exclusive).
 #[derive(Debug, Clone, Copy, Default)]
@@ -121,14 +126,15 @@ pub async fn transactions(
     Ok(app.store.for_org(tenant).page(wanted, page).await?)
 }
 
-/// All transactions that fit, newest first, read while they are sent on.
+/// All transactions that fit, newest first, read while they are sent on, for as long as somebody takes them.
 pub async fn every_transaction(
     app: &App,
     tenant: Tenant,
     filter: &TransactionFilter,
 ) -> Result<impl Stream<Item = Result<Transaction, AppError>> + Send + use<>, AppError> {
     let wanted = wanted_transactions(app, tenant, filter).await?;
-    Ok(app.store.for_org(tenant).stream::<Transaction>(wanted).await?.map_err(AppError::from))
+    let rows = app.store.for_org(tenant).stream::<Transaction>(wanted).await?.map_err(AppError::from);
+    Ok(paced::while_read(ROWS, rows))
 }
 
 async fn wanted_transactions(
@@ -194,10 +200,9 @@ async fn with_transfer(
 async fn of_customer(app: &App, tenant: Tenant, wanted: &mut Document, email: &str) -> Result<(), AppError> {
     let mut of = Document::new();
     of_email(app, tenant, &mut of, Some(email))?;
-    let found = app.store.for_org(tenant).ids::<Checkout>(of).await?;
     // Ids rise with time: the newest are the last.
-    let newest = found.iter().rev().take(CHECKOUTS_MAX);
-    let ids: Vec<Bson> = newest.map(|id| (*id).into()).collect();
+    let newest = app.store.for_org(tenant).newest_ids::<Checkout>(of, CHECKOUTS_MAX).await?;
+    let ids: Vec<Bson> = newest.into_iter().map(Bson::from).collect();
     wanted.entry("$and".to_owned()).or_insert_with(|| Bson::Array(Vec::new()));
     if let Ok(all) = wanted.get_array_mut("$and") {
         all.push(doc! { "checkoutId": { "$in": ids } }.into());

@@ -21,13 +21,17 @@ pub mod images;
 pub mod intake;
 pub mod invoices;
 pub mod list;
+pub mod mail_quotas;
 pub mod migrations;
+pub mod notices;
 pub mod operate;
 pub mod orders;
 pub mod organizations;
+mod paced;
 pub mod people;
 pub mod personal;
 pub mod project;
+mod quotas;
 pub mod receipts;
 pub mod record_refund;
 mod referenced_products;
@@ -40,7 +44,7 @@ pub mod start_payment;
 mod supersede;
 mod urls;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use moka::future::Cache;
 
@@ -48,7 +52,7 @@ pub(crate) use error::first_of_each;
 pub use error::{AppError, Problem};
 
 use crate::{
-    config::{CommonConfig, PublicUrls, SingleTenant},
+    config::{CommonConfig, MailLimits, PublicUrls, SingleTenant},
     domain::{
         ApiKeyId, Clock, OrganizationId, PersonId, ProviderId, SiteId, Tenant, Timestamp,
         api_key::ApiKey,
@@ -62,7 +66,10 @@ use crate::{
         provider_account::{Credentials, ProviderAccount, ProviderKind, is_strong_secret},
         site::Site,
     },
-    outbound::TargetPolicy,
+    outbound::{
+        TargetPolicy,
+        names::{Names, SystemNames},
+    },
     provider::{Account, PaymentProvider, ProviderRegistry},
     store::{ClockSkew, Entity, Store, StoreError, Versioned},
     telemetry,
@@ -90,6 +97,10 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Public addresses.
     pub urls: PublicUrls,
+    /// Whoever is asked where hosts point.
+    pub names: Arc<dyn Names>,
+    /// How many mails leave.
+    pub mail_limits: MailLimits,
     /// Where IPNs and webhooks may go.
     pub targets: TargetPolicy,
     /// The provider `_`.
@@ -114,6 +125,8 @@ struct Caches {
     invoicing: Cache<Tenant, Option<Arc<InvoiceSettings>>>,
     codes: Cache<Tenant, bool>,
     domains: Cache<String, Option<Arc<CustomDomain>>>,
+    /// Every verified host of the installation, so that any other name costs nothing.
+    hosts: Cache<(), Arc<HashSet<String>>>,
     organizations: Cache<OrganizationId, Option<Arc<Organization>>>,
     people: Cache<(PersonId, String), Option<Arc<Person>>>,
     /// Providers whose last event has been noted a moment ago.
@@ -160,6 +173,8 @@ impl App {
             providers,
             clock,
             urls: config.urls.clone(),
+            names: Arc::new(SystemNames::default()),
+            mail_limits: config.mail_limits,
             targets,
             single_tenant: config.single_tenant.clone(),
             certified_invoicing: Arc::new(config.certified_invoicing.clone()),
@@ -173,6 +188,7 @@ impl App {
                 invoicing: cache(),
                 codes: cache(),
                 domains: cache(),
+                hosts: cache(),
                 organizations: cache(),
                 people: cache(),
                 heard: Cache::builder().max_capacity(20_000).time_to_live(intake::HEARD_EVERY).build(),
@@ -216,8 +232,13 @@ impl App {
         Ok(self.caches.providers.try_get_with(id, load).await?)
     }
 
-    /// Who has verified a host, at most [`SETTINGS_CACHE`] old.
+    /// Who has verified a host, at most [`SETTINGS_CACHE`] old. A host that nobody has verified is not looked up: names
+    /// come from whoever opens a connection, as many as they like.
     pub async fn verified_domain(&self, host: &str) -> Result<Option<Arc<CustomDomain>>, AppError> {
+        let all = async { Ok::<_, StoreError>(Arc::new(self.store.verified_hosts().await?)) };
+        if !self.caches.hosts.try_get_with((), all).await?.contains(host) {
+            return Ok(None);
+        }
         let load =
             async { Ok::<_, StoreError>(self.store.lookup_verified_domain(host).await?.map(Arc::new)) };
         Ok(self.caches.domains.try_get_with_by_ref(host, load).await?)
@@ -274,6 +295,7 @@ impl App {
         self.caches.providers.invalidate_all();
         self.caches.keys.invalidate_all();
         self.caches.domains.invalidate_all();
+        self.caches.hosts.invalidate_all();
         self.caches.organizations.invalidate(&tenant.organization).await;
     }
 

@@ -28,6 +28,11 @@ impl std::fmt::Debug for TotpSecret {
     }
 }
 
+/// The step of a moment in Unix seconds.
+pub const fn step_at(now: i64) -> i64 {
+    now.div_euclid(STEP_SECONDS)
+}
+
 impl TotpSecret {
     /// A new secret.
     pub fn generate() -> Self {
@@ -69,7 +74,7 @@ impl TotpSecret {
     pub fn step_of(&self, code: &str, now: i64) -> Option<i64> {
         let code: String = code.chars().filter(|c| !c.is_whitespace()).collect();
         let given: u32 = code.parse().ok().filter(|_| code.len() == 6 && !code.starts_with('+'))?;
-        let present = now.div_euclid(STEP_SECONDS);
+        let present = step_at(now);
         let (mut found, mut step) = (Choice::from(0), 0_i64);
         for candidate in present - DRIFT_STEPS..=present + DRIFT_STEPS {
             let fits = self.code(candidate).ct_eq(&given);
@@ -81,7 +86,7 @@ impl TotpSecret {
 
     /// The code of a moment in Unix seconds, as an app shows it.
     pub fn code_at(&self, now: i64) -> String {
-        format!("{:06}", self.code(now.div_euclid(STEP_SECONDS)))
+        format!("{:06}", self.code(step_at(now)))
     }
 
     fn code(&self, step: i64) -> u32 {

@@ -61,7 +61,7 @@ pub struct Person {
 }
 
 /// Time-based one-time passwords (RFC 6238).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Totp {
     /// The shared secret.

@@ -10,6 +10,7 @@ pub mod address;
 pub mod breaker;
 pub mod client;
 mod connector;
+pub mod names;
 pub mod policy;
 pub mod target;
 

@@ -66,6 +66,9 @@ fn reference() -> IndexModel {
 /// The index over payments that a person should look at, also named where they are counted.
 pub(crate) const TO_REVIEW: &str = "to_review";
 
+/// The index over verified hosts, which is also read by itself.
+pub(crate) const VERIFIED_HOST: &str = "verified_host";
+
 /// What a client bought.
 fn client() -> IndexModel {
     partial("client", doc! { "org": 1, "mode": 1, "clientId": 1, "_id": -1 }, exists("clientId"), false)
@@ -308,7 +311,8 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
                 tenant_id(),
                 unique("tenant_host", doc! { "org": 1, "mode": 1, "host": 1 }),
                 // Only who verified a host has it, so that nobody can keep its owner from registering it.
-                partial("verified_host", doc! { "host": 1 }, doc! { "state": "verified" }, true),
+                partial(VERIFIED_HOST, doc! { "host": 1 }, doc! { "state": "verified" }, true),
+                partial("check_due", doc! { "checkedAt": 1 }, doc! { "state": "verified" }, false),
             ],
         ),
         ("people", people()),
@@ -317,6 +321,7 @@ pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
         ("passkey_challenges", vec![expiry()]),
         ("refresh_tokens", vec![of_person(), index("family", doc! { "family": 1 }), expiry()]),
         ("sign_in_tries", vec![expiry()]),
+        ("quotas", vec![expiry()]),
         ("sign_in_codes", vec![due(), expiry()]),
         ("invitations", invitations()),
         ("audit_log", audit_log()),

@@ -16,6 +16,7 @@ pub mod list;
 mod migrations;
 pub mod orders;
 pub mod provision;
+mod quotas;
 mod retention;
 mod tenant;
 mod texts;
@@ -103,7 +104,9 @@ impl StoreError {
     pub fn is_away(&self) -> bool {
         let Self::Database(error) = self else { return false };
         match error.kind.as_ref() {
-            ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => true,
+            ErrorKind::ServerSelection { .. }
+            | ErrorKind::Io(_)
+            | ErrorKind::ConnectionPoolCleared { .. } => true,
             ErrorKind::Command(command) => NOT_PRIMARY.contains(&command.code),
             ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => NOT_PRIMARY.contains(&concern.code),
             _ => false,

@@ -153,6 +153,22 @@ impl TenantStore {
         Ok(rows.iter().filter_map(id).collect())
     }
 
+    /// The ids of the newest that fit, newest first.
+    pub async fn newest_ids<E: Entity>(
+        &self,
+        filter: Document,
+        limit: usize,
+    ) -> Result<Vec<E::Id>, StoreError> {
+        let mut scoped = self.scope();
+        scoped.extend(filter);
+        let collection = self.store.collection::<E>().clone_with_type::<Document>();
+        let found = collection.find(scoped).projection(doc! { "_id": 1 }).sort(doc! { "_id": -1 });
+        let found = found.limit(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows: Vec<Document> = found.await?.try_collect().await?;
+        let id = |row: &Document| row.get_object_id("_id").map(|id| E::Id::from_bytes(id.bytes())).ok();
+        Ok(rows.iter().filter_map(id).collect())
+    }
+
     /// A page of a list, newest first.
     pub async fn page<E: Entity>(
         &self,

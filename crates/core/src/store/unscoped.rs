@@ -1,6 +1,6 @@
 //! The look-ups that have no tenant yet. They stand here and nowhere else.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use futures::TryStreamExt;
 use mongodb::{
@@ -14,12 +14,12 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     Entity, Store, StoreError,
     codec::{binary, oid},
+    indexes::VERIFIED_HOST,
 };
 use crate::{
     crypto::TokenHash,
     domain::{
-        ApiKeyId, ClientId, ImageId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp,
-        TransactionId,
+        ApiKeyId, ImageId, OrganizationId, ProviderEventId, ProviderId, SiteId, Timestamp, TransactionId,
         api_key::ApiKey,
         audit::{AuditDraft, AuditHead},
         checkout::Checkout,
@@ -50,11 +50,6 @@ impl Store {
         Ok(self.collection::<ApiKey>().find_one(doc! { "_id": oid(id) }).await?)
     }
 
-    /// A client by the id that a checkout names, whosever it is: a foreign one must be told from a mere label.
-    pub async fn lookup_client(&self, id: ClientId) -> Result<Option<Client>, StoreError> {
-        Ok(self.collection::<Client>().find_one(doc! { "_id": oid(id) }).await?)
-    }
-
     /// The provider account of a transaction that an event names, whosever it is.
     pub async fn lookup_provider_of(&self, id: TransactionId) -> Result<Option<ProviderId>, StoreError> {
         let transactions = self.collection::<Transaction>();
@@ -77,6 +72,27 @@ impl Store {
     pub async fn lookup_verified_domain(&self, host: &str) -> Result<Option<CustomDomain>, StoreError> {
         let filter = doc! { "host": host, "state": "verified" };
         Ok(self.collection::<CustomDomain>().find_one(filter).await?)
+    }
+
+    /// Every host that somebody has verified.
+    pub async fn verified_hosts(&self) -> Result<HashSet<String>, StoreError> {
+        let domains = self.database().collection::<Document>(CustomDomain::COLLECTION);
+        let found = domains.find(doc! { "state": "verified" }).projection(doc! { "_id": 0, "host": 1 });
+        let found = found.hint(Hint::Name(VERIFIED_HOST.to_owned()));
+        let rows: Vec<Document> = found.await?.try_collect().await?;
+        Ok(rows.iter().filter_map(|row| row.get_str("host").ok().map(str::to_owned)).collect())
+    }
+
+    /// Verified domains that were last looked at before `before`, the longest ago first.
+    pub async fn due_domain_checks(
+        &self,
+        before: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<CustomDomain>, StoreError> {
+        let due = doc! { "state": "verified", "checkedAt": { "$lte": before } };
+        let domains = self.collection::<CustomDomain>();
+        let found = domains.find(due).sort(doc! { "checkedAt": 1 }).limit(limit);
+        Ok(found.await?.try_collect().await?)
     }
 
     /// A checkout by the code in its `paymentUrl`.

@@ -7,10 +7,10 @@ use gateway_core::{
         App, audit,
         people::{
             invitations::{self, NewInvitation},
-            reset,
+            reset, sign_out,
         },
     },
-    domain::OrganizationId,
+    domain::{OrganizationId, person::Person},
 };
 
 use super::start;
@@ -19,6 +19,12 @@ use crate::{Failure, cli::People, config::AdminConfig};
 pub(crate) async fn run(config: &AdminConfig, step: People) -> Result<ExitCode, Failure> {
     let app = start(config).await?;
     let link = match step {
+        People::EndSessions { email, after_restore } => {
+            let end = sign_out::everywhere(&app, email.as_deref(), after_restore);
+            let ended = audit::by_operator(&app, None, "endSessions", Box::pin(end)).await?;
+            println!("{ended} people are signed out");
+            return Ok(ExitCode::SUCCESS);
+        }
         People::Invite { email, organization, role, language } => {
             let organization = organization_of(&app, organization).await?;
             let new = NewInvitation { email, role, language };
@@ -26,11 +32,25 @@ pub(crate) async fn run(config: &AdminConfig, step: People) -> Result<ExitCode, 
             audit::by_operator(&app, Some(organization), "createInvitation", Box::pin(invite)).await?
         }
         People::Reset { email } => {
-            audit::by_operator(&app, None, "resetPassword", reset::link(&app, &email)).await?
+            let link = audit::by_operator(&app, None, "resetPassword", reset::link(&app, &email)).await?;
+            tell_passkeys(&reset::person(&app, &email).await?);
+            link
         }
     };
     println!("{}", link.expose());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Beside the link, on standard error: each of them signs in by itself, now and after the reset.
+fn tell_passkeys(person: &Person) {
+    for passkey in &person.passkeys {
+        let used =
+            passkey.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {at}"));
+        eprintln!(
+            "passkey: {} (added {}, {used}); the link asks whether it stays",
+            passkey.name, passkey.created_at
+        );
+    }
 }
 
 async fn organization_of(app: &App, named: Option<OrganizationId>) -> Result<OrganizationId, Failure> {

@@ -1,7 +1,10 @@
 //! The table of screens: every route of the panel names what its caller must be allowed to do, at the place
 //! where it is added. There is no way to add one without, and the table is what the authorization test walks.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{
     RequestExt, Router,
@@ -26,7 +29,7 @@ use gateway_core::{
     },
 };
 use http::{Method, header};
-use web_kit::{ApiError, Path, csrf};
+use web_kit::{ApiError, ClientIp, Path, csrf};
 
 use super::{
     Panel,
@@ -55,11 +58,16 @@ pub struct Screen {
     pub path: String,
     /// What it asks.
     pub needs: Needs,
+    /// Whether it asks for somebody who has proven who they are a moment ago.
+    pub proven: bool,
 }
 
 /// Where a tenant's screens live. Organization and mode stand in the address and not in the session: two tabs
 /// may show two of them, a link can be sent to a colleague, and nothing meant for test happens to live.
 pub(crate) const TENANT: &str = "/o/{org}/{mode}";
+
+/// How long somebody who has just opened a form that asks for a fresh proof has at least to fill it in.
+const FORM_TIME: Duration = Duration::from_mins(5);
 
 /// Gathers routes.
 pub(crate) struct Screens {
@@ -67,15 +75,19 @@ pub(crate) struct Screens {
     panel: Option<Panel>,
     router: Router<Panel>,
     table: Vec<Screen>,
+    /// What is being added asks for a fresh proof.
+    proven: bool,
+    /// The paths of all pages, known once every screen is there: where a form leads back to.
+    pages: Arc<OnceLock<Vec<String>>>,
 }
 
 impl Screens {
     pub(crate) fn new(panel: Panel) -> Self {
-        Self { panel: Some(panel), router: Router::new(), table: Vec::new() }
+        Self { panel: Some(panel), ..Self::listed() }
     }
 
     pub(crate) fn listed() -> Self {
-        Self { panel: None, router: Router::new(), table: Vec::new() }
+        Self { panel: None, router: Router::new(), table: Vec::new(), proven: false, pages: Arc::default() }
     }
 
     /// A page for everybody.
@@ -137,18 +149,31 @@ impl Screens {
         part(self)
     }
 
+    /// Screens that hand out a way in, or say where money and messages go: only for somebody who has proven a moment
+    /// ago who they are. A machine that was left open, or a cookie that was taken, is not enough.
+    pub(crate) fn proven(mut self, part: fn(Self) -> Self) -> Self {
+        self.proven = true;
+        let mut done = part(self);
+        done.proven = false;
+        done
+    }
+
     fn add(mut self, method: Method, path: String, needs: Needs, routes: MethodRouter<Panel>) -> Self {
+        let proven = self.proven;
         if let Some(panel) = &self.panel {
-            let door = Door { panel: panel.clone(), needs, path: path.as_str().into() };
+            let pages = Arc::clone(&self.pages);
+            let door = Door { panel: panel.clone(), needs, proven, pages, path: path.as_str().into() };
             let guarded = routes.layer(from_fn_with_state(door, recorded));
             self.router = self.router.route(&path, guarded);
         }
-        self.table.push(Screen { method, path, needs });
+        self.table.push(Screen { method, path, needs, proven });
         self
     }
 
     /// The routes.
     pub(crate) fn router(self) -> Router {
+        let pages = self.table.iter().filter(|screen| screen.method == Method::GET);
+        self.pages.get_or_init(|| pages.map(|screen| screen.path.clone()).collect());
         match self.panel {
             Some(panel) => self.router.with_state(panel),
             None => Router::new(),
@@ -173,6 +198,8 @@ struct Place {
 struct Door {
     panel: Panel,
     needs: Needs,
+    proven: bool,
+    pages: Arc<OnceLock<Vec<String>>>,
     path: Arc<str>,
 }
 
@@ -196,11 +223,15 @@ async fn recorded(State(door): State<Door>, request: Request, next: Next) -> Res
 
 /// Lets nobody through who may not. A form must come from our own page, and carry the session's token.
 async fn guard(door: Door, mut request: Request, next: Next) -> Result<Response, ApiError> {
-    let Door { panel, needs, path } = door;
+    let Door { panel, needs, proven, pages, path } = door;
     let headers = request.headers().clone();
     let is_post = request.method() == Method::POST;
     if is_post {
         csrf::same_origin_only(&headers, &panel.origin)?;
+    }
+    if is_post && needs == Needs::Nobody {
+        // Before anything is looked up or hashed for somebody who need not be anybody.
+        panel.state.limits.check_address(ClientIp::of(request.extensions())?)?;
     }
     let mut who = None;
     if needs != Needs::Nobody {
@@ -215,6 +246,10 @@ async fn guard(door: Door, mut request: Request, next: Next) -> Result<Response,
             request.extensions_mut().insert(Arc::new(member));
         }
         let signed_in = Arc::new(signed_in);
+        if proven && !is_fresh(&panel, &signed_in, is_post) {
+            let pages = pages.get().map_or(&[][..], Vec::as_slice);
+            return Ok(prove_again(&request, is_post, &path, pages));
+        }
         request.extensions_mut().insert(Arc::clone(&signed_in));
         who = Some(signed_in);
     }
@@ -290,6 +325,35 @@ async fn with_form(request: Request, token: Option<&str>) -> Result<Request, Api
     }
     parts.extensions.insert(form);
     Ok(Request::from_parts(parts, Body::empty()))
+}
+
+/// Whether somebody has proven a moment ago who they are. A page with a form is given only to whoever has the time to
+/// fill it in: what was typed would be lost.
+fn is_fresh(panel: &Panel, who: &SignedIn, is_post: bool) -> bool {
+    let now = panel.state.app.now();
+    who.session.is_fresh(if is_post { now } else { now + FORM_TIME })
+}
+
+/// To the log-in, and back to the page; of a form, to the one that it was on.
+fn prove_again(request: &Request, is_post: bool, path: &str, pages: &[String]) -> Response {
+    let here = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let back = if is_post { page_above(path, request.uri().path(), pages) } else { here };
+    let query: String =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("next", back).finish();
+    Redirect::to(&format!("/login?again=1&{query}")).into_response()
+}
+
+/// The nearest page at or above a form's address.
+fn page_above<'a>(path: &str, address: &'a str, pages: &[String]) -> &'a str {
+    let (mut path, mut address) = (path, address);
+    while !pages.iter().any(|page| page == path) {
+        let above = path.rsplit_once('/').zip(address.rsplit_once('/'));
+        let Some(((above, _), (above_address, _))) = above.filter(|((above, _), _)| !above.is_empty()) else {
+            return "/";
+        };
+        (path, address) = (above, above_address);
+    }
+    address
 }
 
 /// To the log-in, and back here afterwards. The way back of a form is its screen, which cannot be known: home.

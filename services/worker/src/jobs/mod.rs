@@ -7,6 +7,6 @@ mod sweeps;
 
 pub use images::ImageFetch;
 pub use sweeps::{
-    Adoption, AuditHeads, AuditSweep, ClaimSweep, Coding, Erasures, ForgottenLanes, IdempotencySweep,
-    Inviting, Migrations, Numbering, Rendering, Retention, SandboxClock,
+    Adoption, AuditHeads, AuditSweep, ClaimSweep, Coding, DomainChecks, Erasures, ForgottenLanes,
+    IdempotencySweep, Inviting, Migrations, Numbering, Rendering, Retention, SandboxClock,
 };

@@ -14,6 +14,7 @@ use gateway_core::{
         people::{codes, invitations},
         personal::erase,
         retention,
+        settings::domains,
     },
     jobs::{Job, Pass, lanes, queue},
 };
@@ -127,6 +128,17 @@ impl Job for Numbering {
         let (_, lag) = number::number_due(app).await?;
         metrics::gauge!("invoice_numbering_lag_seconds").set(lag.as_secs_f64());
         Ok(Pass::Done)
+    }
+}
+
+/// Looks again where verified checkout domains point.
+pub struct DomainChecks;
+
+impl Job for DomainChecks {
+    const NAME: &'static str = "domain_checks";
+    const EVERY: Duration = Duration::from_mins(5);
+    async fn run(&self, app: &App) -> Result<Pass, AppError> {
+        Ok(Pass::of(domains::check_due(app).await?, domains::BATCH))
     }
 }
 

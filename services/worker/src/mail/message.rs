@@ -14,7 +14,7 @@ use lettre::{
 };
 use web_kit::{Locale, money::format_amount};
 
-use super::{receipt, words::Words};
+use super::{notice, receipt, words::Words};
 
 /// Colour of the rule above the text, where the seller has none.
 const COLOR: &str = "#334155";
@@ -93,14 +93,19 @@ pub(super) fn compose(from: &Mailbox, mail: &OutgoingMail) -> Result<Message, Ma
     let (seller, reply_to, subject, body) = match &mail.content {
         MailContent::Document { paper, pdf, xml } => {
             let (subject, body) = document(paper, pdf, xml.as_deref())?;
-            (paper.seller.name.clone(), paper.seller.email.as_ref(), subject, body)
+            (Some(paper.seller.name.clone()), paper.seller.email.as_ref(), subject, body)
         }
         MailContent::Receipt(receipt) => {
             let (subject, text, html) = receipt::texts(receipt)?;
-            (receipt.shop.clone(), None, subject, MultiPart::alternative_plain_html(text, html))
+            (Some(receipt.shop.clone()), None, subject, MultiPart::alternative_plain_html(text, html))
+        }
+        // From the gateway itself.
+        MailContent::Notice(notice) => {
+            let (subject, text, html) = notice::texts(notice)?;
+            (from.name.clone(), None, subject, MultiPart::alternative_plain_html(text, html))
         }
     };
-    let sender = Mailbox::new(Some(seller), from.email.clone());
+    let sender = Mailbox::new(seller, from.email.clone());
     let host = from.email.domain();
     let mut message = Message::builder()
         .from(sender)

@@ -3,6 +3,7 @@
 mod code;
 mod invitation;
 mod message;
+mod notice;
 mod receipt;
 mod words;
 

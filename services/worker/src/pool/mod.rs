@@ -29,7 +29,19 @@ use tokio::sync::oneshot;
 use message::{Answer, Done, Files, Reply, Task};
 pub use process::{COMMAND, FONTS, Program};
 use process::{Lost, Process, Reason};
-use queue::FairQueue;
+use queue::{FairQueue, Rank};
+
+/// How a task waits for its turn.
+#[derive(Debug, Clone, Copy)]
+struct Urgency {
+    rank: Rank,
+    patience: Duration,
+}
+
+/// Of what the gateway owes.
+const OWED: Urgency = Urgency { rank: Rank::Owed, patience: PATIENCE };
+/// Of what somebody looks at while they work.
+const ASKED: Urgency = Urgency { rank: Rank::Asked, patience: SHORT_PATIENCE };
 
 /// How long an issued document or a product's picture waits for its turn before it is given back.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -143,7 +155,7 @@ impl Pool {
 
     /// Makes a small JPEG of a picture's file.
     pub async fn shrink(&self, organization: OrganizationId, file: Vec<u8>) -> Result<Jpeg, Failure> {
-        match self.run(organization, Task::Picture, file, PATIENCE).await? {
+        match self.run(organization, Task::Picture, file, OWED).await? {
             (Done::Picture, jpeg) => Ok(Jpeg(jpeg)),
             _ => Err(confused()),
         }
@@ -151,7 +163,7 @@ impl Pool {
 
     /// Tries whether a logo can be printed.
     pub async fn try_it(&self, organization: OrganizationId, logo: Logo) -> Result<(), Failure> {
-        match self.run(organization, Task::Logo(logo), Vec::new(), SHORT_PATIENCE).await? {
+        match self.run(organization, Task::Logo(logo), Vec::new(), ASKED).await? {
             (Done::Logo, _) => Ok(()),
             _ => Err(confused()),
         }
@@ -161,9 +173,9 @@ impl Pool {
         &self,
         organization: OrganizationId,
         paper: Paper,
-        patience: Duration,
+        urgency: Urgency,
     ) -> Result<Rendered, Failure> {
-        match self.run(organization, Task::Document(Box::new(paper)), Vec::new(), patience).await? {
+        match self.run(organization, Task::Document(Box::new(paper)), Vec::new(), urgency).await? {
             (Done::Document(files), body) => rendered(files, body).ok_or_else(confused),
             _ => Err(confused()),
         }
@@ -176,10 +188,10 @@ impl Pool {
         organization: OrganizationId,
         task: Task,
         body: Vec<u8>,
-        patience: Duration,
+        Urgency { rank, patience }: Urgency,
     ) -> Outcome {
         let (answer, mut outcome) = oneshot::channel();
-        let pushed = self.state().queue.push(organization, Waiting { task, body, answer });
+        let pushed = self.state().queue.push(organization, rank, Waiting { task, body, answer });
         let Some(ticket) = pushed else {
             return Err(Failure::Busy("too much of this organization waits already".to_owned()));
         };
@@ -400,11 +412,11 @@ impl From<Failure> for RenderError {
 #[async_trait]
 impl PaperRenderer for Pool {
     async fn render(&self, organization: OrganizationId, paper: &Paper) -> Result<Rendered, RenderError> {
-        Ok(self.document(organization, paper.clone(), PATIENCE).await?)
+        Ok(self.document(organization, paper.clone(), OWED).await?)
     }
 
     async fn preview(&self, organization: OrganizationId, paper: &Paper) -> Result<Rendered, RenderError> {
-        Ok(self.document(organization, paper.clone(), SHORT_PATIENCE).await?)
+        Ok(self.document(organization, paper.clone(), ASKED).await?)
     }
 
     async fn try_logo(&self, organization: OrganizationId, logo: &Logo) -> Result<(), RenderError> {

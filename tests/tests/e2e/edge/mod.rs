@@ -19,7 +19,7 @@ use axum::{
 };
 use gateway_core::{
     app::settings::{domains, sites},
-    domain::custom_domain::DomainState,
+    domain::custom_domain::{DomainState, Found},
 };
 use mongodb::bson::{Document, doc};
 use reqwest::{Client, Response, header::HOST};
@@ -428,7 +428,7 @@ async fn a_verified_domain_gets_its_certificate_and_shows_its_own_site_alone() {
 
     // As after a check that found it to point here.
     let id = registered["id"].as_str().unwrap().parse().unwrap();
-    let verified = domains::record(app, tenant, id, Ok(())).await.unwrap();
+    let verified = domains::record(app, tenant, id, Found::Proven).await.unwrap();
     assert_eq!(verified.state, DomainState::Verified);
     tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
     let shown = edge.get(host, &page, &[]).await;

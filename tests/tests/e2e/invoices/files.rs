@@ -3,6 +3,7 @@
 //! crate's to show.
 
 use std::{
+    num::NonZeroU32,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -18,6 +19,7 @@ use gateway_core::{
         App,
         invoices::{
             PaperRenderer, RenderError, Rendered,
+            create::{self, Created},
             mail::{self, Mailer},
             number,
             render::{self, File, FileKind, Renderings, file},
@@ -43,7 +45,7 @@ use worker::{
     mail::SmtpMailer,
 };
 
-use super::world::{documents, queued, settings};
+use super::world::{by_hand, documents, queued, settings};
 use crate::{in_process, tell::world::TestClock};
 
 /// What becomes of the next paper.
@@ -146,6 +148,9 @@ impl Office {
         wanted.send_by_email = send_by_email;
         wanted.seller.email = Some("billing@shop.example.com".to_owned());
         invoicing::put(&app, tenant, wanted).await.unwrap();
+        for name in ["buyer", "other", "nobody"] {
+            in_process::colleague(&app, tenant.organization, &format!("{name}@example.com")).await;
+        }
         let (json, sink) = (Arc::<Json>::default(), SmtpSink::start().await);
         let mailer = SmtpMailer::new(&sink.url(), "Example <billing@example.com>").unwrap();
         Self {
@@ -368,6 +373,44 @@ async fn issued_document_is_mailed_once_with_its_files() {
     }
     let sent = &mail::mails(&office.app, office.tenant, invoice.id).await.unwrap()[0];
     assert_eq!((sent.state, sent.attempts.len()), (MailState::Sent, 1));
+}
+
+/// What goes out by itself is owed: it waits for its turn, however long there is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mail_that_is_owed_waits_for_its_turn_and_is_not_lost() {
+    let mut office = Office::open(true).await;
+    office.app.mail_limits.organization_hour = NonZeroU32::MIN;
+    let mut invoices = Vec::new();
+    for buyer in ["buyer", "other", "stranger"] {
+        let mut new = by_hand();
+        new.heading.buyer.email = Some(format!("{buyer}@example.com"));
+        let made = create::create(&office.app, office.tenant, new, None, &|_, _| String::new()).await;
+        let Created::Done(draft) = made.unwrap() else { panic!("no key was given") };
+        number::number_series(&office.app, office.tenant, draft.series_id).await.unwrap();
+        mail::send_on_issue(&office.app, &office.again(&draft).await).await.unwrap();
+        invoices.push(draft.id);
+    }
+    let mail = async |index: usize| {
+        mail::mails(&office.app, office.tenant, invoices[index]).await.unwrap().remove(0)
+    };
+    office.work().await;
+    assert_eq!(office.sink.mails().len(), 1, "one in an hour");
+    // Of which mail it is the turn is for chance to say.
+    let mut waiting = Vec::new();
+    for index in 0..2 {
+        waiting.extend(Some(mail(index).await).filter(|mail| mail.state == MailState::Waiting));
+    }
+    let [waits] = waiting.as_slice() else { panic!("{waiting:?}") };
+    assert!(waits.attempts.is_empty() && waits.due.unwrap() > office.app.now() + Duration::from_mins(55));
+    let stranger = mail(2).await;
+    assert_eq!(stranger.state, MailState::Failed, "in test mode a stranger gets nothing");
+    assert!(stranger.attempts[0].error.as_ref().unwrap().contains("members alone"));
+    office.clock.advance(Duration::from_mins(61));
+    office.work().await;
+    let mails = office.sink.mails();
+    let mut to: Vec<&str> = mails.iter().map(|mail| mail.to[0].as_str()).collect();
+    to.sort_unstable();
+    assert_eq!(to, ["buyer@example.com", "other@example.com"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -196,6 +196,7 @@ async fn document_goes_to_its_buyer_by_mail(cluster: &Cluster) {
     settings_of::put(app, tenant, NewInvoiceSettings { send_by_email: true, ..settings("DE") })
         .await
         .unwrap();
+    in_process::colleague(app, tenant.organization, "buyer@example.com").await;
     tokio::time::sleep(gateway_core::app::SETTINGS_CACHE).await;
     let payment = paid(app, tenant, shop.site.id).await;
     let invoice = paper_of(app, tenant, payment.id, InvoiceStatus::Settled).await;

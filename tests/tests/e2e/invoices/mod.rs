@@ -5,4 +5,5 @@ mod files;
 mod flow;
 mod lanes;
 mod law;
+mod mails;
 pub mod world;

@@ -143,6 +143,10 @@ impl<'a> Case<'a> {
     pub async fn invoice(&mut self, by_mail: bool) {
         let settings = NewInvoiceSettings { send_by_email: by_mail, ..settings("DE") };
         invoicing::put(&self.cluster.app, self.bootstrapped.tenant, settings).await.unwrap();
+        if by_mail {
+            let organization = self.bootstrapped.tenant.organization;
+            in_process::colleague(&self.cluster.app, organization, &self.buyer()).await;
+        }
         self.credit_notes = Some(0);
         self.by_mail = by_mail;
     }

@@ -1,6 +1,9 @@
 //! Custom domains under a site: the record to make, the check in words, writes for administrators.
 
-use gateway_core::{app::settings::domains, domain::role::Role};
+use gateway_core::{
+    app::settings::domains,
+    domain::{custom_domain::Found, role::Role},
+};
 use serde_json::json;
 
 use super::Operator;
@@ -18,7 +21,7 @@ async fn a_domain_is_added_checked_and_deleted() {
     let next = admin.done(&path, &[("host", &format!(" {} ", host.to_uppercase()))]).await;
     assert_eq!(next, format!("{path}?done=created"));
     let html = admin.page(&path).await;
-    for part in [&host, "CNAME", "127.0.0.1", "Not checked yet"] {
+    for part in [&host, "CNAME", "TXT", "_tollgate-challenge.", "tollgate=", "127.0.0.1", "Not checked yet"] {
         assert!(html.contains(part), "{part}: {html}");
     }
     let site = shop.site.parse().unwrap();
@@ -27,7 +30,7 @@ async fn a_domain_is_added_checked_and_deleted() {
     let html = admin.page(&path).await;
     assert!(html.contains("The last check found: ") && html.contains("Does not point here"), "{html}");
 
-    domains::record(&door.app, shop.tenant, id, Ok(())).await.unwrap();
+    domains::record(&door.app, shop.tenant, id, Found::Proven).await.unwrap();
     let html = admin.page(&path).await;
     assert!(html.contains("Points here") && !html.contains("Make this record"), "{html}");
     assert!(admin.page(&format!("/sites/{}", shop.site)).await.contains(&host));

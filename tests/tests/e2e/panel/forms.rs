@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     admin::door::{Answer, Door, Shop},
-    in_process::ten_euros,
+    in_process::{self, ten_euros},
     invoices::world as papers,
     people::world,
     wire,
@@ -233,6 +233,10 @@ impl Full {
         door.pay(&paid).await;
         let draft = papers::queued(app, tenant).await;
         gateway_core::app::invoices::number::number_series(app, tenant, draft.series_id).await.unwrap();
+        for n in 1..=3 {
+            let buyer = format!("buyer{n}.{}@example.com", draft.id);
+            in_process::colleague(&door.app, shop.tenant.organization, &buyer).await;
+        }
         Self { waiting, confirmed, confirmation, paid, invoice: draft.id.to_string() }
     }
 
@@ -323,7 +327,7 @@ impl Full {
             new(
                 "/invoices/{id}/send",
                 &format!("/invoices/{}/send", self.invoice),
-                &[("email", "buyer#@example.com")],
+                &[("email", &format!("buyer#.{}@example.com", self.invoice))],
             ),
         ]
     }

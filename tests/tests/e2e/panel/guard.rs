@@ -97,6 +97,75 @@ async fn no_form_is_taken_without_its_own_token() {
     assert_eq!(admin.see("").await.status, 200, "still signed in: nothing was done");
 }
 
+/// What hands out a way in, or says where money and messages go.
+const PROVEN: [(&str, &str); 20] = [
+    ("/o/{org}/{mode}/api-keys/new", "/api-keys/new"),
+    ("/o/{org}/{mode}/api-keys/{id}/rotate", "/api-keys/{id}"),
+    ("/o/{org}/{mode}/providers/new", "/providers/new"),
+    ("/o/{org}/{mode}/providers/{id}/edit", "/providers/{id}/edit"),
+    ("/o/{org}/{mode}/webhooks/new", "/webhooks/new"),
+    ("/o/{org}/{mode}/webhooks/{id}", "/webhooks/{id}"),
+    ("/o/{org}/{mode}/webhooks/{id}/rotate", "/webhooks/{id}"),
+    ("/o/{org}/{mode}/sites/{id}/secret", "/sites/{id}"),
+    ("/o/{org}/{mode}/sites/{id}/new-secret", "/sites/{id}"),
+    ("/o/{org}/{mode}/people/invite", "/people/invite"),
+    ("/o/{org}/{mode}/people/{id}/role", "/people"),
+    ("/o/{org}/{mode}/people/{id}/remove", "/people"),
+    ("/account/password", "/account"),
+    ("/account/factor/begin", "/account"),
+    ("/account/factor/confirm", "/account"),
+    ("/account/factor/remove", "/account"),
+    ("/account/factor/recovery", "/account"),
+    ("/account/passkeys/begin", "/account"),
+    ("/account/passkeys", "/account"),
+    ("/account/passkeys/{id}/remove", "/account"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ways_in_and_ways_of_money_need_a_fresh_proof() {
+    let door = Door::open().await;
+    let shop = door.shop().await;
+    let admin = Operator::of(&door, &shop, Role::Admin).await;
+    let ask = async |screen: &Screen| {
+        let request = admin.request(screen.method.clone(), &address(&admin, screen));
+        let is_post = screen.method == Method::POST;
+        let answer = door.send(if is_post { request.form(&[("csrf", &admin.csrf)]) } else { request }).await;
+        let to = answer.headers.get("location").map(|to| to.to_str().unwrap().to_owned());
+        to.filter(|to| to.starts_with("/login?again=1"))
+    };
+    let screens = panel::table();
+    let asked = |screen: &Screen| PROVEN.iter().find(|(path, _)| *path == screen.path);
+    for screen in screens.iter().filter(|screen| asked(screen).is_some()) {
+        assert_eq!(ask(screen).await, None, "{} just after the log-in", screen.path);
+    }
+    // An hour later, at a machine that was left open or with a cookie that was taken.
+    let sessions = door.app.store.database().collection::<mongodb::bson::Document>("sessions");
+    let hour_ago = mongodb::bson::DateTime::from_millis(door.app.now().millis() - 3_600_000);
+    let aged = mongodb::bson::doc! { "$set": { "createdAt": hour_ago } };
+    sessions.update_one(mongodb::bson::doc! { "person": admin.person.id }, aged).await.unwrap();
+    let mut forms = 0;
+    for screen in screens.iter().filter(|screen| screen.path != "/logout") {
+        let led = ask(screen).await;
+        let Some((_, back)) = asked(screen).filter(|_| is_guarded(screen)) else {
+            assert_eq!(led, None, "{} {} does not ask", screen.method, screen.path);
+            continue;
+        };
+        forms += usize::from(screen.method == Method::POST);
+        let led = led.unwrap_or_else(|| panic!("{} {} asks for no proof", screen.method, screen.path));
+        let back = back.replace("{id}", "000000000000000000000000");
+        let back = if back.starts_with("/account") { back } else { admin.path(&back) };
+        let next = url::Url::parse("http://x").unwrap().join(&led).unwrap();
+        let next = next.query_pairs().find(|(name, _)| name == "next").unwrap().1.into_owned();
+        assert_eq!(next, back, "{} {}", screen.method, screen.path);
+    }
+    assert_eq!(forms, PROVEN.len(), "every one of them is a form");
+}
+
+/// Pages are guarded where they are forms to fill in.
+fn is_guarded(screen: &Screen) -> bool {
+    screen.method == Method::POST || ["/new", "/edit", "/invite"].iter().any(|end| screen.path.ends_with(end))
+}
+
 /// Wherever a page is told where to go next, it stays here.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_log_in_leads_elsewhere() {

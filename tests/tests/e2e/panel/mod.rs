@@ -7,7 +7,7 @@ mod checkouts;
 mod clients;
 mod codes;
 mod dashboard;
-mod developers;
+pub mod developers;
 mod discounts;
 mod domains;
 mod forms;
@@ -28,6 +28,7 @@ mod settings;
 mod sites;
 mod transactions;
 
+pub use account::totp;
 use gateway_core::{
     app::people::{Client, session},
     domain::{PersonId, person::Person, role::Role},

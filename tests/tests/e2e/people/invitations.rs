@@ -9,7 +9,9 @@ use gateway_core::{
     },
     crypto::Secret,
     domain::{Mode, role::Role},
+    store::codec::binary,
 };
+use mongodb::bson::{Document, doc};
 use serde_json::json;
 use testkit::smtp_sink::SmtpSink;
 use worker::mail::SmtpMailer;
@@ -33,7 +35,16 @@ async fn the_invited_get_a_mail_with_a_link_that_works_once() {
         (&json!(email), &json!("open"), &json!("waiting"))
     );
     assert!(!made.to_string().contains("http"), "whoever invites never sees the link: {made}");
-    // Invited again: the same invitation, with a new link.
+    // Not again within minutes, revoked or not; then it is the same invitation with a new link.
+    let early = door.post(&token, &path, &body).await;
+    assert_eq!(early.refused(429), "RATE_LIMITED");
+    let wait: u64 = early.headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((200..=300).contains(&wait) && early.text.contains("it goes on at 20"), "{wait} {}", early.text);
+    let pause = door.app.store.keys().tokens();
+    let pause = pause.hash("quota: invitation_pause", &format!("{organization} {email}"));
+    let quotas = door.app.store.database().collection::<Document>("quotas");
+    let slot = doc! { "_id": binary::to_bson(&pause.to_bytes()) };
+    assert_eq!(quotas.delete_one(slot).await.unwrap().deleted_count, 1, "five minutes later");
     let again = door.post(&token, &path, &body).await.ok(201);
     assert_eq!(made["id"], again["id"]);
 

@@ -4,7 +4,10 @@
 mod authenticator;
 mod invitations;
 mod passkeys;
+mod proofs;
 mod setup;
 mod sign_in;
+pub mod sign_out;
+mod throttle;
 mod tokens;
 pub mod world;

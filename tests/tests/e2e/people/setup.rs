@@ -97,9 +97,9 @@ async fn an_operators_link_sets_a_new_password_once_and_ends_everything_old() {
     let stale = token_of(&reset::link(&app, "ada@example.com").await.unwrap());
     let link = token_of(&reset::link(&app, "ADA@example.com").await.unwrap());
     let new = Secret::new("a second lantern in orbit");
-    assert_eq!(reset::complete(&app, &stale, &new).await.unwrap_err().code(), "NOT_FOUND");
-    reset::complete(&app, &link, &new).await.unwrap();
-    assert_eq!(reset::complete(&app, &link, &new).await.unwrap_err().code(), "NOT_FOUND");
+    assert_eq!(reset::complete(&app, &stale, &new, &[]).await.unwrap_err().code(), "NOT_FOUND");
+    reset::complete(&app, &link, &new, &[]).await.unwrap();
+    assert_eq!(reset::complete(&app, &link, &new, &[]).await.unwrap_err().code(), "NOT_FOUND");
     assert!(session::lookup(&app, browser.expose()).await.unwrap().is_none());
     assert_eq!(sign_in(&app, PASSWORD).await.unwrap_err().code(), "SIGN_IN_REFUSED");
     assert_eq!(sign_in(&app, new.expose()).await.unwrap().id, person.id);

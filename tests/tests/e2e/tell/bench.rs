@@ -71,7 +71,7 @@ async fn working(config: SenderConfig, deadline: Duration) -> (World, Cancellati
 async fn black_hole_of_one_merchant_does_not_slow_another() {
     // No request may run out of time before the last one is queued, however slow the machine is.
     let config = SenderConfig { slots: 16, ..SenderConfig::default() };
-    let (world, stop) = working(config, Duration::from_mins(5)).await;
+    let (world, stop) = Box::pin(working(config, Duration::from_mins(5))).await;
     let alone = pace(&world, world.tenant, world.site, "/ipn", 100, Duration::from_millis(20)).await;
 
     // Another merchant: receivers on many ports that never answer, and a long queue for each.
@@ -106,7 +106,7 @@ async fn black_hole_of_one_merchant_does_not_slow_another() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn message_arrives_soon_after_its_commit() {
-    let (world, stop) = working(SenderConfig::default(), Duration::from_secs(15)).await;
+    let (world, stop) = Box::pin(working(SenderConfig::default(), Duration::from_secs(15))).await;
     let mut commits = Vec::new();
     for number in 0..20 {
         let url = world.shop.url("/measure");

@@ -11,7 +11,7 @@ use std::{
 
 use gateway_core::{
     app::App,
-    config::{CommonConfig, ProviderUrls, PublicUrls},
+    config::{CommonConfig, MailLimits, ProviderUrls, PublicUrls},
     crypto::random,
     domain::{
         CheckoutId, Clock, EndpointId, Metadata, Mode, OrganizationId, SiteId, SystemClock, Tenant,
@@ -454,5 +454,6 @@ fn common(environment: &Environment) -> CommonConfig {
         provider_urls: ProviderUrls::default(),
         single_tenant: None,
         certified_invoicing: Vec::new(),
+        mail_limits: MailLimits::default(),
     }
 }

@@ -15,15 +15,16 @@ use crate::{
     app::{
         App, AppError,
         create_checkout::IdempotencyKey,
+        mail_quotas::{self, Mail},
         people::{codes::OutgoingCode, invitations::OutgoingInvitation},
         receipts::{self, Receipt},
     },
     crypto::random,
     domain::{
-        InvoiceId, MailId, Tenant,
+        InvoiceId, MailId, Tenant, Timestamp,
         invoice::{
-            DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailOutcome, MailState, Paper, RenderStatus, Rendering,
-            StoredFiles,
+            DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailNotice, MailOutcome, MailState, Paper,
+            RenderStatus, Rendering, StoredFiles,
         },
     },
     fault::{self, Recovery},
@@ -72,6 +73,8 @@ pub enum MailContent {
     },
     /// That a payment was received.
     Receipt(Box<Receipt>),
+    /// What somebody must know of their own account.
+    Notice(MailNotice),
 }
 
 /// Why a mail was not taken.
@@ -106,12 +109,18 @@ pub async fn send_on_issue(app: &App, invoice: &Invoice) -> Result<(), AppError>
     let store = app.store.for_org(invoice.tenant());
     let paper = super::bare_paper(&store, invoice).await?;
     match paper.buyer.email.filter(|email| !email.trim().is_empty()) {
-        Some(email) => queue(app, invoice, &email, ON_ISSUE).await.map(|_| ()),
+        Some(email) => queue(app, invoice, &email, ON_ISSUE, false).await.map(|_| ()),
         None => Ok(()),
     }
 }
 
-async fn queue(app: &App, invoice: &Invoice, to: &str, cause: &str) -> Result<DocumentMail, AppError> {
+async fn queue(
+    app: &App,
+    invoice: &Invoice,
+    to: &str,
+    cause: &str,
+    counted: bool,
+) -> Result<DocumentMail, AppError> {
     let (store, now) = (app.store.for_org(invoice.tenant()), app.now());
     let id = DocumentMail::id_of(invoice.id, cause);
     let to = store.seal(DocumentMail::COLLECTION, id, DocumentMail::TO_FIELD, to.as_bytes()).await?;
@@ -121,9 +130,11 @@ async fn queue(app: &App, invoice: &Invoice, to: &str, cause: &str) -> Result<Do
         mode: invoice.mode,
         invoice_id: Some(invoice.id),
         transaction_id: None,
+        notice: None,
         to,
         state: MailState::Waiting,
         due: Some(now),
+        counted,
         attempts: Vec::new(),
         trail: telemetry::trail(),
         version: 1,
@@ -166,12 +177,30 @@ pub async fn send(
     if !fits || to.chars().count() > 254 || to.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(AppError::field("email", "must be an e-mail address; the buyer's is not known"));
     }
+    if !mail_quotas::may_go_to(app, tenant, &to).await? {
+        let problem = "must be a member's of the organization: nobody else gets mails in test mode";
+        return Err(AppError::field("email", problem));
+    }
     settings_or_initial(app, tenant).await?;
     let cause = match idempotency {
         Some(key) => format!("key:{}", hex::encode(key.slot(tenant))),
         None => format!("request:{}", hex::encode(random::bytes::<12>())),
     };
-    queue(app, &invoice, &to, &cause).await
+    if let Some(before) = made_before(app, &invoice, &cause).await? {
+        return Ok(before);
+    }
+    let taken = mail_quotas::take(app, Mail::Business(invoice.org), &to).await??;
+    let queued = queue(app, &invoice, &to, &cause, true).await;
+    if queued.is_err() {
+        taken.give_back(app).await?;
+    }
+    queued
+}
+
+/// The mail of an earlier request with the same key, which is not counted twice.
+async fn made_before(app: &App, invoice: &Invoice, cause: &str) -> Result<Option<DocumentMail>, AppError> {
+    let id = DocumentMail::id_of(invoice.id, cause);
+    Ok(app.store.for_org(invoice.tenant()).get::<DocumentMail>(id).await?)
 }
 
 /// The mails of a document, oldest first.
@@ -215,7 +244,7 @@ fn was_cut_off(mail: &DocumentMail) -> bool {
 
 async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -> Result<(), AppError> {
     let store = app.store.for_org(mail.tenant());
-    if let Some(reason) = not_yet(app, &mut mail).await? {
+    if let Some(reason) = not_yet(app, &mail).await? {
         match reason {
             NotYet::Wait(time) => mail.due = Some(app.now() + scaled(time)),
             NotYet::Never(why) => {
@@ -223,6 +252,10 @@ async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -
                 mail.end(Err(why.to_owned()), None, app.now());
             }
         }
+        return Ok(store.save(&mut mail).await?);
+    }
+    if let Some(until) = has_to_wait(app, &mut mail).await? {
+        (mail.due, mail.updated_at) = (Some(until), app.now());
         return Ok(store.save(&mut mail).await?);
     }
     mail.begin(app.now() + scaled(LEASE), app.now());
@@ -247,6 +280,33 @@ async fn send_one(app: &App, mailer: &Arc<dyn Mailer>, mut mail: DocumentMail) -
     Ok(store.save(&mut mail).await?)
 }
 
+/// Until when a mail waits, where as many have gone as may. It is counted once, however often it is tried.
+async fn has_to_wait(app: &App, mail: &mut DocumentMail) -> Result<Option<Timestamp>, AppError> {
+    if mail.counted {
+        return Ok(None);
+    }
+    let kind = match mail.notice {
+        Some(_) => Mail::Account,
+        None => Mail::Business(mail.org),
+    };
+    let to = address_of(app, mail).await?;
+    match mail_quotas::take(app, kind, &to).await? {
+        Ok(_) => {
+            mail.counted = true;
+            Ok(None)
+        }
+        Err(used_up) => {
+            tracing::info!(mail = %mail.id, until = %used_up.until, "a mail waits: as many have gone as may");
+            Ok(Some(used_up.until))
+        }
+    }
+}
+
+async fn address_of(app: &App, mail: &DocumentMail) -> Result<String, AppError> {
+    let store = app.store.for_org(mail.tenant());
+    Ok(store.open(DocumentMail::COLLECTION, mail.id, DocumentMail::TO_FIELD, &mail.to).await?)
+}
+
 /// Why a mail is not sent now.
 enum NotYet {
     /// Its document's files are being made, or are not fit to be sent.
@@ -255,10 +315,17 @@ enum NotYet {
     Never(&'static str),
 }
 
-async fn not_yet(app: &App, mail: &mut DocumentMail) -> Result<Option<NotYet>, AppError> {
+async fn not_yet(app: &App, mail: &DocumentMail) -> Result<Option<NotYet>, AppError> {
+    if mail.notice.is_some() {
+        return Ok(None);
+    }
+    if !mail_quotas::may_go_to(app, mail.tenant(), &address_of(app, mail).await?).await? {
+        return Ok(Some(NotYet::Never("in test mode mails go to the organization's members alone")));
+    }
     let Some(invoice) = mail.invoice_id else {
-        // The worker had no mail server: a receipt that comes days after the payment only frightens.
-        let is_stale = mail.attempts.is_empty() && app.now().since(mail.created_at) > RECEIPT_FRESH;
+        // The worker had no mail server: a receipt that comes days after the payment only frightens. One that was put
+        // off for its turn has changed since it was made.
+        let is_stale = mail.attempts.is_empty() && app.now().since(mail.updated_at) > RECEIPT_FRESH;
         return Ok(is_stale.then_some(NotYet::Never("there was no mail server in time")));
     };
     let invoice = get(app, mail.tenant(), invoice).await?;
@@ -274,8 +341,9 @@ async fn not_yet(app: &App, mail: &mut DocumentMail) -> Result<Option<NotYet>, A
 
 async fn outgoing(app: &App, mail: &DocumentMail) -> Result<OutgoingMail, AppError> {
     let store = app.store.for_org(mail.tenant());
-    let content = match (mail.invoice_id, mail.transaction_id) {
-        (Some(id), _) => {
+    let content = match (&mail.notice, mail.invoice_id, mail.transaction_id) {
+        (Some(notice), ..) => MailContent::Notice(notice.clone()),
+        (None, Some(id), _) => {
             let invoice = get(app, mail.tenant(), id).await?;
             let files = store.get::<StoredFiles>(id).await?.ok_or(AppError::NotFound("file"))?;
             let collection = StoredFiles::COLLECTION;
@@ -289,11 +357,12 @@ async fn outgoing(app: &App, mail: &DocumentMail) -> Result<OutgoingMail, AppErr
                 xml,
             }
         }
-        (None, Some(id)) => MailContent::Receipt(Box::new(receipts::receipt(app, mail.tenant(), id).await?)),
-        (None, None) => return Err(AppError::internal("a mail about nothing")),
+        (None, None, Some(id)) => {
+            MailContent::Receipt(Box::new(receipts::receipt(app, mail.tenant(), id).await?))
+        }
+        (None, None, None) => return Err(AppError::internal("a mail about nothing")),
     };
-    let to = store.open(DocumentMail::COLLECTION, mail.id, DocumentMail::TO_FIELD, &mail.to).await?;
-    Ok(OutgoingMail { id: mail.id, to, content })
+    Ok(OutgoingMail { id: mail.id, to: address_of(app, mail).await?, content })
 }
 
 /// 10 s, 40 s, 3 min … about a day in all.

@@ -25,7 +25,12 @@ pub mod number;
 mod order;
 pub mod render;
 
-use super::{App, AppError};
+use std::time::Duration;
+
+use super::{
+    App, AppError,
+    quotas::{self, Quota},
+};
 use crate::{
     domain::{
         InvoiceId, Tenant, Timestamp,
@@ -54,6 +59,20 @@ pub async fn open_paper(app: &App, invoice: &Invoice) -> Result<Paper, AppError>
 pub async fn bare_paper(store: &TenantStore, invoice: &Invoice) -> Result<Paper, AppError> {
     let text = store.open(Invoice::COLLECTION, invoice.id, Invoice::PAPER_FIELD, &invoice.paper).await?;
     read(&text)
+}
+
+/// Drafts of an organization that are drawn while somebody waits: by the same processes that draw issued documents.
+const PREVIEWS: Quota = Quota {
+    name: "previews",
+    most: ("an organization looks at", "drafts in a minute at most"),
+    max: 60,
+    window: Duration::from_mins(1),
+};
+
+/// Counts a look at a draft, or refuses it.
+pub async fn count_preview(app: &App, tenant: Tenant) -> Result<(), AppError> {
+    quotas::take(app, &[(PREVIEWS, tenant.organization.to_string())]).await??;
+    Ok(())
 }
 
 /// A draft's paper as it would be issued now: with seller, look and today's date, and no number.

@@ -1,7 +1,7 @@
 //! Signing in with a code by mail, in place of the password.
 //!
-//! Asking for one looks nobody up: it stores the address and what the browser holds, and answers the same at the same
-//! cost whoever is asked for. Whether anybody gets a mail is found out by the worker. A mail box is no passkey: who
+//! Asking for one stores the address and what the browser holds, and answers the same at the same cost whoever is
+//! asked for. Whether anybody gets a mail is found out by the worker. A mail box is no passkey: who
 //! has passkeys and no authenticator app gets a mail that says so, and no code; who has a second factor must give it
 //! here, too.
 
@@ -12,10 +12,16 @@ use mongodb::bson::doc;
 use super::{
     by_email, check_email,
     second::{self, Second},
-    sign_in, throttle,
+    sign_in,
+    throttle::{self, Act, KnownBrowser},
 };
 use crate::{
-    app::{App, AppError, audit, invoices::mail::Mailer, settings},
+    app::{
+        App, AppError, audit,
+        invoices::mail::Mailer,
+        mail_quotas::{self, Mail},
+        settings,
+    },
     crypto::{Secret, Token, TokenHash, random},
     domain::{
         Timestamp,
@@ -57,6 +63,19 @@ pub struct OutgoingCode {
     pub page: String,
 }
 
+/// Somebody asks for a code.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Whose account.
+    pub email: String,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// What [`sign_in::known_browser`] once gave to this browser.
+    pub browser: Option<String>,
+    /// What an earlier [`ask`] gave to this browser.
+    pub before: Option<String>,
+}
+
 /// A try to sign in with a code.
 #[derive(Debug, Clone)]
 pub struct Attempt {
@@ -66,7 +85,7 @@ pub struct Attempt {
     pub code: String,
     /// What comes with it.
     pub second: Second,
-    /// Where it comes from, as limits are kept.
+    /// Where it comes from.
     pub address: IpAddr,
     /// What [`sign_in::known_browser`] once gave to this browser.
     pub browser: Option<String>,
@@ -74,12 +93,17 @@ pub struct Attempt {
 
 /// Has a code sent to an address, if somebody there may use one. Answers what the browser must hold, whoever that is;
 /// what it held before is worth nothing any more.
-pub async fn ask(app: &App, email: &str, address: IpAddr, before: Option<&str>) -> Result<Secret, AppError> {
+pub async fn ask(app: &App, wanted: &Request) -> Result<Secret, AppError> {
     let mut problems = Vec::new();
-    let email = check_email(email, &mut problems);
+    let email = check_email(&wanted.email, &mut problems);
     settings::finish(problems)?;
-    throttle::count_code(app, &email, address).await?;
-    if let Some(before) = before.and_then(Token::parse) {
+    // Looked up whoever it is: what the answer takes tells nothing.
+    let person = by_email(app, &email).await?;
+    let browser = KnownBrowser::of(app, person.as_ref(), wanted.browser.as_deref());
+    throttle::count(app, Act::AskForCode, &email, wanted.address, browser.as_ref()).await?;
+    // Whether there is such an account or not, or the refusal would tell.
+    mail_quotas::take(app, Mail::Code, &email).await??;
+    if let Some(before) = wanted.before.as_deref().and_then(Token::parse) {
         app.store.drop_one_held::<SignInCode>(&asked(app, &before)).await?;
     }
     let (token, now) = (Token::generate(), app.now());
@@ -116,11 +140,8 @@ pub async fn with_code(app: &App, attempt: &Attempt) -> Result<Person, AppError>
     if let Some(person) = &person {
         audit::about_person(person);
     }
-    let browser = match (&person, &attempt.browser) {
-        (Some(person), Some(browser)) => Some(browser).filter(|one| sign_in::is_known(app, person.id, one)),
-        _ => None,
-    };
-    let tried = throttle::count(app, &request.email, attempt.address, browser.map(String::as_str)).await?;
+    let browser = KnownBrowser::of(app, person.as_ref(), attempt.browser.as_deref());
+    let tried = throttle::count(app, Act::SignIn, &request.email, attempt.address, browser.as_ref()).await?;
     // Counted before it is judged: of many at once five are judged.
     let free = doc! { "tries": { "$lt": SIGN_IN_CODE_TRIES_MAX } };
     if !app.store.change_held::<SignInCode>(&request.id, free, doc! { "$inc": { "tries": 1_i64 } }).await? {
@@ -144,7 +165,7 @@ pub async fn with_code(app: &App, attempt: &Attempt) -> Result<Person, AppError>
     // Of two who come with it at once one gets in.
     app.store.take_held::<SignInCode>(std::slice::from_ref(&request.id)).await?.ok_or(REFUSED)?;
     tried.was_right(app).await?;
-    throttle::code_was_right(app, &request.email).await?;
+    throttle::code_was_right(app, &request.email, browser.as_ref()).await?;
     tracing::info!(person = %person.id, "signed in with a code by mail");
     Ok(person)
 }

@@ -16,6 +16,7 @@ use crate::{
     app::{
         App, AppError, CONFLICT_RETRIES, audit,
         invoices::mail::{Mailer, backoff},
+        mail_quotas::{self, Mail},
         settings,
     },
     crypto::{Secret, Token, TokenHash},
@@ -71,7 +72,8 @@ pub struct OutgoingInvitation {
     pub expires_at: Timestamp,
 }
 
-/// Invites somebody by mail. An invitation of the same address that is still open is sent anew, with a new link.
+/// Invites somebody by mail. An invitation of the same address that is still open is sent anew, with a new link, but not
+/// within minutes.
 pub async fn invite(
     app: &App,
     organization: OrganizationId,
@@ -111,9 +113,29 @@ async fn put(
     if person.is_some_and(|person| person.memberships.iter().any(|m| m.org == organization)) {
         return Err(AppError::conflict("ALREADY_MEMBER", "somebody with this address is a member already"));
     }
+    let new = NewInvitation { email, role: new.role, language };
+    if !by_mail {
+        return write(app, organization, &new, by, false).await;
+    }
+    let taken = mail_quotas::take(app, Mail::Invitation(organization), &new.email).await??;
+    let written = write(app, organization, &new, by, true).await;
+    if written.is_err() {
+        taken.give_back(app).await?;
+    }
+    written
+}
+
+/// Makes an invitation, or the one that is open anew.
+async fn write(
+    app: &App,
+    organization: OrganizationId,
+    new: &NewInvitation,
+    by: Option<PersonId>,
+    by_mail: bool,
+) -> Result<(Invitation, Token), AppError> {
     let store = app.store.for_org(Invitation::tenant_of(organization));
     for _ in 0..CONFLICT_RETRIES {
-        let open = doc! { "email": &email, "state": InvitationState::Open.as_str() };
+        let open = doc! { "email": &new.email, "state": InvitationState::Open.as_str() };
         let before = store.find_one::<Invitation>(open.clone()).await?;
         let count = doc! { "state": InvitationState::Open.as_str() };
         if before.is_none() && store.count::<Invitation>(count, INVITATIONS_MAX).await? >= INVITATIONS_MAX {
@@ -127,9 +149,9 @@ async fn put(
             id,
             org: organization,
             mode: store.tenant().mode,
-            email: email.clone(),
+            email: new.email.clone(),
             role: new.role,
-            language: language.clone(),
+            language: new.language.clone(),
             token: app.store.keys().tokens().hash(PURPOSE, token.expose()),
             state: InvitationState::Open,
             invited_by: by,

@@ -12,6 +12,7 @@ pub mod second;
 pub mod session;
 pub mod setup;
 pub mod sign_in;
+pub mod sign_out;
 mod throttle;
 pub mod tokens;
 

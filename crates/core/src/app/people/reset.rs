@@ -2,9 +2,10 @@
 
 use super::{by_email, change, links, password, second, session, tokens};
 use crate::{
-    app::{App, AppError, audit, settings},
+    app::{App, AppError, audit, notices, settings},
     crypto::Secret,
     domain::{
+        PasskeyId,
         link::{LinkPurpose, RESET_LIFETIME},
         person::Person,
     },
@@ -18,6 +19,11 @@ pub async fn link(app: &App, email: &str) -> Result<Secret, AppError> {
     links::make(app, LinkPurpose::Reset, Some(person.id), RESET_LIFETIME).await
 }
 
+/// Whose passkeys the operator looks at.
+pub async fn person(app: &App, email: &str) -> Result<Person, AppError> {
+    by_email(app, email).await?.ok_or(AppError::NotFound("person"))
+}
+
 /// Whom a link is for.
 pub async fn look(app: &App, token: &str) -> Result<Person, AppError> {
     let link = links::lookup(app, LinkPurpose::Reset, token).await?;
@@ -25,8 +31,9 @@ pub async fn look(app: &App, token: &str) -> Result<Person, AppError> {
 }
 
 /// Sets the new password, takes the second factor away, and ends every session: whoever comes this way has lost
-/// what they had. Passkeys stay, since nobody but their holder can use them.
-pub async fn complete(app: &App, token: &str, new: &Secret) -> Result<Person, AppError> {
+/// what they had. Of the passkeys those stay that are in `kept`: one may be an intruder's, and each signs in alone. The
+/// person is told by mail.
+pub async fn complete(app: &App, token: &str, new: &Secret, kept: &[PasskeyId]) -> Result<Person, AppError> {
     let person = look(app, token).await?;
     let mut problems = Vec::new();
     password::check(new, &person.email, &person.name, &mut problems);
@@ -36,8 +43,12 @@ pub async fn complete(app: &App, token: &str, new: &Secret) -> Result<Person, Ap
     if !links::spend(app, &link).await? {
         return Err(AppError::NotFound("link"));
     }
+    // Before it is done: nobody's way in changes without a word to them.
+    let passkeys = person.passkeys.iter().filter(|passkey| kept.contains(&passkey.id)).count();
+    notices::password_reset(app, &person, passkeys, &link.id).await?;
     let (person, ()) = change(app, person.id, |person| {
         person.password = Some(hash.clone());
+        person.passkeys.retain(|passkey| kept.contains(&passkey.id));
         Ok(())
     })
     .await?;

@@ -55,8 +55,13 @@ pub async fn begin(app: &App, id: PersonId) -> Result<Enrolment, AppError> {
 /// Takes the first code, which proves that the secret arrived; from now on it is asked for. Answers the recovery
 /// codes, which are shown this one time.
 pub async fn confirm(app: &App, id: PersonId, code: &str) -> Result<Vec<Secret>, AppError> {
-    let person = get(app, id).await?;
-    let step = step_of(app, &person, code).await?.ok_or_else(|| AppError::field("code", "is not right"))?;
+    confirm_read(app, &get(app, id).await?, code).await
+}
+
+/// [`confirm`] of the secret that was read, and of no other that took its place since.
+pub async fn confirm_read(app: &App, person: &Person, code: &str) -> Result<Vec<Secret>, AppError> {
+    let (id, tried) = (person.id, person.totp.as_ref().map(|totp| totp.secret.clone()));
+    let step = step_of(app, person, code).await?.ok_or_else(|| AppError::field("code", "is not right"))?;
     let (codes, now) = (recovery_codes(), app.now());
     let hashes: Vec<_> = codes.iter().map(|code| recovery_hashes(app, id, code)[0]).collect();
     change(app, id, |person| {
@@ -64,6 +69,11 @@ pub async fn confirm(app: &App, id: PersonId, code: &str) -> Result<Vec<Secret>,
         let Some(totp) = totp else {
             return Err(AppError::conflict("SECOND_FACTOR_EXISTS", "the second factor is confirmed already"));
         };
+        // Begun again in between: the code is of a secret that no phone will be asked for.
+        if tried.as_ref() != Some(&totp.secret) {
+            let message = "it was begun again elsewhere meanwhile: take the code of the newest secret";
+            return Err(AppError::conflict("SECOND_FACTOR_CHANGED", message));
+        }
         (totp.confirmed_at, totp.last_step) = (Some(now), Some(step));
         person.recovery.clone_from(&hashes);
         Ok(())

@@ -6,15 +6,14 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt, pin_mut, stream};
+use futures::{Stream, StreamExt, pin_mut};
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::Subject;
 use crate::{
-    app::{App, AppError, audit, invoices, list::raw_event, settings::clients, start_payment},
+    app::{App, AppError, audit, invoices, list::raw_event, paced, settings::clients, start_payment},
     domain::{
         ClientId, DiscountId, Tenant,
         checkout::Checkout,
@@ -31,8 +30,6 @@ use crate::{
 
 /// Bytes that are sent as one piece.
 const PIECE_BYTES: usize = 64 * 1024;
-/// Pieces that wait for a slow reader.
-const PIECES_AHEAD: usize = 4;
 
 /// Everything about a client. The audit log is told before the first byte is read.
 pub async fn export(
@@ -42,24 +39,24 @@ pub async fn export(
 ) -> Result<impl Stream<Item = Result<Bytes, AppError>> + Send + use<>, AppError> {
     let (client, profile) = clients::get(app, tenant, id).await?;
     audit::must_record(app).await?;
-    let (pieces, received) = mpsc::channel(PIECES_AHEAD);
+    let (pieces, received) = paced::paced(paced::EXPORT);
     let app = app.clone();
     let writing = async move {
         let mut out = Writer { buffer: Vec::new(), pieces };
         if let Err(error) = write(&app, &client, &profile, &mut out).await {
             tracing::error!(%error, "an export broke off");
-            // Nobody may be listening any more.
+            // Nobody may be listening any more, and who was too slow is told by the stream itself.
             let _ = out.pieces.send(Err(error)).await;
         }
     };
     tokio::spawn(writing.in_current_span());
-    Ok(stream::unfold(received, async |mut received| received.recv().await.map(|piece| (piece, received))))
+    Ok(received)
 }
 
 /// What has been written and not sent yet.
 struct Writer {
     buffer: Vec<u8>,
-    pieces: mpsc::Sender<Result<Bytes, AppError>>,
+    pieces: paced::Sender<Bytes>,
 }
 
 impl Writer {
@@ -73,8 +70,7 @@ impl Writer {
 
     async fn flush(&mut self) -> Result<(), AppError> {
         let piece = std::mem::take(&mut self.buffer);
-        let sent = self.pieces.send(Ok(piece.into())).await;
-        sent.map_err(|_| AppError::internal("the reader of an export has gone"))
+        self.pieces.send(Ok(piece.into())).await.map_err(|error| AppError::internal(error.to_string()))
     }
 
     /// A list of everything of a kind that fits.

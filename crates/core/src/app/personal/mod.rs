@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{
-        CheckoutId, Tenant,
+        Tenant,
         checkout::Checkout,
         client::{Client, ClientProfile},
         invoice::Invoice,
@@ -61,12 +61,9 @@ impl Subject {
     }
 
     async fn newest(&self, app: &App) -> Result<Vec<Bson>, AppError> {
-        let found: Vec<CheckoutId> =
-            app.store.for_org(self.tenant).ids::<Checkout>(self.checkouts(app)?).await?;
-        let mut found: Vec<CheckoutId> = found.into_iter().collect();
-        // Ids rise with time.
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(found.into_iter().take(CHECKOUTS_MAX).map(Bson::from).collect())
+        let store = app.store.for_org(self.tenant);
+        let found = store.newest_ids::<Checkout>(self.checkouts(app)?, CHECKOUTS_MAX).await?;
+        Ok(found.into_iter().map(Bson::from).collect())
     }
 }
 

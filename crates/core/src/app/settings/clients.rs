@@ -83,7 +83,7 @@ pub async fn create(
     let mut client = blank(app, tenant, &settings);
     let mut profile = ClientProfile::default();
     let mut problems = Vec::new();
-    check_reference(app, &settings, None, &mut problems).await?;
+    check_reference(app, tenant, &settings, None, &mut problems).await?;
     check_vat_id(&settings, &mut problems);
     lay_over(&settings, &mut client, &mut profile);
     check(&client, &profile, &mut problems);
@@ -103,15 +103,16 @@ pub async fn create(
 /// What is wrong with settings, all at once: of a new client, or of a change to one.
 pub async fn problems(
     app: &App,
+    tenant: Tenant,
     settings: &ClientSettings,
     stored: Option<(&Client, &ClientProfile)>,
 ) -> Result<Vec<Problem>, AppError> {
     let (mut client, mut profile) = match stored {
         Some((client, profile)) => (client.clone(), profile.clone()),
-        None => (blank(app, Tenant::INSTALLATION, settings), ClientProfile::default()),
+        None => (blank(app, tenant, settings), ClientProfile::default()),
     };
     let mut problems = Vec::new();
-    check_reference(app, settings, stored.map(|(client, _)| client.id), &mut problems).await?;
+    check_reference(app, tenant, settings, stored.map(|(client, _)| client.id), &mut problems).await?;
     check_vat_id(settings, &mut problems);
     lay_over(settings, &mut client, &mut profile);
     check(&client, &profile, &mut problems);
@@ -146,7 +147,7 @@ pub async fn update(
     let keys = app.store.for_org(tenant).keys().await?;
     let now = app.now();
     let mut found = Vec::new();
-    check_reference(app, &settings, Some(id), &mut found).await?;
+    check_reference(app, tenant, &settings, Some(id), &mut found).await?;
     check_vat_id(&settings, &mut found);
     change(app, tenant, id, |client| {
         if client.erasure.is_some() {
@@ -227,15 +228,16 @@ pub(in crate::app) fn may_name_one(new: &NewCheckout) -> bool {
 }
 
 /// A checkout whose `clientId` is a client's id takes over what the request leaves out. What names no client is a
-/// label of the shop's own; another tenant's client is not there, nor is one whose data were erased.
+/// label of the shop's own, and so is another tenant's client: whether there is one is nobody else's to learn. One whose
+/// data were erased is not there.
 pub(in crate::app) async fn fill_in(
     app: &App,
     tenant: Tenant,
     new: &mut NewCheckout,
 ) -> Result<(), AppError> {
     let Some(Ok(id)) = new.client_id.as_deref().map(str::parse::<ClientId>) else { return Ok(()) };
-    let Some(client) = app.store.lookup_client(id).await? else { return Ok(()) };
-    if client.tenant() != tenant || client.erasure.is_some() {
+    let Some(client) = app.store.for_org(tenant).get::<Client>(id).await? else { return Ok(()) };
+    if client.erasure.is_some() {
         return Err(AppError::NoSuch(Problem::new("clientId", "is not a client of yours in this mode")));
     }
     let profile = profile(app, &client).await?;
@@ -357,6 +359,7 @@ fn lay_over(given: &ClientSettings, client: &mut Client, profile: &mut ClientPro
 /// A reference that is another client's id would make two clients of one `clientId`.
 async fn check_reference(
     app: &App,
+    tenant: Tenant,
     given: &ClientSettings,
     own: Option<ClientId>,
     problems: &mut Vec<Problem>,
@@ -364,7 +367,7 @@ async fn check_reference(
     let reference = given.reference.iter().flatten().next().map(|text| text.trim().parse::<ClientId>());
     if let Some(Ok(id)) = reference
         && own != Some(id)
-        && app.store.lookup_client(id).await?.is_some()
+        && app.store.for_org(tenant).get::<Client>(id).await?.is_some()
     {
         problems.push(Problem::new("reference", "is taken: choose another"));
     }

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     crypto::Sealed,
-    domain::{InvoiceId, MailId, Mode, OrganizationId, Tenant, Timestamp, Trail, TransactionId, derived_id},
+    domain::{
+        InvoiceId, MailId, Mode, OrganizationId, PersonId, Tenant, Timestamp, Trail, TransactionId,
+        derived_id,
+    },
 };
 
 /// How often a mail is tried before it is given up.
@@ -63,6 +66,34 @@ pub struct MailAttempt {
     pub error: Option<String>,
 }
 
+/// What a mail tells somebody who signs in here, in their language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MailNotice {
+    /// A word of [`LANGUAGES`](crate::domain::person::LANGUAGES).
+    pub language: String,
+    /// What has happened.
+    pub about: NoticeAbout,
+}
+
+/// What has happened to an account, or to what it looks after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeAbout {
+    /// The password was set anew with a link of the operator; so many passkeys are left.
+    PasswordReset {
+        /// How many passkeys still sign in.
+        passkeys: usize,
+    },
+    /// A host of an organization is not verified any more.
+    DomainLost {
+        /// The organization's name.
+        organization: String,
+        /// The host.
+        host: String,
+    },
+}
+
 /// A mail as it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -80,6 +111,9 @@ pub struct DocumentMail {
     /// The payment that the mail is a receipt of.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub transaction_id: Option<TransactionId>,
+    /// What somebody must know of their own account, where the mail is that.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub notice: Option<MailNotice>,
     /// The address.
     pub to: Sealed,
     /// Where it stands.
@@ -87,6 +121,9 @@ pub struct DocumentMail {
     /// When to try (again). Indexed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub due: Option<Timestamp>,
+    /// Whether it counts among the mails that may go in an hour and a day.
+    #[serde(default)]
+    pub counted: bool,
     /// Every try.
     #[serde(default)]
     pub attempts: Vec<MailAttempt>,
@@ -113,6 +150,11 @@ impl DocumentMail {
     /// The id of a payment's receipt: there is one.
     pub fn receipt_id(transaction: TransactionId) -> MailId {
         MailId::from_bytes(derived_id(&[b"receipt", &transaction.bytes()]))
+    }
+
+    /// The id of a notice to somebody: the same cause is told once.
+    pub fn notice_id(person: PersonId, cause: &str) -> MailId {
+        MailId::from_bytes(derived_id(&[b"notice", &person.bytes(), cause.as_bytes()]))
     }
 
     /// The tenant that the mail belongs to.

@@ -25,7 +25,9 @@ use serde::{Deserialize, Serialize};
 
 pub use credit::{CREDITS_MAX, Credit, CreditLine, GroupAmount, LineRequest, Split};
 pub use lifecycle::{InvalidTransition, InvoiceStatus};
-pub use mail::{DocumentMail, MAIL_ATTEMPTS_MAX, MailAttempt, MailOutcome, MailState};
+pub use mail::{
+    DocumentMail, MAIL_ATTEMPTS_MAX, MailAttempt, MailNotice, MailOutcome, MailState, NoticeAbout,
+};
 pub(crate) use mail::{begin_attempt, end_attempt};
 pub use paper::{Paper, PaperKind};
 pub use series::{Numbered, Series, SeriesPeriod};

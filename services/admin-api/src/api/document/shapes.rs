@@ -117,7 +117,8 @@ fn name_formats(name: &str, schema: &mut Value) {
 pub(super) fn format_of(schema: &str, field: &str) -> Option<&'static str> {
     const TIMES: [&str; 5] = ["at", "since", "due", "timestamp", "from"];
     let is_span = schema == "DashboardBody" && field == "to";
-    let is_time = field.ends_with("At") || field.ends_with("Until") || TIMES.contains(&field) || is_span;
+    let is_time = ["At", "Until", "Since"].iter().any(|end| field.ends_with(end));
+    let is_time = is_time || TIMES.contains(&field) || is_span;
     match () {
         () if DAY_OR_TIME.contains(&(schema, field)) => None,
         () if DAYS.contains(&field) => Some("date"),

@@ -55,8 +55,13 @@ pub(super) async fn send(visitor: Visitor, mut form: FormData) -> Result<Respons
     if !form.is_good() {
         return Ok(enter::refused(&visitor, form, &next, None));
     }
-    let before = visitor.cookie(cookie_name(&visitor.panel));
-    match codes::ask(visitor.app(), &email, visitor.address.0, before.as_deref()).await {
+    let wanted = codes::Request {
+        email,
+        address: visitor.address.0,
+        browser: visitor.known_browser(),
+        before: visitor.cookie(cookie_name(&visitor.panel)),
+    };
+    match codes::ask(visitor.app(), &wanted).await {
         Ok(token) => {
             let query: String =
                 url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();

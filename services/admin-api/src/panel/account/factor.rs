@@ -6,7 +6,7 @@ use gateway_core::{app::people::second, crypto::Secret};
 use http::StatusCode;
 use web_kit::ApiError;
 
-use super::show::{after, prove_again};
+use super::show::after;
 use crate::panel::{
     form::FormData,
     once,
@@ -33,9 +33,6 @@ struct RecoveryPage {
 }
 
 pub(super) async fn begin(visitor: Visitor, form: FormData) -> Result<Response, ApiError> {
-    if let Some(again) = prove_again(&visitor)? {
-        return Ok(again);
-    }
     match second::begin(visitor.app(), visitor.who()?.person.id).await {
         Ok(enrolment) => {
             let secret = enrolment.secret.expose().to_owned();
@@ -62,17 +59,11 @@ pub(super) async fn confirm(visitor: Visitor, mut form: FormData) -> Result<Resp
 }
 
 pub(super) async fn remove(visitor: Visitor, form: FormData) -> Result<Response, ApiError> {
-    if let Some(again) = prove_again(&visitor)? {
-        return Ok(again);
-    }
     let done = second::remove(visitor.app(), visitor.who()?.person.id).await;
     after(&visitor, form, done.map_err(ApiError::from), "removed").await
 }
 
 pub(super) async fn renew_recovery(visitor: Visitor, form: FormData) -> Result<Response, ApiError> {
-    if let Some(again) = prove_again(&visitor)? {
-        return Ok(again);
-    }
     match second::renew_recovery(visitor.app(), visitor.who()?.person.id).await {
         Ok(codes) => Ok(recovery(&visitor, codes)),
         Err(error) => after(&visitor, form, Err(error.into()), "saved").await,

@@ -34,15 +34,18 @@ pub(super) fn screens(screens: Screens) -> Screens {
         .open_post("/reset/{token}", reset::complete)
         .own("/account", show::show)
         .own_post("/account/name", show::rename)
-        .own_post("/account/password", show::set_password)
         .own_post("/account/sessions/{handle}/end", show::end_session)
-        .own_post("/account/factor/begin", factor::begin)
-        .own_post("/account/factor/confirm", factor::confirm)
-        .own_post("/account/factor/remove", factor::remove)
-        .own_post("/account/factor/recovery", factor::renew_recovery)
-        .own_post("/account/passkeys/begin", passkey::begin)
-        .own_post("/account/passkeys", passkey::add)
-        .own_post("/account/passkeys/{id}/remove", passkey::remove)
+        .proven(|screens| {
+            screens
+                .own_post("/account/password", show::set_password)
+                .own_post("/account/factor/begin", factor::begin)
+                .own_post("/account/factor/confirm", factor::confirm)
+                .own_post("/account/factor/remove", factor::remove)
+                .own_post("/account/factor/recovery", factor::renew_recovery)
+                .own_post("/account/passkeys/begin", passkey::begin)
+                .own_post("/account/passkeys", passkey::add)
+                .own_post("/account/passkeys/{id}/remove", passkey::remove)
+        })
 }
 
 /// Languages of people, as they call them themselves.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use web_kit::{ApiError, Path};
 
-use super::show::{after, prove_again};
+use super::show::after;
 use crate::panel::{
     form::FormData,
     visitor::{Visitor, safe_next},
@@ -28,7 +28,6 @@ fn answer(form: &FormData) -> Result<Value, ApiError> {
 }
 
 pub(super) async fn begin_sign_in(visitor: Visitor, _form: FormData) -> Result<Response, ApiError> {
-    visitor.panel.state.limits.check_address(visitor.address)?;
     Ok(told(&passkeys::begin_sign_in(visitor.app()).await?))
 }
 
@@ -39,10 +38,6 @@ pub(super) async fn sign_in(visitor: Visitor, form: FormData) -> Result<Response
 }
 
 pub(super) async fn begin(visitor: Visitor, _form: FormData) -> Result<Response, ApiError> {
-    // To a script: it leads its reader to the log-in.
-    if prove_again(&visitor)?.is_some() {
-        return Ok(Json(json!({ "again": "/login?again=1&next=%2Faccount" })).into_response());
-    }
     Ok(told(&passkeys::begin_registration(visitor.app(), &visitor.who()?.person).await?))
 }
 
@@ -63,9 +58,6 @@ pub(super) async fn remove(
     Path(one): Path<One>,
     form: FormData,
 ) -> Result<Response, ApiError> {
-    if let Some(again) = prove_again(&visitor)? {
-        return Ok(again);
-    }
     let done = passkeys::remove(visitor.app(), visitor.who()?.person.id, one.id).await;
     after(&visitor, form, done.map_err(ApiError::from).map(drop), "removed").await
 }

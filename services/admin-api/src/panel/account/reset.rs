@@ -2,12 +2,15 @@
 
 use askama::Template;
 use axum::response::Response;
-use gateway_core::{app::people::reset, crypto::Secret};
+use gateway_core::{app::people::reset, crypto::Secret, domain::PasskeyId};
 use http::StatusCode;
 use serde::Deserialize;
 use web_kit::{ApiError, Path};
 
-use super::alert;
+use super::{
+    alert,
+    show::{PasskeyRow, passkey_rows},
+};
 use crate::panel::{
     form::FormData,
     shell,
@@ -27,12 +30,20 @@ struct ResetPage {
     alert: Option<String>,
     token: String,
     email: String,
+    passkeys: Vec<PasskeyRow>,
 }
 
 impl ResetPage {
     async fn of(visitor: &Visitor, token: String, form: FormData) -> Result<Self, ApiError> {
         let person = reset::look(visitor.app(), &token).await?;
-        Ok(Self { frame: visitor.frame("New password"), form, alert: None, token, email: person.email })
+        Ok(Self {
+            frame: visitor.frame("New password"),
+            form,
+            alert: None,
+            token,
+            passkeys: passkey_rows(&person),
+            email: person.email,
+        })
     }
 }
 
@@ -47,7 +58,8 @@ pub(super) async fn complete(
 ) -> Result<Response, ApiError> {
     let mut page = ResetPage::of(&visitor, link.token, form).await?;
     let new = Secret::new(page.form.value("password"));
-    match reset::complete(visitor.app(), &page.token, &new).await {
+    let kept: Vec<PasskeyId> = page.form.values("keep").filter_map(|id| id.parse().ok()).collect();
+    match reset::complete(visitor.app(), &page.token, &new, &kept).await {
         Ok(person) => visitor.let_in(&person, "/").await,
         Err(error) => {
             let error = ApiError::from(error);

@@ -1,11 +1,11 @@
 //! `/account`: a person's name, password, second factor, passkeys and sessions.
 
 use askama::Template;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use gateway_core::{
     app::people::{self, password, session},
     crypto::Secret,
-    domain::person::Person,
+    domain::person::{PasskeyRecord, Person},
 };
 use http::StatusCode;
 use serde::Deserialize;
@@ -36,11 +36,23 @@ pub(super) struct AccountPage {
     places: Vec<(String, String)>,
 }
 
-struct PasskeyRow {
-    id: String,
-    name: String,
-    made: Html,
-    used: Option<Html>,
+/// A passkey, as its owner tells it from others.
+pub(super) struct PasskeyRow {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) made: Html,
+    pub(super) used: Option<Html>,
+}
+
+/// Somebody's passkeys.
+pub(super) fn passkey_rows(person: &Person) -> Vec<PasskeyRow> {
+    let row = |one: &PasskeyRecord| PasskeyRow {
+        id: one.id.to_string(),
+        name: one.name.clone(),
+        made: moment(one.created_at),
+        used: one.last_used_at.map(moment),
+    };
+    person.passkeys.iter().map(row).collect()
 }
 
 struct SessionRow {
@@ -57,12 +69,6 @@ pub(super) async fn page(visitor: &Visitor, form: FormData) -> Result<AccountPag
     let who = visitor.who()?;
     let person = people::get(visitor.app(), who.person.id).await?;
     let sessions = session::list(visitor.app(), person.id).await?;
-    let passkeys = person.passkeys.iter().map(|one| PasskeyRow {
-        id: one.id.to_string(),
-        name: one.name.clone(),
-        made: moment(one.created_at),
-        used: one.last_used_at.map(moment),
-    });
     let rows = sessions.iter().map(|one| SessionRow {
         handle: one.handle(),
         browser: browser_name(&one.user_agent),
@@ -81,7 +87,7 @@ pub(super) async fn page(visitor: &Visitor, form: FormData) -> Result<AccountPag
         has_factor: person.has_second_factor(),
         recovery_left: person.recovery.len(),
         can_passkey: visitor.app().passkeys_are_possible(),
-        passkeys: passkeys.collect(),
+        passkeys: passkey_rows(&person),
         sessions: rows.collect(),
         places: places(visitor, &person).await?,
         email: person.email,
@@ -155,9 +161,6 @@ pub(super) async fn rename(visitor: Visitor, mut form: FormData) -> Result<Respo
 pub(super) async fn set_password(visitor: Visitor, mut form: FormData) -> Result<Response, ApiError> {
     let who = visitor.who()?;
     let app = visitor.app();
-    if let Some(again) = prove_again(&visitor)? {
-        return Ok(again);
-    }
     if who.person.password.is_some() {
         let current = Secret::new(form.value("current"));
         if !password::fits(app, &who.person, &current).await? {
@@ -201,12 +204,6 @@ pub(super) async fn after(
     let mut page = page(visitor, form).await?;
     page.alert = said;
     Ok(shell::page_with(StatusCode::UNPROCESSABLE_ENTITY, &page))
-}
-
-/// Ways to sign in are changed by somebody who has just signed in: an open machine is not enough.
-pub(super) fn prove_again(visitor: &Visitor) -> Result<Option<Response>, ApiError> {
-    let is_fresh = visitor.who()?.session.is_fresh(visitor.app().now());
-    Ok((!is_fresh).then(|| Redirect::to("/login?again=1&next=%2Faccount").into_response()))
 }
 
 #[cfg(test)]

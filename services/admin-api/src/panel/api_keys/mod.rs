@@ -17,10 +17,13 @@ pub(super) const PATH: &str = "/api-keys";
 pub(super) fn screens(screens: Screens) -> Screens {
     screens
         .get(Scope::ApiKeyRead, "/api-keys", list::list)
-        .get(Scope::ApiKeyWrite, "/api-keys/new", new::show)
-        .post(Scope::ApiKeyWrite, "/api-keys/new", new::create)
         .get(Scope::ApiKeyRead, "/api-keys/{id}", show::show)
-        .post(Scope::ApiKeyWrite, "/api-keys/{id}/rotate", acts::rotate)
+        .proven(|screens| {
+            screens
+                .get(Scope::ApiKeyWrite, "/api-keys/new", new::show)
+                .post(Scope::ApiKeyWrite, "/api-keys/new", new::create)
+                .post(Scope::ApiKeyWrite, "/api-keys/{id}/rotate", acts::rotate)
+        })
         .post(Scope::ApiKeyWrite, "/api-keys/{id}/revoke", acts::revoke)
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn new(ctx: Ctx) -> Result<Response, ApiError> {
 
 pub(super) async fn create(ctx: Ctx, mut form: FormData) -> Result<Response, ApiError> {
     let settings = ClientSettings { id: form.new_id(), ..settings(&mut form) };
-    form.also(clients::problems(ctx.app(), &settings, None).await?);
+    form.also(clients::problems(ctx.app(), ctx.tenant(), &settings, None).await?);
     if !form.is_good() {
         return Ok(page(&ctx, None, form, None, StatusCode::UNPROCESSABLE_ENTITY));
     }
@@ -68,7 +68,7 @@ pub(super) async fn update(ctx: Ctx, Path(one): Path<One>, mut form: FormData) -
     for _ in 0..act::EDIT_TRIES {
         let (client, profile) = clients::get(ctx.app(), ctx.tenant(), one.id).await?;
         let known = Some((one.id, title(&profile, one.id)));
-        form.also(clients::problems(ctx.app(), &settings, Some((&client, &profile))).await?);
+        form.also(clients::problems(ctx.app(), ctx.tenant(), &settings, Some((&client, &profile))).await?);
         let on = Some(("clients", id.as_str()));
         let stored = stored(&client, &profile);
         let is_stale = act::changed_meanwhile(&ctx, &mut form, &stored, "updateClient", on).await?;

@@ -7,7 +7,7 @@ mod show;
 use std::collections::HashMap;
 
 use gateway_core::{
-    app::{list as lists, settings::endpoints},
+    app::list as lists,
     domain::{
         EndpointId,
         delivery::{Delivery, DeliveryKind},
@@ -18,7 +18,7 @@ use gateway_core::{
 };
 use web_kit::ApiError;
 
-use super::{screens::Screens, shell::Ctx, transactions::list::Names};
+use super::{screens::Screens, shell::Ctx, transactions::list::Names, webhooks};
 
 pub(super) const PATH: &str = "/deliveries";
 
@@ -46,7 +46,7 @@ impl Receivers {
         let found = lists::all::<WebhookEndpoint>(ctx.app(), ctx.tenant(), &all).await?;
         let mut endpoints = Vec::with_capacity(found.rows.len());
         for endpoint in &found.rows {
-            endpoints.push((endpoint.id, endpoints::url(ctx.app(), endpoint).await?));
+            endpoints.push((endpoint.id, webhooks::address(ctx, endpoint).await?));
         }
         let urls = endpoints.iter().cloned().collect();
         Ok(Self { names: Names::of(ctx).await?, endpoints, urls })

@@ -22,6 +22,7 @@ use crate::{
         shell::{self, Ctx, Html, Pill, Shell, Tone, moment, words},
         transactions::show::delivery_pill,
     },
+    proofs,
 };
 
 #[derive(Deserialize)]
@@ -42,10 +43,15 @@ struct ShowPage {
     may_resend: bool,
     facts: Vec<(&'static str, Fact)>,
     times: Vec<(&'static str, Html)>,
-    /// The body for people, and its bytes.
-    pretty: String,
-    body: String,
+    /// What was sent; nothing for people who only look.
+    body: Option<Body>,
     attempts: Vec<Attempt>,
+}
+
+/// A body for people, and its bytes.
+struct Body {
+    pretty: String,
+    exact: String,
 }
 
 /// A line of what is known.
@@ -78,12 +84,15 @@ pub(super) async fn again(ctx: &Ctx, id: DeliveryId, alert: Option<String>) -> R
 async fn page(ctx: &Ctx, id: DeliveryId, alert: Option<String>) -> Result<ShowPage, ApiError> {
     let app = ctx.app();
     let delivery = deliveries::get(app, ctx.tenant(), id).await?;
+    let may_see = proofs::may_see(&ctx.member.authority(), Scope::DeliveryWrite);
     let mut attempts = Vec::with_capacity(delivery.attempts.len());
     for attempt in delivery.attempts.iter().rev() {
         let answer = deliveries::response(app, &delivery, attempt).await?;
-        attempts.push(shown(attempt, answer));
+        attempts.push(shown(attempt, if may_see { answer } else { String::new() }));
     }
     let body = deliveries::body(app, &delivery).await?.unwrap_or_default();
+    let address = deliveries::address(app, &delivery).await?;
+    let address = proofs::address(&ctx.member.authority(), Scope::DeliveryWrite, address);
     let mut times = vec![("Made", moment(delivery.created_at))];
     times.extend(delivery.due.map(|due| ("Sent next", moment(due))));
     let is_open = !matches!(delivery.state, DeliveryState::Superseded | DeliveryState::Sending);
@@ -95,10 +104,9 @@ async fn page(ctx: &Ctx, id: DeliveryId, alert: Option<String>) -> Result<ShowPa
         state: delivery_pill(delivery.state),
         reason: delivery.reason.clone(),
         may_resend: is_open && ctx.member.role.grants(Scope::DeliveryWrite),
-        facts: facts(ctx, &delivery, deliveries::address(app, &delivery).await?),
+        facts: facts(ctx, &delivery, address),
         times,
-        pretty: pretty(&body),
-        body,
+        body: may_see.then(|| Body { pretty: pretty(&body), exact: body }),
         attempts,
     })
 }

@@ -15,12 +15,15 @@ use serde::Deserialize;
 use web_kit::{ApiError, Path};
 
 use super::{PATH, state_pill};
-use crate::panel::{
-    act,
-    form::FormData,
-    pretty::pretty,
-    shell::{self, Ctx, Html, Pill, Shell, moment},
-    transactions::list::Names,
+use crate::{
+    panel::{
+        act,
+        form::FormData,
+        pretty::pretty,
+        shell::{self, Ctx, Html, Pill, Shell, moment},
+        transactions::list::Names,
+    },
+    proofs,
 };
 
 #[derive(Deserialize)]
@@ -40,9 +43,14 @@ struct ShowPage {
     may_replay: bool,
     received: Html,
     facts: Vec<(&'static str, Fact)>,
-    /// What came for people, and its bytes.
+    /// What came; nothing for people who only look.
+    raw: Option<Raw>,
+}
+
+/// What came for people, and its bytes.
+struct Raw {
     pretty: String,
-    raw: String,
+    exact: String,
 }
 
 /// A line of what is known.
@@ -84,8 +92,8 @@ async fn page(ctx: &Ctx, id: ProviderEventId, alert: Option<String>) -> Result<S
         may_replay: waits && ctx.member.role.grants(Scope::EventWrite),
         received: moment(event.received_at),
         facts: facts(ctx, &names, &event),
-        pretty: pretty(&raw),
-        raw,
+        raw: proofs::may_see(&ctx.member.authority(), Scope::EventWrite)
+            .then(|| Raw { pretty: pretty(&raw), exact: raw }),
     })
 }
 

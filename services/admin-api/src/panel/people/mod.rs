@@ -13,11 +13,14 @@ const PATH: &str = "/people";
 pub(super) fn screens(screens: Screens) -> Screens {
     screens
         .get(Scope::PersonRead, PATH, show::show)
-        .get(Scope::PersonWrite, "/people/invite", invite::new)
-        .post(Scope::PersonWrite, "/people/invite", invite::invite)
         .post(Scope::PersonWrite, "/people/invitations/{id}/revoke", acts::revoke)
-        .post(Scope::PersonWrite, "/people/{id}/role", acts::set_role)
-        .post(Scope::PersonWrite, "/people/{id}/remove", acts::remove)
+        .proven(|screens| {
+            screens
+                .get(Scope::PersonWrite, "/people/invite", invite::new)
+                .post(Scope::PersonWrite, "/people/invite", invite::invite)
+                .post(Scope::PersonWrite, "/people/{id}/role", acts::set_role)
+                .post(Scope::PersonWrite, "/people/{id}/remove", acts::remove)
+        })
 }
 
 /// Roles, as a choice that says what each may do.

@@ -28,11 +28,14 @@ struct One {
 pub(super) fn screens(screens: Screens) -> Screens {
     screens
         .get(Scope::ProviderRead, "/providers", list::list)
-        .get(Scope::ProviderWrite, "/providers/new", edit::new)
-        .post(Scope::ProviderWrite, "/providers/new", edit::create)
         .get(Scope::ProviderRead, "/providers/{id}", show::show)
-        .get(Scope::ProviderWrite, "/providers/{id}/edit", edit::edit)
-        .post(Scope::ProviderWrite, "/providers/{id}/edit", edit::update)
+        .proven(|screens| {
+            screens
+                .get(Scope::ProviderWrite, "/providers/new", edit::new)
+                .post(Scope::ProviderWrite, "/providers/new", edit::create)
+                .get(Scope::ProviderWrite, "/providers/{id}/edit", edit::edit)
+                .post(Scope::ProviderWrite, "/providers/{id}/edit", edit::update)
+        })
         .post(Scope::ProviderWrite, "/providers/{id}/test", acts::test)
         .post(Scope::ProviderWrite, "/providers/{id}/catch-up", acts::catch_up)
         .post(Scope::ProviderWrite, "/providers/{id}/toggle", acts::toggle)

@@ -5,7 +5,10 @@ use axum::response::Response;
 use gateway_core::{
     app::{
         AppError,
-        settings::{domains, sites},
+        settings::{
+            domains::{self, Challenge},
+            sites,
+        },
     },
     domain::{
         DomainId, SiteId,
@@ -42,6 +45,10 @@ struct Row {
     host: String,
     state: Pill,
     is_verified: bool,
+    /// The TXT record that proves it.
+    challenge: Challenge,
+    /// Since when it has not pointed here, where it did.
+    elsewhere: Option<Html>,
     problem: Option<String>,
     checked: Option<Html>,
 }
@@ -117,6 +124,8 @@ async fn page(ctx: &Ctx, id: SiteId, form: FormData, alert: Option<String>) -> R
         host: domain.host.clone(),
         state: domain_pill(domain),
         is_verified: domain.state == DomainState::Verified,
+        challenge: domains::challenge(ctx.app(), domain.org, &domain.host),
+        elsewhere: domain.elsewhere_since.map(moment),
         problem: domain.problem.clone(),
         checked: domain.checked_at.map(moment),
     };

@@ -34,8 +34,13 @@ pub(super) fn screens(screens: Screens) -> Screens {
         .get(Scope::SiteRead, "/sites/{id}", show::show)
         .get(Scope::SiteWrite, "/sites/{id}/edit", edit::edit)
         .post(Scope::SiteWrite, "/sites/{id}/edit", edit::update)
-        .post(Scope::SiteWrite, "/sites/{id}/secret", show::secret)
-        .post(Scope::SiteWrite, "/sites/{id}/new-secret", show::new_secret)
+        .proven(|screens| {
+            screens.post(Scope::SiteWrite, "/sites/{id}/secret", show::secret).post(
+                Scope::SiteWrite,
+                "/sites/{id}/new-secret",
+                show::new_secret,
+            )
+        })
         .post(Scope::SiteWrite, "/sites/{id}/test", show::test)
         .get(Scope::DomainRead, "/sites/{id}/domains", domains::list)
         .post(Scope::DomainWrite, "/sites/{id}/domains", domains::create)

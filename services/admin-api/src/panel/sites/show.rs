@@ -14,10 +14,13 @@ use http::StatusCode;
 use web_kit::{ApiError, Path};
 
 use super::{One, PATH, domain_pill, look::Look};
-use crate::panel::{
-    form::FormData,
-    shell::{self, Ctx, Html, Pill, Shell, moment},
-    transactions::{delivery_pill, last_answer},
+use crate::{
+    panel::{
+        form::FormData,
+        shell::{self, Ctx, Html, Pill, Shell, moment},
+        transactions::{delivery_pill, last_answer},
+    },
+    proofs,
 };
 
 #[derive(Template)]
@@ -129,7 +132,9 @@ async fn page(ctx: &Ctx, one: &One, form: FormData, alert: Option<String>) -> Re
         amounts_in_hundredths: site.amounts_in_hundredths,
         origins: site.origins.clone(),
         providers: offered(ctx, &site).await?,
-        default_ipn_url: sites::default_ipn_url(ctx.app(), &site).await?,
+        default_ipn_url: sites::default_ipn_url(ctx.app(), &site)
+            .await?
+            .map(|address| proofs::address(&ctx.member.authority(), Scope::SiteWrite, address)),
         created: moment(site.created_at),
         changed: moment(site.updated_at),
         next_secret: next.map(moment),

@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::response::Response;
 use gateway_core::{
-    app::{list, settings::endpoints},
+    app::list,
     domain::{endpoint::WebhookEndpoint, scope::Scope},
 };
 use web_kit::ApiError;
 
-use super::{PATH, state_pill};
+use super::{PATH, address, state_pill};
 use crate::panel::{
     list::{Asked, Pager},
     shell::{self, Ctx, Pill, Shell},
@@ -40,7 +40,7 @@ pub(super) async fn list(ctx: Ctx) -> Result<Response, ApiError> {
         rows.push(Row {
             page: ctx.url(&format!("{PATH}/{}", endpoint.id)),
             deliveries: ctx.url(&format!("/deliveries?endpointId={}", endpoint.id)),
-            url: endpoints::url(ctx.app(), endpoint).await?,
+            url: address(&ctx, endpoint).await?,
             description: endpoint.description.clone(),
             events: events(endpoint),
             state: state_pill(endpoint),

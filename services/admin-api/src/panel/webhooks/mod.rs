@@ -6,27 +6,39 @@ mod new;
 mod show;
 
 use gateway_core::{
-    app::settings::endpoints::EndpointSettings,
+    app::settings::endpoints::{self, EndpointSettings},
     domain::{endpoint::WebhookEndpoint, outbox::EventType, scope::Scope},
 };
+
+use web_kit::ApiError;
 
 use super::{
     form::FormData,
     group::{Group, groups},
     screens::Screens,
-    shell::{Pill, Tone},
+    shell::{Ctx, Pill, Tone},
 };
+use crate::proofs;
 
 pub(super) const PATH: &str = "/webhooks";
+
+/// An endpoint's address, as the member sees it.
+pub(super) async fn address(ctx: &Ctx, endpoint: &WebhookEndpoint) -> Result<String, ApiError> {
+    let url = endpoints::url(ctx.app(), endpoint).await?;
+    Ok(proofs::address(&ctx.member.authority(), Scope::EndpointWrite, url))
+}
 
 pub(super) fn screens(screens: Screens) -> Screens {
     screens
         .get(Scope::EndpointRead, "/webhooks", list::list)
-        .get(Scope::EndpointWrite, "/webhooks/new", new::show)
-        .post(Scope::EndpointWrite, "/webhooks/new", new::create)
         .get(Scope::EndpointRead, "/webhooks/{id}", show::show)
-        .post(Scope::EndpointWrite, "/webhooks/{id}", acts::save)
-        .post(Scope::EndpointWrite, "/webhooks/{id}/rotate", acts::rotate)
+        .proven(|screens| {
+            screens
+                .get(Scope::EndpointWrite, "/webhooks/new", new::show)
+                .post(Scope::EndpointWrite, "/webhooks/new", new::create)
+                .post(Scope::EndpointWrite, "/webhooks/{id}", acts::save)
+                .post(Scope::EndpointWrite, "/webhooks/{id}/rotate", acts::rotate)
+        })
         .post(Scope::EndpointWrite, "/webhooks/{id}/enable", acts::enable)
         .post(Scope::EndpointWrite, "/webhooks/{id}/disable", acts::disable)
         .post(Scope::EndpointWrite, "/webhooks/{id}/delete", acts::delete)

@@ -11,7 +11,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use web_kit::{ApiError, Path};
 
-use super::{PATH, event_groups, state_pill};
+use super::{PATH, address, event_groups, state_pill};
 use crate::panel::{
     form::FormData,
     group::Group,
@@ -89,7 +89,7 @@ async fn page(
     form: Option<FormData>,
     alert: Option<String>,
 ) -> Result<ShowPage, ApiError> {
-    let url = endpoints::url(ctx.app(), endpoint).await?;
+    let url = address(ctx, endpoint).await?;
     let now = ctx.app().now();
     let mut facts = vec![("Made", moment(endpoint.created_at)), ("Changed", moment(endpoint.updated_at))];
     if let Some(until) = endpoint.previous_secret.as_ref().map(|p| p.until).filter(|until| *until > now) {

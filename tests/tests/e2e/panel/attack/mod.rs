@@ -41,6 +41,7 @@ use crate::{
     admin::door::{Door, Shop},
     browser::{DESKTOP, browse_for, console},
     front::{Front, STRIPE_KEY, STRIPE_SECRET, Setup},
+    in_process,
     invoices::world::invoicing,
 };
 use payload::{PAYLOADS, inspect};
@@ -69,6 +70,7 @@ impl Arena {
         let wanted = SiteSettings { receipt_email: Some(true), ..SiteSettings::default() };
         sites::update(&front.app, front.seed.tenant, front.seed.site.id, wanted).await.unwrap();
         invoicing(&front.app, front.seed.tenant).await;
+        in_process::colleague(&front.app, front.seed.tenant.organization, "owned@example.com").await;
         // Nobody listens there: codes are offered, and mails are sent from here.
         let mail = [("SMTP_URL", "smtp://127.0.0.1:9".to_owned())];
         let (door, shop) = Door::beside(&front, &mail).await;

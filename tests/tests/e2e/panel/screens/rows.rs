@@ -36,7 +36,14 @@ use mongodb::bson::doc;
 use testkit::{receiver::Answer, seed};
 
 use super::super::journeys_shop::shop_with;
-use crate::{cluster::Cluster, in_process, invoices::world as papers, people::world, products::PNG, wire};
+use crate::{
+    cluster::Cluster,
+    in_process,
+    invoices::world as papers,
+    people::{sign_out, world},
+    products::PNG,
+    wire,
+};
 
 /// An installation that is in use.
 pub struct Filled {
@@ -77,6 +84,7 @@ pub async fn fill(cluster: &Cluster) -> Filled {
     let organization = tenant.organization;
     world::member(app, organization, Role::Editor).await;
     let invitation = world::invited(app, organization, "grace@example.com", Role::Viewer).await;
+    sign_out::with_passkeys(app, &person).await;
     let reset = world::token_of(&reset::link(app, &person.email).await.unwrap());
     let mailed = vec![format!("/invitation/{invitation}"), format!("/reset/{reset}")];
     Filled { seed, person, mailed, also }

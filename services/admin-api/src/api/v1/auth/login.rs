@@ -63,7 +63,7 @@ pub async fn login(
         email: input.email,
         password: Secret::new(input.password),
         second,
-        address: address.limit_key(),
+        address: address.0,
         browser: input.browser,
     };
     let person = sign_in::with_password(&state.app, &attempt).await?;

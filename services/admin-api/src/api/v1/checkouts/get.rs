@@ -28,5 +28,5 @@ pub async fn get_checkout(
 ) -> Result<Tagged<CheckoutBody>, ApiError> {
     let found = state.app.store.for_org(caller.tenant()).get::<Checkout>(id).await.map_err(AppError::from)?;
     let checkout = found.ok_or(AppError::NotFound("checkout"))?;
-    Ok(Tagged::new(checkout.version, body(&state.app, &checkout).await?))
+    Ok(Tagged::new(checkout.version, caller.shown(body(&state.app, &checkout).await?)))
 }

@@ -45,7 +45,8 @@ pub async fn list_checkouts(
     let filter = filter(raw.as_deref())?;
     let found = list::checkouts(&state.app, caller.tenant(), &filter, &page_request(&query)?).await?;
     let bodies: Vec<_> = found.rows.iter().map(|checkout| body(&state.app, checkout)).collect();
-    let rows = stream::iter(bodies).buffered(AT_ONCE).try_collect().await?;
+    let bodies = stream::iter(bodies).buffered(AT_ONCE).map_ok(|body| caller.shown(body));
+    let rows = bodies.try_collect().await?;
     Ok(Json(page_of(&query, &found, rows)))
 }
 

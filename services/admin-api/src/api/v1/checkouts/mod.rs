@@ -11,13 +11,19 @@ pub(super) use request::{NewAddress, Pairs};
 
 use gateway_core::{
     app::{App, AppError, start_payment},
-    domain::checkout::{Address, Checkout, Customer, Item},
+    domain::{
+        checkout::{Address, Checkout, Customer, Item},
+        scope::Scope,
+    },
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::state::AppState;
+use crate::{
+    proofs::{HIDDEN, HoldsProofs},
+    state::AppState,
+};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -120,6 +126,14 @@ pub struct ItemBody {
     pub amount_type: &'static str,
     /// The product that it was copied from.
     pub product_id: Option<String>,
+}
+
+impl HoldsProofs for CheckoutBody {
+    const SCOPE: Scope = Scope::CheckoutCreate;
+
+    fn hide(&mut self) {
+        HIDDEN.clone_into(&mut self.session_public_id);
+    }
 }
 
 /// A checkout as the API shows it, its customer opened.

@@ -1,7 +1,10 @@
 //! `GET /v1/deliveries/{id}`.
 
 use axum::extract::State;
-use gateway_core::{app::deliveries, domain::DeliveryId};
+use gateway_core::{
+    app::deliveries,
+    domain::{DeliveryId, scope::Scope},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use web_kit::{ApiError, Json, Path};
@@ -9,6 +12,7 @@ use web_kit::{ApiError, Json, Path};
 use super::{DeliveryAttemptBody, DeliveryBody};
 use crate::{
     authority::{Caller, DeliveryRead},
+    proofs::{self, HIDDEN, HoldsProofs},
     state::AppState,
 };
 
@@ -27,7 +31,21 @@ pub struct DeliveryDetailBody {
     pub log: Vec<DeliveryAttemptBody>,
 }
 
+impl HoldsProofs for DeliveryDetailBody {
+    const SCOPE: Scope = Scope::DeliveryWrite;
+
+    fn hide(&mut self) {
+        self.url = proofs::origin(&self.url);
+        HIDDEN.clone_into(&mut self.body);
+        for response in self.log.iter_mut().filter_map(|attempt| attempt.response.as_mut()) {
+            HIDDEN.clone_into(response);
+        }
+    }
+}
+
 /// Read a delivery with its attempts.
+///
+/// To people who only look, the address is its origin, and what was sent and answered is `hidden`.
 #[utoipa::path(
     get, path = "/deliveries/{id}", tag = "deliveries", operation_id = "getDelivery",
     params(("id" = String, Path, description = "The delivery.")),
@@ -48,10 +66,10 @@ pub async fn get_delivery(
         };
         log.push(DeliveryAttemptBody { response, ..DeliveryAttemptBody::from(attempt) });
     }
-    Ok(Json(DeliveryDetailBody {
+    Ok(Json(caller.shown(DeliveryDetailBody {
         delivery: DeliveryBody::from(&delivery),
         url: deliveries::address(&state.app, &delivery).await?,
         body: deliveries::body(&state.app, &delivery).await?.unwrap_or_default(),
         log,
-    }))
+    })))
 }

@@ -10,7 +10,9 @@ use crate::{
     state::AppState,
 };
 
-/// Check where a custom checkout domain points. The answer says what was found.
+/// Check where a custom checkout domain points, and whether it is proven to be yours.
+///
+/// The answer says what was found. Where the DNS did not answer, nothing changes.
 #[utoipa::path(
     post, path = "/domains/{id}/check", tag = "domains", operation_id = "checkDomain",
     params(("id" = String, Path, description = "The domain.")),
@@ -22,5 +24,5 @@ pub async fn check_domain(
     caller: Caller<DomainWrite>,
     Path(id): Path<DomainId>,
 ) -> Result<Json<DomainBody>, ApiError> {
-    Ok(Json(DomainBody::from(&domains::check(&state.app, caller.tenant(), id).await?)))
+    Ok(Json(DomainBody::of(&state.app, &domains::check(&state.app, caller.tenant(), id).await?)))
 }

@@ -24,7 +24,10 @@ pub struct DomainInput {
     host: String,
 }
 
-/// Register a custom checkout domain. Point it here with a CNAME record, then check it.
+/// Register a custom checkout domain.
+///
+/// Point it here with a CNAME record, make the TXT record of `challenge`, then check it. An organization registers at
+/// most 20 in a week, whatever it deletes: 429 with `Retry-After` beyond.
 #[utoipa::path(
     post, path = "/domains", tag = "domains", operation_id = "createDomain",
     request_body = DomainInput,
@@ -37,5 +40,5 @@ pub async fn create_domain(
     Json(input): Json<DomainInput>,
 ) -> Result<(StatusCode, Json<DomainBody>), ApiError> {
     let domain = domains::create(&state.app, caller.tenant(), input.site_id, &input.host).await?;
-    Ok((StatusCode::CREATED, Json(DomainBody::from(&domain))))
+    Ok((StatusCode::CREATED, Json(DomainBody::of(&state.app, &domain))))
 }

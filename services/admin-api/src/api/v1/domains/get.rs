@@ -22,5 +22,5 @@ pub async fn get_domain(
     caller: Caller<DomainRead>,
     Path(id): Path<DomainId>,
 ) -> Result<Json<DomainBody>, ApiError> {
-    Ok(Json(DomainBody::from(&domains::get(&state.app, caller.tenant(), id).await?)))
+    Ok(Json(DomainBody::of(&state.app, &domains::get(&state.app, caller.tenant(), id).await?)))
 }

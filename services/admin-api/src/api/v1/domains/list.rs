@@ -6,7 +6,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 
 use super::DomainBody;
 use crate::{
-    api::query::{page_request, plain_page},
+    api::query::{page_of, page_request},
     authority::{Caller, DomainRead},
     state::AppState,
 };
@@ -24,5 +24,6 @@ pub async fn list_domains(
     query: PageQuery,
 ) -> Result<Json<Page<DomainBody>>, ApiError> {
     let found = list::all::<CustomDomain>(&state.app, caller.tenant(), &page_request(&query)?).await?;
-    Ok(Json(plain_page(&query, &found)))
+    let data = found.rows.iter().map(|domain| DomainBody::of(&state.app, domain)).collect();
+    Ok(Json(page_of(&query, &found, data)))
 }

@@ -7,7 +7,10 @@ mod get;
 mod list;
 mod verify;
 
-use gateway_core::domain::custom_domain::CustomDomain;
+use gateway_core::{
+    app::{App, settings::domains},
+    domain::custom_domain::CustomDomain,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -34,21 +37,40 @@ pub struct DomainBody {
     pub site_id: String,
     /// The host name, international ones in Punycode.
     pub host: String,
-    /// `pending` until a check finds that it points here, then `verified`.
+    /// `pending` until a check finds that it points here and holds the record of `challenge`, then `verified`. Looked
+    /// at again daily; `pending` again once it has pointed elsewhere for three days.
     pub state: &'static str,
+    /// The TXT record that proves the host to be the organization's.
+    pub challenge: ChallengeBody,
     /// What the last check found wrong, and what to change.
     pub problem: Option<String>,
     /// When it was last checked.
     pub checked_at: Option<String>,
+    /// Since when a verified host has not pointed here.
+    pub elsewhere_since: Option<String>,
     /// When it was registered.
     pub created_at: String,
     /// When it last changed.
     pub updated_at: String,
 }
 
-impl From<&CustomDomain> for DomainBody {
-    fn from(domain: &CustomDomain) -> Self {
+/// A TXT record.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChallengeBody {
+    /// Its name.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+impl DomainBody {
+    /// With the record that the organization must make.
+    pub(super) fn of(app: &App, domain: &CustomDomain) -> Self {
+        let challenge = domains::challenge(app, domain.org, &domain.host);
         Self {
+            challenge: ChallengeBody { name: challenge.name, text: challenge.text },
+            elsewhere_since: domain.elsewhere_since.map(|at| at.to_string()),
             id: domain.id.to_string(),
             mode: domain.mode.as_str(),
             site_id: domain.site_id.to_string(),

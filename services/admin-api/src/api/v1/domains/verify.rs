@@ -17,7 +17,8 @@ pub struct VerifyQuery {
 
 /// Whether a host is a verified checkout domain.
 ///
-/// Public: it says no more than what a TLS handshake shows.
+/// Public: it says no more than what a TLS handshake shows. Verified hosts are always answered; other names count against
+/// their caller's limit, since anybody can open connections under any number of them.
 #[utoipa::path(
     get, path = "/domains/verify", tag = "domains", operation_id = "verifyDomain",
     params(("domain" = String, Query, description = "The host name.")),
@@ -32,8 +33,11 @@ pub async fn verify_domain(
     address: ClientIp,
     Query(query): Query<VerifyQuery>,
 ) -> Result<StatusCode, ApiError> {
-    state.limits.check_address(address)?;
-    let Ok(host) = normal_host(&query.domain) else { return Ok(StatusCode::FORBIDDEN) };
-    let known = state.app.verified_domain(&host).await?.is_some();
-    Ok(if known { StatusCode::OK } else { StatusCode::FORBIDDEN })
+    if let Ok(host) = normal_host(&query.domain)
+        && state.app.verified_domain(&host).await?.is_some()
+    {
+        return Ok(StatusCode::OK);
+    }
+    state.limits.check_unknown_host(address)?;
+    Ok(StatusCode::FORBIDDEN)
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use gateway_core::{
     app::{AppError, list},
-    domain::{ProviderEventId, provider_event::ProviderEvent},
+    domain::{ProviderEventId, provider_event::ProviderEvent, scope::Scope},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,6 +12,7 @@ use web_kit::{ApiError, Json, Path};
 use super::EventBody;
 use crate::{
     authority::{Caller, EventRead},
+    proofs::{HIDDEN, HoldsProofs},
     state::AppState,
 };
 
@@ -25,7 +26,17 @@ pub struct EventDetailBody {
     pub raw: String,
 }
 
+impl HoldsProofs for EventDetailBody {
+    const SCOPE: Scope = Scope::EventWrite;
+
+    fn hide(&mut self) {
+        HIDDEN.clone_into(&mut self.raw);
+    }
+}
+
 /// Read a provider's event with its exact bytes.
+///
+/// To people who only look they are `hidden`.
 #[utoipa::path(
     get, path = "/events/{id}", tag = "events", operation_id = "getEvent",
     params(("id" = String, Path, description = "The event.")),
@@ -41,5 +52,5 @@ pub async fn get_event(
         state.app.store.for_org(caller.tenant()).get::<ProviderEvent>(id).await.map_err(AppError::from)?;
     let event = found.ok_or(AppError::NotFound("event"))?;
     let raw = list::raw_event(&state.app, &event).await?.unwrap_or_default();
-    Ok(Json(EventDetailBody { event: EventBody::from(&event), raw }))
+    Ok(Json(caller.shown(EventDetailBody { event: EventBody::from(&event), raw })))
 }

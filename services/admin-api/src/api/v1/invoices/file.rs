@@ -54,6 +54,7 @@ async fn preview(state: &AppState, invoice: &Invoice) -> Result<Response, ApiErr
     let unavailable =
         || ApiError::conflict("PREVIEW_UNAVAILABLE", "drafts cannot be shown at the moment", Some(SOON));
     let Some(documents) = &state.documents else { return Err(unavailable()) };
+    invoices::count_preview(&state.app, invoice.tenant()).await?;
     match documents.preview(&state.app, invoice).await {
         Ok(content) => Ok(attachment(content, FileKind::Pdf.content_type(), "draft.pdf")),
         Err(NoPreview::Refused(reason)) => Err(not_made(&reason)),

@@ -24,5 +24,5 @@ pub async fn get_site(
     Path(id): Path<SiteId>,
 ) -> Result<Tagged<SiteBody>, ApiError> {
     let site = sites::get(&state.app, caller.tenant(), id).await?;
-    Ok(Tagged::new(site.version, body(&state.app, &site).await?))
+    Ok(Tagged::new(site.version, caller.shown(body(&state.app, &site).await?)))
 }

@@ -26,7 +26,7 @@ pub async fn list_sites(
     let found = list::all::<Site>(&state.app, caller.tenant(), &page_request(&query)?).await?;
     let mut rows = Vec::with_capacity(found.rows.len());
     for site in &found.rows {
-        rows.push(body(&state.app, site).await?);
+        rows.push(caller.shown(body(&state.app, site).await?));
     }
     Ok(Json(page_of(&query, &found, rows)))
 }

@@ -10,13 +10,16 @@ mod update;
 
 use gateway_core::{
     app::{App, AppError, settings::sites},
-    domain::site::Site,
+    domain::{scope::Scope, site::Site},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::state::AppState;
+use crate::{
+    proofs::{self, HoldsProofs},
+    state::AppState,
+};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -65,6 +68,14 @@ pub struct SiteBody {
     pub created_at: String,
     /// When it last changed.
     pub updated_at: String,
+}
+
+impl HoldsProofs for SiteBody {
+    const SCOPE: Scope = Scope::SiteWrite;
+
+    fn hide(&mut self) {
+        self.default_ipn_url = self.default_ipn_url.as_deref().map(proofs::origin);
+    }
 }
 
 /// A site as the API shows it, its IPN address opened.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use gateway_core::domain::{
     ConfirmationId, Currency, RefundId,
     checkout::CaptureMethod,
+    scope::Scope,
     transaction::{
         Attempt, Confirmation, Dispute, Failure, Operation, PROVIDER_REJECTED, PaymentState, ProviderRef,
         Refund, Review, SentBackEntries, StatusChange, Transaction,
@@ -15,6 +16,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use web_kit::ApiError;
+
+use crate::proofs::{HIDDEN, HoldsProofs};
 
 /// A transaction.
 #[derive(Debug, Serialize, ToSchema)]
@@ -257,6 +260,14 @@ pub struct RecordedRefundBody {
     pub refund: Option<RefundBody>,
     /// The entry of what had come too much.
     pub confirmation: Option<ConfirmationBody>,
+}
+
+impl HoldsProofs for TransactionBody {
+    const SCOPE: Scope = Scope::CheckoutCreate;
+
+    fn hide(&mut self) {
+        HIDDEN.clone_into(&mut self.session_public_id);
+    }
 }
 
 impl From<&Transaction> for TransactionBody {

@@ -28,5 +28,5 @@ pub async fn get_transaction(
     let found =
         state.app.store.for_org(caller.tenant()).get::<Transaction>(id).await.map_err(AppError::from)?;
     let transaction = found.ok_or(AppError::NotFound("transaction"))?;
-    Ok(Json(TransactionBody::from(&transaction)))
+    Ok(Json(caller.shown(TransactionBody::from(&transaction))))
 }

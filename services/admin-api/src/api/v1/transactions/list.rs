@@ -9,7 +9,7 @@ use web_kit::{ApiError, Json, Page, PageQuery};
 
 use super::body::TransactionBody;
 use crate::{
-    api::query::{Filters, page_request, plain_page},
+    api::query::{Filters, page_of, page_request},
     authority::{Caller, TransactionRead},
     state::AppState,
 };
@@ -45,7 +45,8 @@ pub async fn list_transactions(
 ) -> Result<Json<Page<TransactionBody>>, ApiError> {
     let filter = filter(raw.as_deref())?;
     let found = list::transactions(&state.app, caller.tenant(), &filter, &page_request(&query)?).await?;
-    Ok(Json(plain_page(&query, &found)))
+    let rows = found.rows.iter().map(|one| caller.shown(TransactionBody::from(one))).collect();
+    Ok(Json(page_of(&query, &found, rows)))
 }
 
 fn filter(raw: Option<&str>) -> Result<TransactionFilter, ApiError> {

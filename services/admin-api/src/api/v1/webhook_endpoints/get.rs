@@ -24,5 +24,5 @@ pub async fn get_endpoint(
     Path(id): Path<EndpointId>,
 ) -> Result<Tagged<EndpointBody>, ApiError> {
     let endpoint = endpoints::get(&state.app, caller.tenant(), id).await?;
-    Ok(Tagged::new(endpoint.version, body(&state.app, &endpoint).await?))
+    Ok(Tagged::new(endpoint.version, caller.shown(body(&state.app, &endpoint).await?)))
 }

@@ -26,7 +26,7 @@ pub async fn list_endpoints(
     let found = list::all::<WebhookEndpoint>(&state.app, caller.tenant(), &page_request(&query)?).await?;
     let mut rows = Vec::with_capacity(found.rows.len());
     for endpoint in &found.rows {
-        rows.push(body(&state.app, endpoint).await?);
+        rows.push(caller.shown(body(&state.app, endpoint).await?));
     }
     Ok(Json(page_of(&query, &found, rows)))
 }

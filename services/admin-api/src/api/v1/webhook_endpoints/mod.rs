@@ -10,13 +10,16 @@ mod update;
 
 use gateway_core::{
     app::{App, AppError, settings::endpoints},
-    domain::endpoint::WebhookEndpoint,
+    domain::{endpoint::WebhookEndpoint, scope::Scope},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::state::AppState;
+use crate::{
+    proofs::{self, HoldsProofs},
+    state::AppState,
+};
 
 pub(super) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -50,6 +53,14 @@ pub struct EndpointBody {
     pub created_at: String,
     /// When it last changed.
     pub updated_at: String,
+}
+
+impl HoldsProofs for EndpointBody {
+    const SCOPE: Scope = Scope::EndpointWrite;
+
+    fn hide(&mut self) {
+        self.url = proofs::origin(&self.url);
+    }
 }
 
 /// An endpoint with its secret, which is shown this one time.
