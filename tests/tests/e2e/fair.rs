@@ -103,14 +103,14 @@ impl Room {
 
     /// Puts things of an organization in, all due since long ago, the later ones later.
     async fn put(&self, organization: OrganizationId, kind: Kind, count: usize) {
-        let tenant = Tenant::new(organization, Mode::Test);
+        let (tenant, since) =
+            (Tenant::new(organization, Mode::Test), self.world.app.now() - Duration::from_hours(1));
         let things = (0..count).map(|number| {
             let mut id: IdBytes = gateway_core::crypto::random::bytes();
             id[0] = kind as u8;
-            let ago = Duration::from_secs(3600) - Duration::from_millis(u64::try_from(number).unwrap());
             doc! {
                 "_id": ObjectId::from_bytes(id), "org": tenant.organization, "mode": tenant.mode,
-                "due": self.world.app.now() - ago,
+                "due": since + Duration::from_millis(u64::try_from(number).unwrap()),
             }
         });
         let collection = self.world.app.store.database().collection::<Document>(WAITS.collection);
@@ -131,7 +131,7 @@ fn organization() -> OrganizationId {
 
 #[tokio::test]
 async fn what_hangs_for_one_organization_delays_no_other() {
-    let mut room = Room::open().await;
+    let mut room = Box::pin(Room::open()).await;
     let (hanging, ours) = (organization(), organization());
     room.put(hanging, Kind::Hangs, 500).await;
     room.turns.begin_due().await.unwrap();
@@ -146,7 +146,7 @@ async fn what_hangs_for_one_organization_delays_no_other() {
 
 #[tokio::test]
 async fn organizations_take_turns_however_much_one_of_them_has_waiting() {
-    let mut room = Room::open().await;
+    let mut room = Box::pin(Room::open()).await;
     let (flooding, ours) = (organization(), organization());
     room.put(flooding, Kind::Done, 400).await;
     room.put(ours, Kind::Done, 20).await;
@@ -162,7 +162,7 @@ async fn organizations_take_turns_however_much_one_of_them_has_waiting() {
 
 #[tokio::test]
 async fn a_panic_ends_neither_the_turn_nor_the_organizations() {
-    let mut room = Room::open().await;
+    let mut room = Box::pin(Room::open()).await;
     let ours = organization();
     room.put(ours, Kind::Panics, 5).await;
     room.put(ours, Kind::Done, 5).await;
@@ -174,7 +174,7 @@ async fn a_panic_ends_neither_the_turn_nor_the_organizations() {
 
 #[tokio::test]
 async fn what_stays_due_is_tried_once_in_a_look_and_not_without_a_pause() {
-    let mut room = Room::open().await;
+    let mut room = Box::pin(Room::open()).await;
     let ours = organization();
     room.put(ours, Kind::Stays, 3).await;
     room.put(ours, Kind::Done, 20).await;
@@ -210,12 +210,12 @@ impl Job for Stumbling {
 
 #[tokio::test]
 async fn a_job_that_panics_goes_on() {
-    let world = World::start().await;
+    let world = Box::pin(World::start()).await;
     let (tasks, stop, passes) = (TaskTracker::new(), CancellationToken::new(), Arc::<Passes>::default());
     let runner = Runner::new(world.app.clone(), tasks.clone(), stop.clone(), Arc::clone(&passes));
-    let (sender, mut passed) = mpsc::unbounded_channel();
+    let (sender, mut good) = mpsc::unbounded_channel();
     runner.job(Stumbling { begun: Arc::default(), passed: sender });
-    assert_eq!(tokio::time::timeout(PATIENCE, passed.recv()).await.unwrap(), Some(3));
+    assert_eq!(tokio::time::timeout(PATIENCE, good.recv()).await.unwrap(), Some(3));
     assert!(passes.late().is_empty());
     stop.cancel();
     tasks.close();

@@ -33,6 +33,7 @@ pub struct OrganizationBody {
 /// How long an organization keeps what is not kept for ever.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to the names of the wire")]
 pub struct RetentionBody {
     /// The bodies of providers' events; the events themselves stay.
     pub provider_events_days: i64,

@@ -29,6 +29,7 @@ pub struct UpdateOrganization {
 /// How long to keep what is not kept for ever: 7 to 3,650 days each.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the unit belongs to the names of the wire")]
 pub struct RetentionUpdate {
     /// The bodies of providers' events; the events themselves stay.
     provider_events_days: Option<i64>,
