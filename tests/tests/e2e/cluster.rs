@@ -258,6 +258,11 @@ impl Cluster {
         }
     }
 
+    /// Whether recoveries are taken out of what starts later.
+    pub async fn will_be_without(&self) -> bool {
+        self.slots[0].lock().await.extra.iter().any(|(name, _)| name == "TOLLGATE_WITHOUT")
+    }
+
     /// How often a service has ended by itself.
     pub async fn ends(&self, service: Service) -> u32 {
         self.slots[service.index()].lock().await.ends
