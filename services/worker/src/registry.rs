@@ -9,7 +9,7 @@ use gateway_core::{
         checkouts::Expiry,
         invoices::{
             mail::{Mailer, Mailing},
-            render::Renderings,
+            render::{PaperRenderer, Renderings},
         },
         orders::OrderSweep,
     },
@@ -26,7 +26,7 @@ pub fn start(
     client: GuardedClient,
     held: Arc<HeldLanes>,
     pool: Pool,
-    renderings: Renderings,
+    renderer: Arc<dyn PaperRenderer>,
     mailer: Option<Arc<dyn Mailer>>,
 ) {
     runner.job(jobs::Migrations);
@@ -47,7 +47,7 @@ pub fn start(
     runner.job(jobs::DomainChecks);
     runner.job(jobs::AuditSweep);
     runner.job(jobs::AuditHeads::default());
-    runner.job(jobs::Rendering(renderings));
+    runner.turns(Renderings::new(renderer));
     if let Some(mailer) = mailer {
         runner.turns(Mailing(Arc::clone(&mailer)));
         runner.job(jobs::Coding(Arc::clone(&mailer)));

@@ -5,14 +5,12 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use gateway_core::{
-    app::{
-        App,
-        invoices::{mail::Mailer, render::Renderings},
-    },
+    app::{App, invoices::mail::Mailer},
     jobs::{
         Job, Pass,
         deliver::Sender,
         lanes::HeldLanes,
+        note_panic,
         relay::Relay,
         turns::{Turns, Work},
     },
@@ -57,12 +55,6 @@ pub struct Runner {
     passes: Arc<Passes>,
 }
 
-/// What a panic is counted and told as; the process's hook has written down where it was.
-fn note_panic(task: &'static str) {
-    metrics::counter!("job_panics_total", "task" => task).increment(1);
-    tracing::error!(job = task, "a job panicked");
-}
-
 impl Runner {
     /// A runner whose jobs `tasks` waits for, and whose passes stand in `passes`.
     pub fn new(app: App, tasks: TaskTracker, stop: CancellationToken, passes: Arc<Passes>) -> Self {
@@ -82,26 +74,24 @@ impl Runner {
         self.tasks.spawn(async move {
             let mut failures: u32 = 0;
             while !stop.is_cancelled() {
-                let pass = AssertUnwindSafe(job.run(&app)).catch_unwind().await;
-                match &pass {
-                    Ok(Ok(_)) => passes.passed(J::NAME),
-                    Ok(Err(error)) => {
-                        tracing::error!(job = J::NAME, error = ?error, failures, "a job failed");
+                let pause = match AssertUnwindSafe(job.run(&app)).catch_unwind().await {
+                    Ok(Ok(pass)) => {
+                        failures = 0;
+                        passes.passed(J::NAME);
+                        if pass == Pass::More { BREATH } else { scaled(J::EVERY).max(PAUSE_MIN) }
                     }
-                    Err(_) => note_panic(J::NAME),
-                }
-                let pause = match pass {
-                    Ok(Ok(Pass::More)) => BREATH,
-                    Ok(Ok(Pass::Done)) => scaled(J::EVERY).max(PAUSE_MIN),
-                    Ok(Err(_)) | Err(_) => {
+                    failed => {
                         failures += 1;
                         metrics::counter!("job_failures_total", "task" => J::NAME).increment(1);
-                        let pause = (J::EVERY * 2_u32.saturating_pow(failures.min(5))).min(PAUSE_MAX);
-                        let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
-                        continue;
+                        match failed {
+                            Ok(Err(error)) => {
+                                tracing::error!(job = J::NAME, ?error, failures, "a job failed");
+                            }
+                            _ => note_panic(J::NAME, "a pass"),
+                        }
+                        (J::EVERY * 2_u32.saturating_pow(failures.min(5))).min(PAUSE_MAX)
                     }
                 };
-                failures = 0;
                 let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
             }
         });
@@ -115,7 +105,7 @@ impl Runner {
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             while AssertUnwindSafe(begin()).catch_unwind().await.is_err() {
-                note_panic(name);
+                note_panic(name, "its loop");
                 let _ = stop.run_until_cancelled(tokio::time::sleep(PAUSE_MIN)).await;
             }
         });
@@ -145,8 +135,7 @@ pub async fn run(
     let watched = Arc::clone(&passes);
     let runner = Runner::new(app.clone(), TaskTracker::new(), stop.clone(), passes);
     let renderer = Arc::new(pool.clone());
-    let renderings = Renderings::new(app.clone(), renderer.clone(), runner.tasks.clone(), stop.clone());
-    registry::start(&runner, client, held, pool, renderings, mailer(&config)?);
+    registry::start(&runner, client, held, pool, renderer.clone(), mailer(&config)?);
     let relaying = (relay, app.clone(), stop.clone());
     runner.keep("relay", move || {
         let (relay, app, stop) = relaying.clone();

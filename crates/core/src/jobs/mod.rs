@@ -51,3 +51,9 @@ impl Pass {
         if found >= limit { Self::More } else { Self::Done }
     }
 }
+
+/// Counts a panic in a job and says what it was at; the process's hook has written down where it was.
+pub fn note_panic(task: &'static str, at: &str) {
+    metrics::counter!("job_panics_total", "task" => task).increment(1);
+    tracing::error!(job = task, at, "a job panicked");
+}

@@ -16,17 +16,13 @@ use std::{
 use futures::{FutureExt, StreamExt};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Job, Pass};
+use super::{Job, Pass, note_panic};
 use crate::{
     app::{App, AppError},
     domain::{IdBytes, OrganizationId, Timestamp},
     store::due::{Due, Waits},
 };
 
-/// Organizations that have their turn at once.
-const ORGANIZATIONS_AT_ONCE: usize = 32;
-/// Items of a turn.
-const TURN: usize = 8;
 /// Items that are looked for at a time.
 const HAND: usize = 128;
 
@@ -38,6 +34,10 @@ pub trait Work: Send + Sync + 'static {
     const EVERY: Duration;
     /// Where it waits.
     const WAITS: Waits;
+    /// Organizations that have their turn at once.
+    const ORGANIZATIONS_AT_ONCE: usize = 32;
+    /// Items of a turn.
+    const TURN: usize = 8;
     /// Items of one organization that are worked on at once.
     const AT_ONCE: usize;
 
@@ -78,9 +78,8 @@ async fn act<W: Work>(app: &App, work: &W, item: &Due) {
             tracing::warn!(job = W::NAME, id, %organization, ?error, "work that was due failed");
         }
         Err(_) => {
-            // The hook has written down where. The item is claimed and comes back when its claim is over.
-            metrics::counter!("job_panics_total", "task" => W::NAME).increment(1);
-            tracing::error!(job = W::NAME, id, %organization, "work that was due panicked");
+            // The item is claimed and comes back when its claim is over.
+            note_panic(W::NAME, &id);
         }
     }
 }
@@ -146,7 +145,7 @@ impl<W: Work> Turns<W> {
                 let round = self.round();
                 (round.busy.len(), round.busy.union(&round.served).copied().collect::<Vec<_>>())
             };
-            if busy >= ORGANIZATIONS_AT_ONCE {
+            if busy >= W::ORGANIZATIONS_AT_ONCE {
                 break;
             }
             let limit = i64::try_from(HAND).unwrap_or(i64::MAX);
@@ -180,12 +179,12 @@ impl<W: Work> Turns<W> {
         for organization in organizations {
             {
                 let mut round = self.round();
-                if round.busy.len() >= ORGANIZATIONS_AT_ONCE || !round.busy.insert(organization) {
+                if round.busy.len() >= W::ORGANIZATIONS_AT_ONCE || !round.busy.insert(organization) {
                     continue;
                 }
             }
             let of_it = due.iter().filter(|item| item.tenant.organization == organization);
-            let turn: Vec<Due> = of_it.take(TURN).copied().collect();
+            let turn: Vec<Due> = of_it.take(W::TURN).copied().collect();
             self.round().begun.extend(turn.iter().map(|item| (item.id, item.due)));
             self.0.tasks.spawn(self.clone().take_turn(organization, turn));
         }

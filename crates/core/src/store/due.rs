@@ -2,6 +2,8 @@
 //!
 //! What is found is named only, whatever it weighs; whoever has its turn reads it.
 
+use std::time::Duration;
+
 use futures::TryStreamExt;
 use mongodb::{
     bson::{Bson, Document, doc, oid::ObjectId},
@@ -31,6 +33,9 @@ pub const RECONCILES: Waits =
 pub const EXPIRIES: Waits = Waits { collection: "checkouts", field: "expiryDue", index: "expiry_due_org" };
 /// Mails to buyers.
 pub const MAILS: Waits = Waits { collection: "invoice_mails", field: "due", index: "due_org" };
+/// Issued documents whose files are not made.
+pub const RENDERINGS: Waits =
+    Waits { collection: "invoices", field: "rendering.due", index: "render_due_org" };
 /// Orders that are to be looked at again.
 pub const ORDERS: Waits = Waits { collection: "orders", field: "due", index: "due_org" };
 /// Lists of events that are to be read at providers.
@@ -82,9 +87,9 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError`] of the database.
-    pub async fn overdue(&self, waits: Waits, now: Timestamp) -> Result<std::time::Duration, StoreError> {
+    pub async fn overdue(&self, waits: Waits, now: Timestamp) -> Result<Duration, StoreError> {
         let oldest = self.due(waits, now, &[], 1).await?;
-        Ok(oldest.first().map_or(std::time::Duration::ZERO, |oldest| now.since(oldest.due)))
+        Ok(oldest.first().map_or(Duration::ZERO, |oldest| now.since(oldest.due)))
     }
 
     /// Puts a document off to `until`, unless somebody has changed when it is due: of those who found it, one has it

@@ -164,8 +164,7 @@ fn invoices() -> Vec<IndexModel> {
         reference(),
         partial("corrects", doc! { "corrects": 1 }, exists("corrects"), false),
         partial("issue_due", doc! { "issueDue": 1 }, exists("issueDue"), false),
-        // With the organization: those that have their turn already are skipped without being read.
-        partial("render_due_org", doc! { "rendering.due": 1, "org": 1 }, exists("rendering.due"), false),
+        waits(due::RENDERINGS),
         partial("idempotency", doc! { "idem.slot": 1 }, exists("idem.slot"), true),
         partial("credit_idempotency", doc! { "credits.idem.slot": 1 }, exists("credits.idem.slot"), false),
         of_email(),

@@ -256,21 +256,6 @@ impl Store {
         Ok(())
     }
 
-    /// Issued documents whose files are not made yet, those of some organizations left out, as a majority has
-    /// them: a file of what a fail-over takes back would show a number that another gets.
-    pub async fn due_renderings(
-        &self,
-        now: Timestamp,
-        limit: i64,
-        except: &[OrganizationId],
-    ) -> Result<Vec<Invoice>, StoreError> {
-        let collection = self.collection::<Invoice>();
-        let except: Vec<Bson> = except.iter().map(|id| oid(*id).into()).collect();
-        let found = collection.find(doc! { "rendering.due": { "$lte": now }, "org": { "$nin": except } });
-        let found = found.read_concern(super::majority());
-        Ok(found.sort(doc! { "rendering.due": 1 }).limit(limit).await?.try_collect().await?)
-    }
-
     /// Takes expired idempotency records out of checkouts and invoices; answers how many.
     pub async fn sweep_idempotency(&self, now: Timestamp) -> Result<u64, StoreError> {
         let filter = doc! { "idem.expiresAt": { "$lte": now } };

@@ -8,5 +8,5 @@ mod sweeps;
 pub use images::ImageFetch;
 pub use sweeps::{
     Adoption, AuditHeads, AuditSweep, ClaimSweep, Coding, DomainChecks, Erasures, ForgottenLanes,
-    IdempotencySweep, Inviting, Migrations, Numbering, Rendering, Retention, SandboxClock,
+    IdempotencySweep, Inviting, Migrations, Numbering, Retention, SandboxClock,
 };

@@ -15,7 +15,7 @@ use futures::{FutureExt, StreamExt};
 use gateway_core::{
     app::App,
     domain::{OrganizationId, checkout::Checkout, invoice::Invoice, transaction::Transaction},
-    jobs::relay::Relay,
+    jobs::{note_panic, relay::Relay},
     store::Entity,
 };
 use mongodb::{
@@ -96,8 +96,7 @@ fn work(hand: &Hand, relay: &Relay, app: &App, stop: &CancellationToken) -> Join
             // After a panic the poll finds it.
             let relaying = AssertUnwindSafe(relay_told(&relay, &app, document)).catch_unwind();
             if relaying.await.is_err() {
-                metrics::counter!("job_panics_total", "task" => "relay").increment(1);
-                tracing::error!("relaying a document panicked");
+                note_panic("relay", "a document");
             }
         }
     })

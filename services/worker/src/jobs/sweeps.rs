@@ -9,7 +9,7 @@ use std::{
 use gateway_core::{
     app::{
         App, AppError, audit, catch_up, discount_claims,
-        invoices::{mail::Mailer, number, render::Renderings},
+        invoices::{mail::Mailer, number},
         migrations,
         people::{codes, invitations},
         personal::erase,
@@ -191,18 +191,6 @@ impl Job for AuditHeads {
             tracing::info!(%head, "how far an audit log has come");
         }
         *told = heads;
-        Ok(Pass::Done)
-    }
-}
-
-/// Makes the files of issued documents: begins with what is due, and does not wait for it.
-pub struct Rendering(pub Renderings);
-
-impl Job for Rendering {
-    const NAME: &'static str = "rendering";
-    const EVERY: Duration = Duration::from_millis(500);
-    async fn run(&self, _: &App) -> Result<Pass, AppError> {
-        self.0.begin_due().await?;
         Ok(Pass::Done)
     }
 }

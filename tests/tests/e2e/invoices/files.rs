@@ -33,6 +33,7 @@ use gateway_core::{
             paper::{Logo, LogoFormat},
         },
     },
+    jobs::turns::Turns,
     provider::ProviderRegistry,
 };
 use testkit::{
@@ -185,7 +186,8 @@ impl Office {
 
     async fn begin(&self, tasks: &TaskTracker) {
         let (app, renderer) = (self.app.clone(), Arc::clone(&self.renderer));
-        Renderings::new(app, renderer, tasks.clone(), self.stop.clone()).begin_due().await.unwrap();
+        let work = Renderings::new(renderer);
+        Turns::new(app, work, tasks.clone(), self.stop.clone()).begin_due().await.unwrap();
     }
 
     /// Renders and mails what is due, as the worker does.
@@ -324,7 +326,7 @@ async fn an_organization_waits_for_its_own_documents_alone() {
     office.json.set(Printer::Hangs);
     let tasks = TaskTracker::new();
     let (app, renderer) = (office.app.clone(), Arc::clone(&office.renderer));
-    let renderings = Renderings::new(app, renderer, tasks.clone(), office.stop.clone());
+    let renderings = Turns::new(app, Renderings::new(renderer), tasks.clone(), office.stop.clone());
     renderings.begin_due().await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     renderings.begin_due().await.unwrap();

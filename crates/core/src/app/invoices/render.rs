@@ -1,16 +1,9 @@
 //! The files of issued documents: made once, kept sealed, never made again in another shape.
 
-use std::{
-    collections::HashSet,
-    future::Future,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mongodb::bson::doc;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::field::Empty;
 
 use super::open_paper;
@@ -21,18 +14,17 @@ use crate::{
         invoice::{Invoice, Paper, RENDER_ATTEMPTS_MAX, RenderStatus, Rendering, StoredFiles, paper::Logo},
     },
     fault::{self, Recovery},
-    store::{Entity, StoreError, TenantStore},
+    jobs::turns::Work,
+    store::{
+        Entity, StoreError, TenantStore,
+        due::{self, Due, Waits},
+    },
     telemetry,
     timing::scaled,
 };
 
 /// Largest PDF and XML of one document together, in bytes: a document of the database holds 16 MiB.
 pub const FILES_BYTES_MAX: usize = 15 * 1024 * 1024;
-/// Organizations whose documents are made at once: more than are drawn at once, since each is read and stored
-/// besides.
-const ORGANIZATIONS_AT_ONCE: usize = 16;
-/// Documents of one organization that are made before others have their turn.
-const TURN: usize = 4;
 /// What a document is flagged for on which characters are missing.
 const MISSING_GLYPHS: &str = "missing_glyphs";
 /// How long one worker has to render a document before another may: longer than a renderer may take, with the
@@ -120,98 +112,44 @@ pub enum File {
     None,
 }
 
-/// Makes the files of issued documents: one after another of an organization, several organizations beside each
-/// other, so that what one of them has waiting delays nobody else. Cloning shares it.
-#[derive(Clone)]
-pub struct Renderings(Arc<Shared>);
-
-struct Shared {
-    app: App,
+/// Makes the files of issued documents, one after another of an organization.
+#[derive(Debug)]
+pub struct Renderings {
     renderer: Arc<dyn PaperRenderer>,
-    /// Whose documents are being made here.
-    busy: Mutex<HashSet<OrganizationId>>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
 }
 
 impl Renderings {
-    /// Nothing is begun once `stop` has come; `tasks` are what has been begun.
-    pub fn new(
-        app: App,
-        renderer: Arc<dyn PaperRenderer>,
-        tasks: TaskTracker,
-        stop: CancellationToken,
-    ) -> Self {
+    /// With this renderer.
+    pub fn new(renderer: Arc<dyn PaperRenderer>) -> Self {
         for status in [RenderStatus::Waiting, RenderStatus::Done, RenderStatus::Parked] {
             metrics::counter!("invoices_rendered_total", "status" => status.as_str()).absolute(0);
         }
-        Self(Arc::new(Shared { app, renderer, busy: Mutex::default(), tasks, stop }))
-    }
-
-    /// Begins with what is due, and goes on by itself for as long as there is more.
-    pub async fn begin_due(&self) -> Result<(), AppError> {
-        let shared = &self.0;
-        while Recovery::Rendering.is_on() && !shared.stop.is_cancelled() {
-            let busy: Vec<OrganizationId> = self.busy().iter().copied().collect();
-            if busy.len() >= ORGANIZATIONS_AT_ONCE {
-                break;
-            }
-            let limit = i64::try_from(ORGANIZATIONS_AT_ONCE).unwrap_or(i64::MAX);
-            let due = shared.app.store.due_renderings(shared.app.now(), limit, &busy).await?;
-            let may_be_taken = |invoice: &Invoice| !was_cut_off(invoice) || Recovery::PaperLease.is_on();
-            let due: Vec<Invoice> = due.into_iter().filter(may_be_taken).collect();
-            if due.is_empty() {
-                break;
-            }
-            for organization in due.iter().map(|invoice| invoice.org).collect::<HashSet<_>>() {
-                if self.busy().insert(organization) {
-                    let of_it = due.iter().filter(|invoice| invoice.org == organization);
-                    let turn = self.clone().take_turn(organization, of_it.take(TURN).cloned().collect());
-                    shared.tasks.spawn(turn);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn busy(&self) -> std::sync::MutexGuard<'_, HashSet<OrganizationId>> {
-        self.0.busy.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Makes these documents, then looks for more: boxed, since that begins turns like this one.
-    fn take_turn(
-        self,
-        organization: OrganizationId,
-        due: Vec<Invoice>,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async move {
-            // Also where a panic ends this turn: the organization would wait for ever.
-            let ended = Ended(self.clone(), organization);
-            let Shared { app, renderer, stop, .. } = &*self.0;
-            for invoice in due.iter().take_while(|_| !stop.is_cancelled()) {
-                let rendering = async {
-                    if let Err(error) = render_one(app, renderer, invoice).await {
-                        tracing::warn!(invoice = %invoice.id, ?error, "a document's files were not made");
-                    }
-                };
-                let id = invoice.id;
-                let span = tracing::info_span!("render", invoice = %id, %organization, request_id = Empty);
-                telemetry::follow(invoice.trail.as_ref(), span, rendering).await;
-            }
-            drop(ended);
-            if let Err(error) = self.begin_due().await {
-                tracing::warn!(?error, "documents that are due were not found; the next look will");
-            }
-        })
+        Self { renderer }
     }
 }
 
-/// Lets an organization have its next turn.
-struct Ended(Renderings, OrganizationId);
+impl Work for Renderings {
+    const NAME: &'static str = "rendering";
+    const EVERY: Duration = Duration::from_millis(500);
+    const WAITS: Waits = due::RENDERINGS;
+    /// More than are drawn at once, since each is read and stored besides.
+    const ORGANIZATIONS_AT_ONCE: usize = 16;
+    const TURN: usize = 4;
+    const AT_ONCE: usize = 1;
 
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.busy().remove(&self.1);
+    fn is_on(&self) -> bool {
+        Recovery::Rendering.is_on()
+    }
+
+    async fn act(&self, app: &App, due: &Due) -> Result<(), AppError> {
+        let (id, organization) = (InvoiceId::from_bytes(due.id), due.tenant.organization);
+        // As a majority has it: a file of what a fail-over takes back would show a number that another gets.
+        let invoice = app.store.for_org(due.tenant).get_majority::<Invoice>(id).await?;
+        let may_be_taken = |invoice: &Invoice| !was_cut_off(invoice) || Recovery::PaperLease.is_on();
+        let Some(invoice) = invoice.filter(may_be_taken) else { return Ok(()) };
+        let span = tracing::info_span!("render", invoice = %id, %organization, request_id = Empty);
+        telemetry::follow(invoice.trail.as_ref(), span, render_one(app, &self.renderer, &invoice, due.due))
+            .await
     }
 }
 
@@ -220,8 +158,16 @@ fn was_cut_off(invoice: &Invoice) -> bool {
     invoice.rendering.as_ref().is_some_and(|rendering| rendering.attempts > 0 && rendering.reason.is_none())
 }
 
-async fn render_one(app: &App, renderer: &Arc<dyn PaperRenderer>, invoice: &Invoice) -> Result<(), AppError> {
-    let Some(rendering) = &invoice.rendering else { return Ok(()) };
+/// Makes the files of a document that was found due at `found`, unless another worker has it by now.
+async fn render_one(
+    app: &App,
+    renderer: &Arc<dyn PaperRenderer>,
+    invoice: &Invoice,
+    found: Timestamp,
+) -> Result<(), AppError> {
+    let Some(rendering) = invoice.rendering.as_ref().filter(|rendering| rendering.due == Some(found)) else {
+        return Ok(());
+    };
     if rendering.attempts >= RENDER_ATTEMPTS_MAX {
         // Whoever had it last did not live to say why.
         let tries = rendering.attempts;
