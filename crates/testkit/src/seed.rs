@@ -116,23 +116,8 @@ pub async fn sign_in(access: &Access) -> Result<String, SeedError> {
     };
     let app = gateway_providers::start(&config).await?;
     let (id, now) = (PersonId::generate(), app.now());
-    let mut person = Person {
-        id,
-        org: Person::TENANT.organization,
-        mode: Person::TENANT.mode,
-        email: format!("{id}@example.com"),
-        name: "Example Person".to_owned(),
-        language: "en".to_owned(),
-        password: None,
-        totp: None,
-        recovery: Vec::new(),
-        passkeys: Vec::new(),
-        system_admin: false,
-        memberships: Vec::new(),
-        disabled_at: None,
-        created_at: now,
-        version: 1,
-    };
+    let (email, name) = (format!("{id}@example.com"), "Example Person".to_owned());
+    let mut person = Person::new(id, email, name, "en".to_owned(), now);
     person.put_membership(access.organization.parse()?, Role::Admin, now);
     app.store.for_org(Person::TENANT).insert(&person).await?;
     let (token, _) = session::open(&app, &person, &session::Client::default()).await?;

@@ -102,24 +102,8 @@ pub fn ten_euros(reference: &str) -> NewCheckout {
 /// Makes an address one of an organization's own people: in test mode nobody else gets mails.
 pub async fn colleague(app: &App, organization: OrganizationId, email: &str) -> Person {
     let people = app.store.for_org(Person::TENANT);
-    let id = PersonId::generate();
-    let mut person = Person {
-        id,
-        org: Person::TENANT.organization,
-        mode: Person::TENANT.mode,
-        email: email.to_owned(),
-        name: "Example Colleague".to_owned(),
-        language: "en".to_owned(),
-        password: None,
-        totp: None,
-        recovery: Vec::new(),
-        passkeys: Vec::new(),
-        system_admin: false,
-        memberships: Vec::new(),
-        disabled_at: None,
-        created_at: app.now(),
-        version: 1,
-    };
+    let (name, language) = ("Example Colleague".to_owned(), "en".to_owned());
+    let mut person = Person::new(PersonId::generate(), email.to_owned(), name, language, app.now());
     person.put_membership(organization, Role::Viewer, app.now());
     people.insert(&person).await.unwrap();
     person

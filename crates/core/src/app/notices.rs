@@ -3,25 +3,22 @@
 
 use mongodb::bson::doc;
 
-use super::{App, AppError};
+use super::{App, AppError, invoices::mail};
 use crate::{
     crypto::TokenHash,
     domain::{
         Tenant,
         custom_domain::CustomDomain,
-        invoice::{DocumentMail, MailNotice, MailState, NoticeAbout},
+        invoice::{DocumentMail, MailNotice, NoticeAbout},
         person::Person,
         role::Role,
     },
-    store::{Entity, StoreError},
-    telemetry,
 };
 
 /// Most people of an organization who are told.
 const ADMINS_MAX: i64 = 100;
 
-/// Somebody's password was set anew with the link that `link` names.
-/// So many passkeys are left.
+/// Somebody's password was set anew with the link that `link` names, and so many passkeys are left.
 pub(crate) async fn password_reset(
     app: &App,
     person: &Person,
@@ -57,27 +54,7 @@ async fn queue(
     about: NoticeAbout,
     cause: &str,
 ) -> Result<(), AppError> {
-    let (store, now) = (app.store.for_org(tenant), app.now());
-    let id = DocumentMail::notice_id(person.id, cause);
-    let mail = DocumentMail {
-        id,
-        org: tenant.organization,
-        mode: tenant.mode,
-        invoice_id: None,
-        transaction_id: None,
-        notice: Some(MailNotice { language: person.language.clone(), about }),
-        to: store.seal(DocumentMail::COLLECTION, id, DocumentMail::TO_FIELD, person.email.as_bytes()).await?,
-        state: MailState::Waiting,
-        due: Some(now),
-        counted: false,
-        attempts: Vec::new(),
-        trail: telemetry::trail(),
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    };
-    match store.insert(&mail).await {
-        Ok(()) | Err(StoreError::Duplicate) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    let mail = mail::blank(app, tenant, DocumentMail::notice_id(person.id, cause), &person.email).await?;
+    let notice = Some(MailNotice { language: person.language.clone(), about });
+    mail::keep(app, &DocumentMail { notice, ..mail }).await.map(drop)
 }

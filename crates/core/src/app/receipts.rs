@@ -3,17 +3,17 @@
 //! Nobody gets two mails about one payment: where the organization mails the payment's own paper, there is no
 //! receipt beside it.
 
-use super::{App, AppError, invoices::of_payment_is_mailed, start_payment::customer_of};
-use crate::{
-    domain::{
-        Money, Tenant, Timestamp, TransactionId,
-        checkout::{Checkout, Item, items::DISCOUNT_TYPE},
-        invoice::{DocumentMail, MailState},
-        provider_account::ProviderKind,
-        transaction::Transaction,
-    },
-    store::{Entity, StoreError},
-    telemetry,
+use super::{
+    App, AppError,
+    invoices::{mail, of_payment_is_mailed},
+    start_payment::customer_of,
+};
+use crate::domain::{
+    Money, Tenant, Timestamp, TransactionId,
+    checkout::{Checkout, Item, items::DISCOUNT_TYPE},
+    invoice::DocumentMail,
+    provider_account::ProviderKind,
+    transaction::Transaction,
 };
 
 /// A line of a receipt.
@@ -69,28 +69,9 @@ pub async fn send_on_success(app: &App, transaction: &Transaction) -> Result<(),
     }
     let email = customer_of(app, &checkout).await?.email.filter(|email| !email.trim().is_empty());
     let Some(email) = email else { return Ok(()) };
-    let (id, now) = (DocumentMail::receipt_id(transaction.id), app.now());
-    let mail = DocumentMail {
-        id,
-        org: tenant.organization,
-        mode: tenant.mode,
-        invoice_id: None,
-        transaction_id: Some(transaction.id),
-        notice: None,
-        counted: false,
-        to: store.seal(DocumentMail::COLLECTION, id, DocumentMail::TO_FIELD, email.as_bytes()).await?,
-        trail: telemetry::trail(),
-        state: MailState::Waiting,
-        due: Some(now),
-        attempts: Vec::new(),
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    };
-    match store.insert(&mail).await {
-        Ok(()) | Err(StoreError::Duplicate) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    let mail = mail::blank(app, tenant, DocumentMail::receipt_id(transaction.id), &email).await?;
+    let mail = DocumentMail { transaction_id: Some(transaction.id), ..mail };
+    mail::keep(app, &mail).await.map(drop)
 }
 
 /// The receipt of a payment, with what is known of it now.

@@ -111,6 +111,27 @@ impl Person {
     /// Field name of [`Totp::secret`] for encryption.
     pub const TOTP_FIELD: &'static str = "totp.secret";
 
+    /// Somebody who was just made: with no way to sign in yet, and in no organization.
+    pub fn new(id: PersonId, email: String, name: String, language: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            org: Self::TENANT.organization,
+            mode: Self::TENANT.mode,
+            email,
+            name,
+            language,
+            password: None,
+            totp: None,
+            recovery: Vec::new(),
+            passkeys: Vec::new(),
+            system_admin: false,
+            memberships: Vec::new(),
+            disabled_at: None,
+            created_at: now,
+            version: 1,
+        }
+    }
+
     /// The tenant: the installation.
     pub const fn tenant(&self) -> Tenant {
         Tenant::new(self.org, self.mode)

@@ -50,23 +50,8 @@ pub struct Operator<'a> {
 /// A person of their own with these memberships.
 pub async fn person(door: &Door, memberships: &[(&Shop, Role)]) -> Person {
     let id = PersonId::generate();
-    let mut person = Person {
-        id,
-        org: Person::TENANT.organization,
-        mode: Person::TENANT.mode,
-        email: format!("{id}@example.com"),
-        name: "Example Person".to_owned(),
-        language: "en".to_owned(),
-        password: None,
-        totp: None,
-        recovery: Vec::new(),
-        passkeys: Vec::new(),
-        system_admin: false,
-        memberships: Vec::new(),
-        disabled_at: None,
-        created_at: door.app.now(),
-        version: 1,
-    };
+    let (email, name) = (format!("{id}@example.com"), "Example Person".to_owned());
+    let mut person = Person::new(id, email, name, "en".to_owned(), door.app.now());
     for (shop, role) in memberships {
         person.put_membership(shop.tenant.organization, *role, door.app.now());
     }

@@ -23,8 +23,8 @@ use crate::{
     domain::{
         InvoiceId, MailId, Tenant, Timestamp,
         invoice::{
-            DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailNotice, MailOutcome, MailState, Paper,
-            RenderStatus, Rendering, StoredFiles,
+            DocumentMail, Invoice, MAIL_ATTEMPTS_MAX, MailNotice, MailOutcome, Paper, RenderStatus,
+            Rendering, StoredFiles,
         },
     },
     fault::{self, Recovery},
@@ -121,31 +121,30 @@ async fn queue(
     cause: &str,
     counted: bool,
 ) -> Result<DocumentMail, AppError> {
-    let (store, now) = (app.store.for_org(invoice.tenant()), app.now());
     let id = DocumentMail::id_of(invoice.id, cause);
-    let to = store.seal(DocumentMail::COLLECTION, id, DocumentMail::TO_FIELD, to.as_bytes()).await?;
-    let mail = DocumentMail {
-        id,
-        org: invoice.org,
-        mode: invoice.mode,
-        invoice_id: Some(invoice.id),
-        transaction_id: None,
-        notice: None,
-        to,
-        state: MailState::Waiting,
-        due: Some(now),
-        counted,
-        attempts: Vec::new(),
-        trail: telemetry::trail(),
-        version: 1,
-        created_at: now,
-        updated_at: now,
-    };
-    let inserted = store.insert(&mail).await;
+    let mail = blank(app, invoice.tenant(), id, to).await?;
+    let mail = DocumentMail { invoice_id: Some(invoice.id), counted, ..mail };
+    let is_new = keep(app, &mail).await;
     fault::point("mail.after_queue");
-    match inserted {
-        Ok(()) => Ok(mail),
-        Err(StoreError::Duplicate) => store.get::<DocumentMail>(id).await?.ok_or(AppError::NotFound("mail")),
+    if is_new? {
+        return Ok(mail);
+    }
+    let store = app.store.for_org(invoice.tenant());
+    store.get::<DocumentMail>(id).await?.ok_or(AppError::NotFound("mail"))
+}
+
+/// A mail to an address, due at once, about nothing yet.
+pub(crate) async fn blank(app: &App, tenant: Tenant, id: MailId, to: &str) -> Result<DocumentMail, AppError> {
+    let store = app.store.for_org(tenant);
+    let to = store.seal(DocumentMail::COLLECTION, id, DocumentMail::TO_FIELD, to.as_bytes()).await?;
+    Ok(DocumentMail { trail: telemetry::trail(), ..DocumentMail::waiting(id, tenant, to, app.now()) })
+}
+
+/// Lines a mail up, unless one of its id is there; answers whether it was new.
+pub(crate) async fn keep(app: &App, mail: &DocumentMail) -> Result<bool, AppError> {
+    match app.store.for_org(mail.tenant()).insert(mail).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Duplicate) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
@@ -218,6 +217,8 @@ impl Work for Mailing {
     const NAME: &'static str = "mailing";
     const EVERY: Duration = Duration::from_secs(1);
     const WAITS: Waits = due::MAILS;
+    /// Mail servers take few connections at once.
+    const ORGANIZATIONS_AT_ONCE: usize = 4;
     const AT_ONCE: usize = 1;
 
     async fn act(&self, app: &App, due: &Due) -> Result<(), AppError> {

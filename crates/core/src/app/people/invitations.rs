@@ -274,21 +274,9 @@ pub async fn accept_new(
     settings::finish(problems)?;
     let (hash, now) = (app.passwords.hash(new).await?, app.now());
     let person = Person {
-        id,
-        org: Person::TENANT.organization,
-        mode: Person::TENANT.mode,
-        email: invitation.email.clone(),
-        name,
-        language,
         password: Some(hash),
-        totp: None,
-        recovery: Vec::new(),
-        passkeys: Vec::new(),
-        system_admin: false,
         memberships: vec![Membership { org: invitation.org, role: invitation.role, since: now }],
-        disabled_at: None,
-        created_at: now,
-        version: 1,
+        ..Person::new(id, invitation.email.clone(), name, language, now)
     };
     match app.store.for_org(Person::TENANT).insert(&person).await {
         Ok(()) => close(app, invitation, person.id).await?,

@@ -75,22 +75,12 @@ pub async fn complete(app: &App, token: &str, first: FirstPerson) -> Result<Pers
         }
     }
     let member = |org| Membership { org, role: Role::Admin, since: now };
+    let id = PersonId::from_bytes(derived_id(&[b"first person"]));
     let person = Person {
-        id: PersonId::from_bytes(derived_id(&[b"first person"])),
-        org: Person::TENANT.organization,
-        mode: Person::TENANT.mode,
-        email,
-        name,
-        language,
         password: Some(hash),
-        totp: None,
-        recovery: Vec::new(),
-        passkeys: Vec::new(),
         system_admin: true,
         memberships: organizations.into_iter().take(MEMBERSHIPS_MAX).map(member).collect(),
-        disabled_at: None,
-        created_at: now,
-        version: 1,
+        ..Person::new(id, email, name, language, now)
     };
     match app.store.for_org(Person::TENANT).insert(&person).await {
         Ok(()) => {}

@@ -157,6 +157,27 @@ impl DocumentMail {
         MailId::from_bytes(derived_id(&[b"notice", &person.bytes(), cause.as_bytes()]))
     }
 
+    /// A mail about nothing yet that waits for its first try.
+    pub const fn waiting(id: MailId, tenant: Tenant, to: Sealed, now: Timestamp) -> Self {
+        Self {
+            id,
+            org: tenant.organization,
+            mode: tenant.mode,
+            invoice_id: None,
+            transaction_id: None,
+            notice: None,
+            to,
+            state: MailState::Waiting,
+            due: Some(now),
+            counted: false,
+            attempts: Vec::new(),
+            trail: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// The tenant that the mail belongs to.
     pub const fn tenant(&self) -> Tenant {
         Tenant::new(self.org, self.mode)
