@@ -26,14 +26,38 @@ const WAITING_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// What one organization may have of either, as a part of the whole.
 const PART: usize = 4;
 
-/// Events that wait in memory, in all and by organization.
+/// Events that wait in memory.
 #[derive(Debug, Default)]
-struct Waiting(Mutex<HashMap<OrganizationId, Held>>);
+struct Waiting(Mutex<HeldByAll>);
+
+/// In all, and by organization.
+#[derive(Debug, Default)]
+struct HeldByAll {
+    all: Held,
+    of: HashMap<OrganizationId, Held>,
+}
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Held {
     events: usize,
     bytes: usize,
+}
+
+impl Held {
+    /// Whether one more event of so many bytes fits into a part of what there is.
+    const fn has_room(self, bytes: usize, part: usize) -> bool {
+        self.events < WAITING_MAX / part && self.bytes + bytes <= WAITING_BYTES_MAX / part
+    }
+
+    const fn add(&mut self, bytes: usize) {
+        self.events += 1;
+        self.bytes += bytes;
+    }
+
+    const fn take(&mut self, bytes: usize) {
+        self.events -= 1;
+        self.bytes -= bytes;
+    }
 }
 
 /// Room for one event; dropping it gives the room back.
@@ -44,24 +68,18 @@ struct Room {
 }
 
 impl Waiting {
-    fn lock(&self) -> MutexGuard<'_, HashMap<OrganizationId, Held>> {
+    fn lock(&self) -> MutexGuard<'_, HeldByAll> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn room(self: &Arc<Self>, organization: OrganizationId, bytes: usize) -> Option<Room> {
         let mut held = self.lock();
-        let all = held.values().fold(Held::default(), |sum, held| Held {
-            events: sum.events + held.events,
-            bytes: sum.bytes + held.bytes,
-        });
-        let own = held.get(&organization).copied().unwrap_or_default();
-        let fits = |held: Held, part: usize| {
-            held.events < WAITING_MAX / part && held.bytes + bytes <= WAITING_BYTES_MAX / part
-        };
-        if !fits(all, 1) || !fits(own, PART) {
+        let own = held.of.get(&organization).copied().unwrap_or_default();
+        if !held.all.has_room(bytes, 1) || !own.has_room(bytes, PART) {
             return None;
         }
-        held.insert(organization, Held { events: own.events + 1, bytes: own.bytes + bytes });
+        held.all.add(bytes);
+        held.of.entry(organization).or_default().add(bytes);
         Some(Room { waiting: Arc::clone(self), organization, bytes })
     }
 }
@@ -69,11 +87,11 @@ impl Waiting {
 impl Drop for Room {
     fn drop(&mut self) {
         let mut held = self.waiting.lock();
-        if let Some(own) = held.get_mut(&self.organization) {
-            own.events -= 1;
-            own.bytes -= self.bytes;
+        held.all.take(self.bytes);
+        if let Some(own) = held.of.get_mut(&self.organization) {
+            own.take(self.bytes);
             if own.events == 0 {
-                held.remove(&self.organization);
+                held.of.remove(&self.organization);
             }
         }
     }
@@ -161,6 +179,6 @@ mod tests {
         assert!(waiting.room(b, 2).is_none());
         drop((rooms, room));
         assert!(waiting.room(a, large).is_some());
-        assert!(waiting.lock().is_empty(), "nothing is kept of who holds nothing");
+        assert!(waiting.lock().of.is_empty(), "nothing is kept of who holds nothing");
     }
 }

@@ -167,25 +167,17 @@ impl AppError {
 
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Busy(_) | StoreError::Conflict | StoreError::Unknown(_) => Self::Busy,
-            away if away.is_away() => {
-                tracing::warn!(error = %away, "the database was away");
-                Self::Busy
-            }
-            other => Self::Internal(Arc::new(other)),
-        }
+        Self::from(Arc::new(error))
     }
 }
 
 /// Caches share one load's error among all who waited for it.
 impl From<Arc<StoreError>> for AppError {
     fn from(error: Arc<StoreError>) -> Self {
-        match &*error {
-            StoreError::Busy(_) | StoreError::Conflict | StoreError::Unknown(_) => Self::Busy,
-            away if away.is_away() => Self::Busy,
-            _ => Self::Internal(error),
+        if error.is_away() {
+            tracing::warn!(%error, "the database was away");
         }
+        if error.is_passing() { Self::Busy } else { Self::Internal(error) }
     }
 }
 

@@ -99,6 +99,11 @@ pub enum StoreError {
 const NOT_PRIMARY: [i32; 8] = [91, 189, 10_107, 10_058, 11_600, 11_602, 13_435, 13_436];
 
 impl StoreError {
+    /// Whether the same may work in a moment.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Busy(_) | Self::Conflict | Self::Unknown(_)) || self.is_away()
+    }
+
     /// Whether the database was not reached, or is choosing another primary: it comes back by itself, and whether a write
     /// happened is not known.
     pub fn is_away(&self) -> bool {

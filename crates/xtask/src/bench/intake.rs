@@ -48,9 +48,7 @@ impl Load for Webhooks {
 
     async fn once(&self, client: &mut Connection) -> Outcome<()> {
         let event = String::from_utf8(self.event.fill())?;
-        let signature = sign(&self.secret, now_s(), &event);
-        let headers = ["content-type: application/json; charset=utf-8", &signature];
-        let answer = client.ask(&request("POST", &self.path, &headers, &event)).await?;
+        let answer = client.ask(&signed(&self.path, &self.secret, &event)).await?;
         create::expect(answer.status, 200, &answer.body)
     }
 }
@@ -62,9 +60,12 @@ fn now_s() -> i64 {
 
 /// A request with an event of its own, signed.
 pub fn signed_event(path: &str, secret: &str) -> Vec<u8> {
-    let event = event().replace(MARKER, &random_hex(8));
-    let signature = sign(secret, now_s(), &event);
-    request("POST", path, &["content-type: application/json; charset=utf-8", &signature], &event)
+    signed(path, secret, &event().replace(MARKER, &random_hex(8)))
+}
+
+fn signed(path: &str, secret: &str, event: &str) -> Vec<u8> {
+    let signature = format!("stripe-signature: {}", signature(secret, event));
+    request("POST", path, &["content-type: application/json; charset=utf-8", &signature], event)
 }
 
 /// An event about a refund of a payment that nobody knows here: its provider must be asked.
@@ -81,17 +82,13 @@ pub fn refund_event() -> String {
     .to_string()
 }
 
-/// What a header of this moment holds.
+/// What the header of this moment holds, as Stripe writes it: <https://docs.stripe.com/webhooks#verify-manually>.
 pub fn signature(secret: &str, body: &str) -> String {
-    sign(secret, now_s(), body).trim_start_matches("stripe-signature: ").to_owned()
-}
-
-/// The header as Stripe writes it, see <https://docs.stripe.com/webhooks#verify-manually>.
-fn sign(secret: &str, timestamp: i64, body: &str) -> String {
+    let timestamp = now_s();
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(format!("{timestamp}.").as_bytes());
     mac.update(body.as_bytes());
-    format!("stripe-signature: t={timestamp},v1={}", hex::encode(mac.finalize().into_bytes()))
+    format!("t={timestamp},v1={}", hex::encode(mac.finalize().into_bytes()))
 }
 
 /// An event of Stripe's shape and size.
