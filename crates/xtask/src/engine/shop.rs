@@ -105,8 +105,8 @@ impl Shop {
     async fn create(&self, client: &Client, reference: &str) -> reqwest::Result<(StatusCode, Value)> {
         let body = json!({ "amount": 4900, "currency": "EUR", "externalReference": reference });
         let create = client.post(self.url(&format!("/v1/checkouts/{}/create", self.site)));
-        let answer =
-            create.bearer_auth(&self.key).header("idempotency-key", reference).json(&body).send().await?;
+        let create = create.bearer_auth(&self.key).header("idempotency-key", reference).json(&body);
+        let answer = at_the_pace_allowed(&create).await?;
         Ok((answer.status(), answer.json().await.unwrap_or_default()))
     }
 
@@ -134,8 +134,8 @@ impl Shop {
         let client = self.client()?;
         let mut lost = Vec::new();
         for id in created {
-            let found =
-                client.get(self.url(&format!("/v1/checkouts/{id}"))).bearer_auth(&self.key).send().await?;
+            let read = client.get(self.url(&format!("/v1/checkouts/{id}"))).bearer_auth(&self.key);
+            let found = at_the_pace_allowed(&read).await?;
             if found.status() != StatusCode::OK {
                 lost.push(format!("{id}: {}", found.status()));
             }
@@ -171,8 +171,21 @@ impl Load {
         if lost.is_empty() {
             Ok(report)
         } else {
-            Err(format!("acknowledged and lost: {lost:?}; {report}").into())
+            Err(format!("{} acknowledged and lost: {:?} …; {report}", lost.len(), &lost[..lost.len().min(5)])
+                .into())
         }
+    }
+}
+
+/// Sends a request, and again after the time that a 429 names: how fast a key may ask is no fault of what happens.
+async fn at_the_pace_allowed(request: &reqwest::RequestBuilder) -> reqwest::Result<reqwest::Response> {
+    loop {
+        let answer = request.try_clone().expect("its body is in memory").send().await?;
+        if answer.status() != StatusCode::TOO_MANY_REQUESTS {
+            return Ok(answer);
+        }
+        let wait = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        tokio::time::sleep(Duration::from_secs(wait.unwrap_or(1))).await;
     }
 }
 
