@@ -9,6 +9,7 @@ use super::{
     App, AppError, Problem, first_of_each,
     referenced_products::{self, ReferencedProducts},
     settings::clients,
+    within,
 };
 use crate::{
     crypto::{
@@ -398,11 +399,7 @@ fn from_hundredths(new: &mut NewCheckout, currency: Currency) {
 }
 
 fn check_items(items: &[Item], problems: &mut Vec<Problem>) {
-    if items.len() > ITEMS_MAX {
-        problems.push(Problem::new("items", format!("must be at most {ITEMS_MAX} lines")));
-        return;
-    }
-    for (index, item) in items.iter().enumerate() {
+    for (index, item) in within("items", items, ITEMS_MAX, "lines", problems).iter().enumerate() {
         let field = |name: &str| format!("items[{index}].{name}");
         if !(1..=QUANTITY_MAX).contains(&item.quantity) {
             let text = format!("must be a whole number from 1 to {QUANTITY_MAX}");

@@ -1,7 +1,7 @@
 //! What a use case may answer instead of its result. Each variant has a stable code; web-kit maps it to
 //! HTTP, once.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{domain::transaction::PROVIDER_REJECTED, store::StoreError};
 
@@ -195,13 +195,48 @@ impl From<crate::provider::ProviderError> for AppError {
         Self::Provider { code, message: error.to_string() }
     }
 }
+
 /// One problem of each field, the first: what could not be read is not also too short.
-pub(crate) fn first_of_each(problems: Vec<Problem>) -> Vec<Problem> {
-    let mut first: Vec<Problem> = Vec::with_capacity(problems.len());
-    for problem in problems {
-        if !first.iter().any(|known| known.field == problem.field) {
-            first.push(problem);
-        }
+pub(crate) fn first_of_each(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let mut known = HashSet::with_capacity(problems.len());
+    problems.retain(|problem| known.insert(problem.field.clone()));
+    problems
+}
+
+/// The entries of a list, which are worth a look where they are not more than they may be. Otherwise that is the list's
+/// problem and its only one: a body has room for a hundred thousand entries.
+pub(crate) fn within<'a, T>(
+    field: &str,
+    list: &'a [T],
+    most: usize,
+    entries: &str,
+    problems: &mut Vec<Problem>,
+) -> &'a [T] {
+    if list.len() <= most {
+        return list;
     }
-    first
+    problems.push(Problem::new(field, format!("must be at most {most} {entries}")));
+    &[]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_too_long_is_one_problem_and_its_entries_none() {
+        let mut problems = Vec::new();
+        assert_eq!(within("rates", &[1, 2], 2, "rates", &mut problems), [1, 2]);
+        assert!(problems.is_empty());
+        assert!(within("rates", &[1, 2, 3], 2, "rates", &mut problems).is_empty());
+        assert_eq!(problems, [Problem::new("rates", "must be at most 2 rates")]);
+    }
+
+    #[test]
+    fn of_each_field_the_first_problem_is_told_in_its_place() {
+        let problems =
+            [("a", "1"), ("b", "2"), ("a", "3"), ("c", "4")].map(|(at, what)| Problem::new(at, what));
+        let told = first_of_each(problems.to_vec());
+        assert_eq!(told, [("a", "1"), ("b", "2"), ("c", "4")].map(|(at, what)| Problem::new(at, what)));
+    }
 }

@@ -48,8 +48,8 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use moka::future::Cache;
 
-pub(crate) use error::first_of_each;
 pub use error::{AppError, Problem};
+pub(crate) use error::{first_of_each, within};
 
 use crate::{
     config::{CommonConfig, MailLimits, PublicUrls, SingleTenant},

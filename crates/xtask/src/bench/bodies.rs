@@ -107,14 +107,46 @@ fn of_field(document: &Value, name: &str, property: &Value) -> Vec<(String, Stri
             format!("{{\"{name}\":\"{}\"}}", "a".repeat(BODY_BYTES_MAX - name.len() - 8)),
         ),
     ];
+    if schema["items"].is_object() {
+        let entry = example(document, &schema["items"]).to_string();
+        bodies.push(whole("a list of what belongs into", "[", &|_| entry.clone(), "]"));
+    }
     // Fields of fields.
-    for (inner, _) in schema["properties"].as_object().into_iter().flatten() {
-        bodies.push((
-            format!("a list in {name}.{inner}"),
-            filled(&format!("{{\"{name}\":{{\"{inner}\":["), |i| format!("\"{i}\""), "]}}"),
-        ));
+    for (inner, property) in schema["properties"].as_object().into_iter().flatten() {
+        let list = |what: &str, entry: &dyn Fn(usize) -> String| {
+            (
+                format!("a list{what} in {name}.{inner}"),
+                filled(&format!("{{\"{name}\":{{\"{inner}\":["), entry, "]}}"),
+            )
+        };
+        bodies.push(list("", &|i| format!("\"{i}\"")));
+        let property = resolved(document, property);
+        if property["items"].is_object() {
+            let entry = example(document, &property["items"]).to_string();
+            bodies.push(list(" of what belongs there", &|_| entry.clone()));
+        }
     }
     bodies
+}
+
+/// A small value that a schema may take.
+fn example(document: &Value, schema: &Value) -> Value {
+    let schema = resolved(document, schema);
+    let given = [&schema["example"], &schema["default"], &schema["enum"][0]];
+    if let Some(given) = given.into_iter().find(|given| !given.is_null()) {
+        return given.clone();
+    }
+    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
+    match kind {
+        Some("integer" | "number") => json!(1),
+        Some("boolean") => json!(true),
+        Some("array") => json!([]),
+        Some("object") | None => {
+            let fields = schema["properties"].as_object().into_iter().flatten();
+            fields.map(|(name, property)| (name.clone(), example(document, property))).collect()
+        }
+        Some(_) => json!("1"),
+    }
 }
 
 /// As many entries as fit.
@@ -166,16 +198,19 @@ mod tests {
             "paths": { "/v1/sites/{id}": { "patch": { "requestBody": { "content": { "application/json": {
                 "schema": { "$ref": "#/components/schemas/Site" } } } } } } },
             "components": { "schemas": { "Site": { "properties": {
-                "origins": { "type": "array" }, "page": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Page" }] }
+                "origins": { "type": "array" }, "rates": { "type": "array", "items": { "$ref": "#/components/schemas/Rate" } },
+                "page": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Page" }] }
             } }, "Page": { "properties": { "words": { "type": "array" } } } } },
         });
         let trials = trials(&document, &[("organizations", "o"), ("", "s")]);
-        assert_eq!(trials.len(), 1 + 4 + 5);
+        assert_eq!(trials.len(), 1 + 4 + 5 + 5);
         for trial in &trials {
             assert!((BODY_BYTES_MAX - 100..=BODY_BYTES_MAX).contains(&trial.body.len()), "{}", trial.what);
             assert_eq!(trial.path, "/v1/sites/s");
             serde_json::from_str::<Value>(&trial.body).unwrap();
         }
         assert!(trials.iter().any(|trial| trial.what == "a list in page.words"));
+        let rates = trials.iter().find(|trial| trial.what == "a list of what belongs into rates").unwrap();
+        assert!(rates.body.starts_with(r#"{"rates":[{"currency":"USD","rate":1},{"#), "{:.60}", rates.body);
     }
 }

@@ -71,6 +71,14 @@ async fn settings_say_what_is_missing_and_name_what_is_wrong() {
         (json!({ "seller": { "country": "Germany" } }), "seller.country"),
         (json!({ "seller": { "email": "nobody" } }), "seller.email"),
         (json!({ "sellers": {} }), "sellers"),
+        // What stands in a list that is too long is not looked at.
+        (json!({ "vatRates": vec!["200"; 21] }), "vatRates"),
+        (json!({ "exchangeRates": vec![json!({ "currency": "USD", "rate": "0" }); 21] }), "exchangeRates"),
+        (json!({ "seller": { "address": vec!["a\tb"; 5] } }), "seller.address"),
+        (
+            json!({ "look": { "texts": vec![json!({ "kind": "invoice", "language": "xx" }); 101] } }),
+            "look.texts",
+        ),
     ] {
         assert_eq!(door.put(&shop.key, path, &wrong).await.fields(), [field], "{wrong}");
     }

@@ -17,6 +17,7 @@ use crate::{
             finish,
             invoicing::{check_party, check_text, tidy_party},
         },
+        within,
     },
     domain::{
         Currency, InvoiceId, Money, SeriesId, SiteId, Tenant, TransactionId,
@@ -302,10 +303,8 @@ pub(super) fn check_heading(heading: &Heading, problems: &mut Vec<Problem>) {
             problems.push(Problem::new(field, "must be at most 64 characters, without control characters"));
         }
     }
-    if heading.notes.len() > NOTES_MAX {
-        problems.push(Problem::new("notes", format!("must be at most {NOTES_MAX} paragraphs")));
-    }
-    for (index, note) in heading.notes.iter().enumerate() {
+    let notes = within("notes", &heading.notes, NOTES_MAX, "paragraphs", problems);
+    for (index, note) in notes.iter().enumerate() {
         check_text(&format!("notes[{index}]"), Some(note), problems);
     }
     check_text("exemptionReason", heading.exemption_reason.as_deref(), problems);
@@ -324,11 +323,11 @@ pub(crate) fn is_exchange_rate(rate: Decimal) -> bool {
 
 /// What is wrong with lines in a currency.
 pub(super) fn check_lines(lines: &[Sale], currency: Currency, problems: &mut Vec<Problem>) {
-    if lines.is_empty() || lines.len() > ITEMS_MAX {
-        problems.push(Problem::new("lines", "must be 1 to 1000 lines"));
+    if lines.is_empty() {
+        problems.push(Problem::new("lines", "must be at least one line"));
     }
     let most = Money::new(AMOUNT_MAX, currency).to_string();
-    for (index, line) in lines.iter().enumerate() {
+    for (index, line) in within("lines", lines, ITEMS_MAX, "lines", problems).iter().enumerate() {
         check_line(index, line, &most, problems);
     }
 }

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use ipnet::IpNet;
 use mongodb::bson::{self, Bson, doc};
 
-use super::{App, AppError, Problem, check_name, finish, made_with_secret};
+use super::{App, AppError, Problem, check_name, finish, made_with_secret, within};
 use crate::{
     app::{authenticate::key_mode, people::Authority},
     crypto::{ApiKeyToken, KeyHash, api_key as codec, random},
@@ -160,11 +160,7 @@ fn bson_of(hash: &KeyHash) -> Result<Bson, AppError> {
 }
 
 fn check_networks(texts: &[String], problems: &mut Vec<Problem>) -> Vec<IpNet> {
-    if texts.len() > ALLOWED_NETWORKS_MAX {
-        let text = format!("must be at most {ALLOWED_NETWORKS_MAX}");
-        problems.push(Problem::new("allowedNetworks", text));
-        return Vec::new();
-    }
+    let texts = within("allowedNetworks", texts, ALLOWED_NETWORKS_MAX, "networks", problems);
     let mut networks = Vec::with_capacity(texts.len());
     for (index, text) in texts.iter().enumerate() {
         let text = text.trim();

@@ -3,7 +3,7 @@
 use mongodb::bson::{Bson, Document, doc};
 use rust_decimal::Decimal;
 
-use super::{App, AppError, NAME_CHARS_MAX, Problem, edit_unique, expect, finish, made_before};
+use super::{App, AppError, NAME_CHARS_MAX, Problem, edit_unique, expect, finish, made_before, within};
 use crate::{
     domain::{
         Currency, DiscountId, Money, ProductId, Tenant, Timestamp,
@@ -227,8 +227,8 @@ async fn check_products(
     problems: &mut Vec<Problem>,
 ) -> Result<(), AppError> {
     let Some(ids) = given.product_ids.as_ref().filter(|ids| !ids.is_empty()) else { return Ok(()) };
-    if ids.len() > PRODUCTS_MAX {
-        problems.push(Problem::new("productIds", format!("must be at most {PRODUCTS_MAX}")));
+    let ids = within("productIds", ids, PRODUCTS_MAX, "products", problems);
+    if ids.is_empty() {
         return Ok(());
     }
     let list: Vec<Bson> = ids.iter().copied().map(Bson::from).collect();

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::{App, AppError, Problem, edit, expect, finish};
+use super::{App, AppError, Problem, edit, expect, finish, within};
 use crate::{
     app::invoices::{
         self,
@@ -33,6 +33,8 @@ const FIELD_CHARS_MAX: usize = 200;
 const RATES_MAX: usize = 20;
 /// Most lines of a street address.
 const ADDRESS_LINES_MAX: usize = 4;
+/// Each kind of paper in each language, and in all others.
+const TEXTS_MAX: usize = 100;
 
 /// The settings as a whole, as they are asked for.
 #[derive(Debug, Clone)]
@@ -167,10 +169,8 @@ pub fn problems(new: &NewInvoiceSettings) -> Vec<Problem> {
                 .push(Problem::new("untaxed.code", "must be a code of the list VATEX, such as VATEX-EU-132"));
         }
     }
-    if new.vat_rates.len() > RATES_MAX {
-        problems.push(Problem::new("vatRates", "must be at most 20 rates"));
-    }
-    for (index, rate) in new.vat_rates.iter().enumerate().filter(|(_, rate)| !percent(rate)) {
+    let rates = within("vatRates", &new.vat_rates, RATES_MAX, "rates", &mut problems);
+    for (index, rate) in rates.iter().enumerate().filter(|(_, rate)| !percent(rate)) {
         problems.push(Problem::new(
             format!("vatRates[{index}]"),
             format!("{rate} is not a percentage from 0 to 100"),
@@ -192,9 +192,7 @@ fn is_reason_code(code: &str) -> bool {
 }
 
 fn check_exchange_rates(rates: &[ExchangeRate], problems: &mut Vec<Problem>) {
-    if rates.len() > RATES_MAX {
-        problems.push(Problem::new("exchangeRates", "must be at most 20 rates"));
-    }
+    let rates = within("exchangeRates", rates, RATES_MAX, "rates", problems);
     for (index, rate) in rates.iter().enumerate() {
         if !is_exchange_rate(rate.rate) {
             problems.push(Problem::new(format!("exchangeRates[{index}].rate"), EXCHANGE_RATE));
@@ -234,7 +232,8 @@ pub fn check_party(at: &str, party: &Party, problems: &mut Vec<Problem>) {
         ("phone", party.phone.as_ref()),
         ("website", party.website.as_ref()),
     ];
-    let lines = party.address.iter().enumerate().map(|(i, line)| (format!("address[{i}]"), Some(line)));
+    let lines = within(&format!("{at}.address"), &party.address, ADDRESS_LINES_MAX, "lines", problems);
+    let lines = lines.iter().enumerate().map(|(i, line)| (format!("address[{i}]"), Some(line)));
     let all = fields.map(|(name, text)| (name.to_owned(), text)).into_iter().chain(lines);
     for (name, text) in all {
         let Some(text) = text else { continue };
@@ -242,9 +241,6 @@ pub fn check_party(at: &str, party: &Party, problems: &mut Vec<Problem>) {
             let problem = "must be at most 200 characters, without control characters";
             problems.push(Problem::new(format!("{at}.{name}"), problem));
         }
-    }
-    if party.address.len() > ADDRESS_LINES_MAX {
-        problems.push(Problem::new(format!("{at}.address"), "must be at most 4 lines"));
     }
     if !(party.country.is_empty() || country::is_listed(&party.country)) {
         problems.push(Problem::new(
@@ -270,13 +266,14 @@ fn check_look(look: &PaperLook, problems: &mut Vec<Problem>) {
     if look.color.as_ref().is_some_and(|color| !is_color(color)) {
         problems.push(Problem::new("look.color", "must be a colour such as #0a7d5c"));
     }
-    for (index, texts) in look.texts.iter().enumerate() {
+    let all = within("look.texts", &look.texts, TEXTS_MAX, "texts", problems);
+    for (index, texts) in all.iter().enumerate() {
         let field = |name: &str| format!("look.texts[{index}].{name}");
         if texts.language.as_deref().is_some_and(|language| !LANGUAGES.contains(&language)) {
             problems
                 .push(Problem::new(field("language"), format!("must be one of {}", LANGUAGES.join(", "))));
         }
-        if look.texts.iter().take(index).any(|t| (t.kind, &t.language) == (texts.kind, &texts.language)) {
+        if all.iter().take(index).any(|t| (t.kind, &t.language) == (texts.kind, &texts.language)) {
             problems.push(Problem::new(field("kind"), "stands there twice in this language"));
         }
         for (name, text) in [("intro", &texts.intro), ("closing", &texts.closing), ("terms", &texts.terms)] {

@@ -11,7 +11,7 @@ pub mod products;
 pub mod providers;
 pub mod sites;
 
-use super::{App, AppError, CONFLICT_RETRIES, Problem, first_of_each};
+use super::{App, AppError, CONFLICT_RETRIES, Problem, first_of_each, within};
 use crate::{
     domain::Tenant,
     store::{Entity, StoreError, TenantStore, Versioned},

@@ -6,7 +6,7 @@ use url::Url;
 use super::{
     App, AppError, Problem,
     bank::{self, NewBankAccount},
-    check_name, edit, expect, finish, made_before,
+    check_name, edit, expect, finish, made_before, within,
 };
 use crate::{
     app::health,
@@ -278,10 +278,7 @@ const fn default_name(kind: ProviderKind) -> &'static str {
 
 fn check_currencies(given: &[String], problems: &mut Vec<Problem>) -> Vec<Currency> {
     let mut known = Vec::new();
-    if given.len() > CURRENCIES_MAX {
-        problems.push(Problem::new("currencies", format!("must be at most {CURRENCIES_MAX}")));
-        return known;
-    }
+    let given = within("currencies", given, CURRENCIES_MAX, "currencies", problems);
     for text in given.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
         match text.parse::<Currency>() {
             Ok(currency) if known.contains(&currency) => {}
@@ -335,16 +332,14 @@ fn check_credentials(
         let text = format!("is a key of the other mode: this is {} mode", tenant.mode);
         problems.push(Problem::new("credentials.apiKey", text));
     }
-    if credentials.webhook_secrets.len() > SECRETS_MAX {
-        let text = format!("must be at most {SECRETS_MAX}");
-        problems.push(Problem::new("credentials.webhookSecrets", text));
-    }
+    let secrets = &credentials.webhook_secrets;
+    let secrets = within("credentials.webhookSecrets", secrets, SECRETS_MAX, "secrets", problems);
     let fits =
         |text: &str| text.len() <= CREDENTIAL_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !key.is_none_or(fits) {
         problems.push(Problem::new("credentials.apiKey", "must be printable ASCII without spaces"));
     }
-    if !credentials.webhook_secrets.iter().all(|secret| fits(secret)) {
+    if !secrets.iter().all(|secret| fits(secret)) {
         problems.push(Problem::new("credentials.webhookSecrets", "must be printable ASCII without spaces"));
     }
 }

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{App, AppError, Problem, check_name, edit, expect, finish, made_before};
+use super::{App, AppError, Problem, check_name, edit, expect, finish, made_before, within};
 use crate::{
     app::audit,
     crypto::{OrganizationKeys, Secret, random},
@@ -323,11 +323,8 @@ fn is_color(text: &str) -> bool {
 
 /// Writes each origin as browsers send it.
 fn check_origins(origins: &mut [String], problems: &mut Vec<Problem>) {
-    if origins.len() > ORIGINS_MAX {
-        problems.push(Problem::new("origins", format!("must be at most {ORIGINS_MAX}")));
-        return;
-    }
-    for (index, origin) in origins.iter_mut().enumerate() {
+    let count = within("origins", origins, ORIGINS_MAX, "origins", problems).len();
+    for (index, origin) in origins.iter_mut().take(count).enumerate() {
         match Url::parse(origin) {
             Ok(url)
                 if matches!(url.scheme(), "http" | "https")
@@ -352,10 +349,7 @@ async fn check_providers(
     ids: &[ProviderId],
     problems: &mut Vec<Problem>,
 ) -> Result<(), AppError> {
-    if ids.len() > PROVIDERS_MAX {
-        problems.push(Problem::new("providerIds", format!("must be at most {PROVIDERS_MAX}")));
-        return Ok(());
-    }
+    let ids = within("providerIds", ids, PROVIDERS_MAX, "providers", problems);
     for (index, id) in ids.iter().enumerate() {
         if ids.iter().take(index).any(|before| before == id) {
             problems
