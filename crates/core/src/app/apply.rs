@@ -477,7 +477,8 @@ impl Work for EventSweep {
     const NAME: &'static str = "event_sweep";
     const EVERY: Duration = Duration::from_secs(1);
     const WAITS: Waits = due::EVENTS;
-    const AT_ONCE: usize = 4;
+    /// After a flood this is how fast an organization's inbox empties; most of it is waiting for the database.
+    const AT_ONCE: usize = 8;
 
     fn is_on(&self) -> bool {
         Recovery::EventSweep.is_on()

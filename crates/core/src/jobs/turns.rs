@@ -1,8 +1,9 @@
 //! Organizations take turns at work that falls due, so that what one of them has waiting, or a provider of theirs that
 //! does not answer, delays nobody else.
 //!
-//! A turn is a few items of one organization. While it lasts, others have theirs beside it; whoever has had one waits
-//! until everybody else who has something due has had one too.
+//! A turn is a few items of one organization, or what can be done of it in a quarter of a second where that is more.
+//! While it lasts, others have theirs beside it; whoever has had one waits until everybody else who has something due
+//! has had one too.
 
 use std::{
     collections::HashSet,
@@ -10,7 +11,7 @@ use std::{
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{FutureExt, StreamExt};
@@ -26,6 +27,9 @@ use crate::{
 /// Items that are looked for at a time.
 const HAND: usize = 128;
 
+/// A turn goes on for so long beyond its first items: quick ones cost less than to look for the next.
+const TURN_TIME: Duration = Duration::from_millis(250);
+
 /// A kind of work that falls due.
 pub trait Work: Send + Sync + 'static {
     /// For logs and metrics.
@@ -36,7 +40,7 @@ pub trait Work: Send + Sync + 'static {
     const WAITS: Waits;
     /// Organizations that have their turn at once.
     const ORGANIZATIONS_AT_ONCE: usize = 32;
-    /// Items of a turn.
+    /// Items of a turn, however long they take.
     const TURN: usize = 8;
     /// Items of one organization that are worked on at once.
     const AT_ONCE: usize;
@@ -184,9 +188,7 @@ impl<W: Work> Turns<W> {
                 }
             }
             let of_it = due.iter().filter(|item| item.tenant.organization == organization);
-            let turn: Vec<Due> = of_it.take(W::TURN).copied().collect();
-            self.round().begun.extend(turn.iter().map(|item| (item.id, item.due)));
-            self.0.tasks.spawn(self.clone().take_turn(organization, turn));
+            self.0.tasks.spawn(self.clone().take_turn(organization, of_it.copied().collect()));
         }
     }
 
@@ -198,9 +200,15 @@ impl<W: Work> Turns<W> {
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let Shared { app, work, stop, .. } = &*self.0;
-            futures::stream::iter(due.iter().take_while(|_| !stop.is_cancelled()))
-                .for_each_concurrent(W::AT_ONCE, |item| act(app, work, item))
-                .await;
+            let started = Instant::now();
+            let turn = due.iter().enumerate().map_while(|(index, item)| {
+                let goes_on = index < W::TURN || started.elapsed() < TURN_TIME;
+                (goes_on && !stop.is_cancelled()).then(|| {
+                    self.round().begun.insert((item.id, item.due));
+                    item
+                })
+            });
+            futures::stream::iter(turn).for_each_concurrent(W::AT_ONCE, |item| act(app, work, item)).await;
             {
                 let mut round = self.round();
                 round.busy.remove(&organization);
