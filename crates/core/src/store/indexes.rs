@@ -5,6 +5,7 @@ use std::time::Duration;
 use mongodb::{
     Database, IndexModel,
     bson::{Document, doc},
+    error::ErrorKind,
     options::IndexOptions,
 };
 
@@ -257,6 +258,17 @@ fn orders() -> Vec<IndexModel> {
     ]
 }
 
+/// Indexes of earlier releases that nothing reads any more, by collection: each costs a write.
+const RETIRED: [(&str, &str); 7] = [
+    ("invoices", "render_due"),
+    ("provider_events", "due"),
+    ("orders", "due"),
+    ("invoice_mails", "due"),
+    ("transactions", "reconcile_due"),
+    ("checkouts", "expiry_due"),
+    ("provider_health", "feed_due"),
+];
+
 /// Every index, by collection.
 pub fn all() -> Vec<(&'static str, Vec<IndexModel>)> {
     vec![
@@ -343,6 +355,24 @@ pub async fn ensure(store: &Store) -> Result<(), StoreError> {
     forbid_live_sandbox(database).await
 }
 
+/// Drops what nothing reads any more; answers how many indexes were there.
+pub(crate) async fn drop_retired(store: &Store) -> Result<i64, StoreError> {
+    let mut dropped = 0;
+    for (collection, name) in RETIRED {
+        match store.database().collection::<Document>(collection).drop_index(name).await {
+            Ok(()) => dropped += 1,
+            Err(error) if is_missing(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(dropped)
+}
+
+/// MongoDB's codes where there is no such collection (26) or index (27).
+fn is_missing(error: &mongodb::error::Error) -> bool {
+    matches!(error.kind.as_ref(), ErrorKind::Command(command) if [26, 27].contains(&command.code))
+}
+
 /// A validator rather than an index: an index can only refuse a second document, a validator the first.
 async fn forbid_live_sandbox(database: &Database) -> Result<(), StoreError> {
     let rule = doc! { "$nor": [{ "type": "sandbox", "mode": "live" }] };
@@ -351,4 +381,18 @@ async fn forbid_live_sandbox(database: &Database) -> Result<(), StoreError> {
         database.run_command(command).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_index_is_made_and_dropped() {
+        for (collection, index) in RETIRED {
+            let (_, made) = all().into_iter().find(|(name, _)| *name == collection).unwrap();
+            let names = made.iter().filter_map(|model| model.options.as_ref()?.name.as_deref());
+            assert!(names.into_iter().all(|name| name != index), "{collection}.{index}");
+        }
+    }
 }

@@ -133,3 +133,19 @@ async fn a_notification_of_the_release_before_that_waits_is_taken_over() {
     let states: Vec<_> = order.state.notifications.iter().map(|n| (n.status, n.state)).collect();
     assert_eq!(states[0], (1, NotificationState::Answered));
 }
+
+#[tokio::test]
+async fn indexes_that_nothing_reads_any_more_are_dropped() {
+    let world = World::start().await;
+    let events = world.app.store.database().collection::<Document>("provider_events");
+    let old = mongodb::options::IndexOptions::builder().name("due".to_owned()).build();
+    events
+        .create_index(mongodb::IndexModel::builder().keys(doc! { "due": 1 }).options(old).build())
+        .await
+        .unwrap();
+    let before = events.list_index_names().await.unwrap();
+    migrate(&world).await;
+    let after = events.list_index_names().await.unwrap();
+    assert!(before.contains(&"due".to_owned()) && !after.contains(&"due".to_owned()), "{after:?}");
+    assert_eq!(after.len(), before.len() - 1);
+}

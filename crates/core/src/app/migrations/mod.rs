@@ -4,6 +4,7 @@
 //! that is killed is followed by another where it was; a lease keeps two workers from the same step. Services work on
 //! while a migration runs, so a step must be harmless to repeat and must not rely on nothing changing beside it.
 
+mod indexes;
 mod orders;
 mod texts;
 
@@ -46,6 +47,11 @@ pub const ALL: &[Migration] = &[
         number: 2,
         name: "sealed words of providers",
         step: |app, cursor| Box::pin(texts::step(app, cursor)),
+    },
+    Migration {
+        number: 3,
+        name: "indexes that nothing reads any more",
+        step: |app, cursor| Box::pin(indexes::step(app, cursor)),
     },
 ];
 
