@@ -287,6 +287,23 @@ impl Scene {
         .await;
     }
 
+    /// No bug is at hand that could be provoked, so the values are set where a running worker shows them.
+    fn a_job_fails(quiet: &Scrape) {
+        let of_worker = |name: &str, label: &str| {
+            let series = format!("{name}{{job=\"tollgate\",instance=\"worker\",{label}}}");
+            assert!(quiet.contains_key(&series), "{series} is not among {quiet:#?}");
+            series
+        };
+        for (series, value, alert) in [
+            (of_worker("job_panics_total", "task=\"event_sweep\""), "1", "TollgateJobPanicked"),
+            (of_worker("health_check_ok", "check=\"jobs\""), "0", "TollgateJobStandsStill"),
+        ] {
+            let mut failed = quiet.clone();
+            failed.insert(series, value.to_owned());
+            judge(&[quiet.clone(), failed], &[alert]);
+        }
+    }
+
     /// MongoDB takes no writes for a while, and providers send more than may wait.
     async fn the_queue_is_full(&mut self) {
         let before = scrape(&self.cluster).await;
@@ -336,6 +353,7 @@ async fn every_alert_fires_when_its_condition_is_there_and_not_before() {
     scene.pay(None).await;
     let quiet = scrape(&scene.cluster).await;
     judge(std::slice::from_ref(&quiet), &[]);
+    Scene::a_job_fails(&quiet);
     scene.receivers_fail(&quiet).await;
     scene.a_payment_needs_review(&quiet).await;
     scene.a_provider_fails().await;
