@@ -130,6 +130,13 @@ impl Stack {
         bootstrap(release, &self.environment, name).await
     }
 
+    /// A key to the live mode of the organization that the stack began with: only there mails go to everybody.
+    pub async fn live_key(&self, release: bool) -> Outcome<String> {
+        let printed = ask_admin(release, &self.environment, FIRST, &["--mode", "live"]).await?;
+        let printed: serde_json::Value = serde_json::from_slice(&printed)?;
+        Ok(printed["apiKey"].as_str().ok_or("bootstrap made no key")?.to_owned())
+    }
+
     /// Names and process ids of what runs, mongod included where it is ours.
     pub fn processes(&self) -> Vec<(String, u32)> {
         let programs = self.programs.iter().filter_map(|program| program.child.as_ref());
@@ -441,7 +448,7 @@ async fn seed(folder: &Path, release: bool, plan: &Plan) -> Outcome<Seed> {
         return Ok(seed);
     }
     say("Making an organization, a site, providers and an API key");
-    let mut seed = bootstrap(release, &plan.environment, "Example GmbH").await?;
+    let mut seed = bootstrap(release, &plan.environment, FIRST).await?;
     if let Some(known) = known {
         seed.api_key = known.api_key;
     }
@@ -466,27 +473,42 @@ async fn key_is_accepted(admin_api: &str, seed: &Seed) -> bool {
     client.get(url).bearer_auth(&seed.api_key).send().await.is_ok_and(|answer| answer.status() == 200)
 }
 
+/// The organization that a stack begins with.
+const FIRST: &str = "Example GmbH";
+
 async fn bootstrap(release: bool, environment: &Environment, organization: &str) -> Outcome<Seed> {
+    let mut words = vec!["--mode".to_owned(), "test".to_owned(), "--sandbox".to_owned()];
+    for (flag, variable, prefix) in CREDENTIALS {
+        let credential = from_caller(variable).unwrap_or_else(|| prefix.to_owned() + &random_hex(20));
+        words.extend([flag.to_owned(), credential]);
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let printed = ask_admin(release, environment, organization, &words).await?;
+    serde_json::from_slice(&printed).map_err(|e| {
+        let printed = String::from_utf8_lossy(&printed);
+        format!("bootstrap printed something else than expected ({e}): {printed}").into()
+    })
+}
+
+/// Runs `admin-api bootstrap`; what it printed.
+async fn ask_admin(
+    release: bool,
+    environment: &Environment,
+    organization: &str,
+    words: &[&str],
+) -> Outcome<Vec<u8>> {
     let mut command = Command::new(workspace::binaries(release).join("admin-api"));
     command
-        .args(["bootstrap", "--organization", organization, "--site", "Example Shop"])
-        .args(["--mode", "test", "--sandbox", "--json"])
+        .args(["bootstrap", "--organization", organization, "--site", "Example Shop", "--json"])
+        .args(words)
         .envs(environment.iter())
         .stdin(Stdio::null());
-    for (flag, variable, prefix) in CREDENTIALS {
-        command.arg(flag).arg(from_caller(variable).unwrap_or_else(|| prefix.to_owned() + &random_hex(20)));
-    }
     let output = tokio::task::spawn_blocking(move || command.output()).await??;
-    if !output.status.success() {
-        return Err(format!("bootstrap failed: {}", String::from_utf8_lossy(&output.stderr).trim()).into());
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(format!("bootstrap failed: {}", String::from_utf8_lossy(&output.stderr).trim()).into())
     }
-    serde_json::from_slice(&output.stdout).map_err(|e| {
-        format!(
-            "bootstrap printed something else than expected ({e}): {}",
-            String::from_utf8_lossy(&output.stdout)
-        )
-        .into()
-    })
 }
 
 fn lock(folder: &Path) -> Outcome<File> {

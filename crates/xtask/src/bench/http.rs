@@ -17,6 +17,8 @@ const READ_BYTES: usize = 16 * 1024;
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// Where to, once an answer has said that it is the connection's last.
+    again: Option<SocketAddr>,
 }
 
 /// An answer; it borrows the connection's buffer.
@@ -35,17 +37,20 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(READ_BYTES) })
+        Ok(Self { stream, buffer: Vec::with_capacity(READ_BYTES), again: None })
     }
 
     /// Wraps a connection that came in.
     pub fn accepted(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(READ_BYTES) })
+        Ok(Self { stream, buffer: Vec::with_capacity(READ_BYTES), again: None })
     }
 
     /// Sends a whole request and reads the whole answer.
     pub async fn ask(&mut self, request: &[u8]) -> io::Result<Answer<'_>> {
+        if let Some(address) = self.again.take() {
+            *self = Self::open(address).await?;
+        }
         self.buffer.clear();
         self.stream.write_all(request).await?;
         if !self.read_more().await? {
@@ -56,6 +61,9 @@ impl Connection {
         let head = &self.buffer[..head_bytes];
         let status = std::str::from_utf8(head.get(9..12).unwrap_or_default()).ok();
         let status = status.and_then(|text| text.parse().ok()).ok_or_else(|| broken("no HTTP answer"))?;
+        if header(head, "connection").is_some_and(|value| value.contains("close")) {
+            self.again = Some(self.stream.peer_addr()?);
+        }
         let chunked = header(head, "transfer-encoding").is_some_and(|value| value.contains("chunked"));
         let body = if chunked {
             Cow::Owned(self.read_chunks(head_bytes).await?)
@@ -196,6 +204,24 @@ mod tests {
                 let answer = connection.ask(&request("POST", "/", &["x: y"], "question")).await.unwrap();
                 assert_eq!((answer.status, &*answer.body), (200, &b"hello"[..]));
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_closes_its_connection_is_the_last_on_it() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let mut connection = Connection::accepted(listener.accept().await.unwrap().0).unwrap();
+                connection.receive().await.unwrap();
+                let answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+                connection.answer(answer).await.unwrap();
+            }
+        });
+        let mut connection = Connection::open(address).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(connection.ask(&request("GET", "/", &[], "")).await.unwrap().status, 200);
         }
     }
 

@@ -79,6 +79,16 @@ impl Aim {
         Self { what: what.into(), measured, wanted, met: value > 0 && value <= most }
     }
 
+    /// A count of what should not be, where none at all is well.
+    pub fn no_more(what: impl Into<String>, count: u64, most: u64) -> Self {
+        Self {
+            what: what.into(),
+            measured: count.to_string(),
+            wanted: format!("≤ {most}"),
+            met: count <= most,
+        }
+    }
+
     /// A figure that should be large.
     pub fn at_least(what: impl Into<String>, value: u64, least: u64, show: impl Fn(u64) -> String) -> Self {
         let (measured, wanted) = (show(value), format!("≥ {}", show(least)));

@@ -13,7 +13,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use testkit::process::free_port;
 
-use super::shop::Shop;
+use super::shop::{Shop, at_the_pace_allowed};
 use super::site::Site;
 use crate::Outcome;
 use crate::stack::say;
@@ -291,13 +291,12 @@ async fn pay(shop: &Shop, client: &Client, order: &str, sandbox: &str, ipn: &str
     }
 }
 
-/// Sends a request until it is answered something else than that the service cannot now, for a minute at most. While there
-/// is no primary, what is no create may be answered 500.
+/// Sends a request until it is answered something else than that it cannot be done now (503), for a minute at most.
 async fn insist(request: reqwest::RequestBuilder) -> Outcome<(StatusCode, Value)> {
     let mut last = String::new();
     for _ in 0..120 {
-        match request.try_clone().ok_or("a body that is a stream")?.send().await {
-            Ok(answer) if !answer.status().is_server_error() => {
+        match at_the_pace_allowed(&request).await {
+            Ok(answer) if answer.status() != StatusCode::SERVICE_UNAVAILABLE => {
                 return Ok((answer.status(), answer.json().await.unwrap_or_default()));
             }
             Ok(answer) => last = answer.status().to_string(),

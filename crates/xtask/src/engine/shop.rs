@@ -178,7 +178,7 @@ impl Load {
 }
 
 /// Sends a request, and again after the time that a 429 names: how fast a key may ask is no fault of what happens.
-async fn at_the_pace_allowed(request: &reqwest::RequestBuilder) -> reqwest::Result<reqwest::Response> {
+pub async fn at_the_pace_allowed(request: &reqwest::RequestBuilder) -> reqwest::Result<reqwest::Response> {
     loop {
         let answer = request.try_clone().expect("its body is in memory").send().await?;
         if answer.status() != StatusCode::TOO_MANY_REQUESTS {

@@ -1,8 +1,8 @@
 //! The hostile organization: what it does within its limits, one thing at a time.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -138,6 +138,8 @@ pub struct Hostile<'a> {
     client: Client,
     traps: &'a Traps,
     drafts: Vec<String>,
+    /// A key of live mode, where mails go to everybody, and what is mailed there.
+    live_key: String,
     issued: String,
 }
 
@@ -153,13 +155,40 @@ pub struct Count {
     taken: AtomicU64,
     limited: AtomicU64,
     refused: AtomicU64,
+    first_refusal: OnceLock<String>,
+}
+
+impl Count {
+    fn note(&self, status: u16, body: &str) {
+        let count = match status {
+            200..300 => &self.taken,
+            429 => &self.limited,
+            _ => {
+                self.first_refusal.get_or_init(|| format!("{status} {body:.200}"));
+                &self.refused
+            }
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An attack of which nothing was taken shows nothing.
+    pub fn check(&self) -> Outcome<()> {
+        let refusal = self.first_refusal.get().map_or("none was refused", String::as_str);
+        let taken = self.taken.load(Ordering::Relaxed) + self.limited.load(Ordering::Relaxed);
+        if taken == 0 {
+            Err(format!("an attack whose requests are all refused: {refusal}").into())
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [taken, limited, refused] =
             [&self.taken, &self.limited, &self.refused].map(|count| count.load(Ordering::Relaxed));
-        write!(f, "{taken} requests taken, {limited} told to wait, {refused} refused")
+        write!(f, "{taken} requests taken, {limited} told to wait, {refused} refused")?;
+        self.first_refusal.get().map_or(Ok(()), |refusal| write!(f, ", the first: {refusal}"))
     }
 }
 
@@ -173,18 +202,21 @@ impl Raid {
 
 impl<'a> Hostile<'a> {
     /// Gives it what its attacks need.
-    pub async fn move_in(gateway: &Gateway, traps: &'a Traps) -> Outcome<Self> {
+    pub async fn move_in(gateway: &Gateway, live_key: String, traps: &'a Traps) -> Outcome<Self> {
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
         victim::sell(&client, gateway).await?;
         let mut drafts = Vec::new();
         for _ in 0..4 {
             drafts.push(victim::draft(&client, gateway, 500).await?);
         }
-        let issued = victim::draft(&client, gateway, 3).await?;
-        let hostile = Self { gateway: gateway.clone(), client, traps, drafts, issued };
-        let issue = hostile.api("POST", &format!("invoices/{}/issue", hostile.issued)).json(&json!({}));
+        let mut live = gateway.clone();
+        live.seed.api_key.clone_from(&live_key);
+        victim::sell(&client, &live).await?;
+        let issued = victim::draft(&client, &live, 3).await?;
+        let issue = format!("{}/v1/invoices/{issued}/issue", live.direct.urls.admin_api);
+        let issue = client.post(issue).bearer_auth(&live_key).json(&json!({}));
         issue.send().await?.error_for_status()?;
-        Ok(hostile)
+        Ok(Self { gateway: gateway.clone(), client, traps, drafts, live_key, issued })
     }
 
     fn api(&self, method: &str, path: &str) -> RequestBuilder {
@@ -212,13 +244,11 @@ impl<'a> Hostile<'a> {
             clients.spawn(async move {
                 for turn in 0.. {
                     let Some(request) = make(turn) else { return };
-                    let status = request.send().await.map_or(0, |answer| answer.status().as_u16());
-                    let count = match status {
-                        200..300 => &done.taken,
-                        429 => &done.limited,
-                        _ => &done.refused,
+                    let (status, body) = match request.send().await {
+                        Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
+                        Err(error) => (0, error.to_string()),
                     };
-                    count.fetch_add(1, Ordering::Relaxed);
+                    done.note(status, &body);
                     if !(200..300).contains(&status) {
                         tokio::time::sleep(TOLD_TO_WAIT).await;
                     }
@@ -235,7 +265,8 @@ impl<'a> Hostile<'a> {
         number: usize,
     ) -> Box<dyn Fn(usize) -> Option<RequestBuilder> + Send + Sync> {
         let api = self.gateway.direct.urls.admin_api.clone();
-        let (client, key) = (self.client.clone(), self.gateway.seed.api_key.clone());
+        let key = if attack == Attack::Mails { &self.live_key } else { &self.gateway.seed.api_key };
+        let (client, key) = (self.client.clone(), key.clone());
         let ask = move |method: &str, path: &str| {
             let method = method.parse().unwrap_or_default();
             client.request(method, format!("{api}/v1/{path}")).bearer_auth(&key)
@@ -284,16 +315,19 @@ impl<'a> Hostile<'a> {
                     Some(ask("POST", &path).json(&json!({ "email": to })))
                 })
             }
-            Attack::Domains => Box::new(move |_| {
-                let host = format!("{}.localhost", random_hex(8));
-                Some(ask("POST", "domains").json(&json!({ "host": host })))
-            }),
+            Attack::Domains => {
+                let site = self.gateway.seed.site_id.clone();
+                Box::new(move |_| {
+                    let host = format!("{}.example.com", random_hex(8));
+                    Some(ask("POST", "domains").json(&json!({ "host": host, "siteId": site })))
+                })
+            }
         }
     }
 
     async fn make_endpoints(&self, count: usize) -> Outcome<()> {
         for number in 0..count {
-            let body = json!({ "url": format!("{}/{number}", self.traps.shop), "events": ["*"] });
+            let body = json!({ "url": format!("{}/{number}", self.traps.shop) });
             self.api("POST", "webhook-endpoints").json(&body).send().await?.error_for_status()?;
         }
         Ok(())
