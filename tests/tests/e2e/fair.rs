@@ -9,8 +9,8 @@ use std::{
 };
 
 use gateway_core::{
-    app::{App, AppError},
-    domain::{IdBytes, Mode, OrganizationId, Tenant},
+    app::{App, AppError, invoices},
+    domain::{IdBytes, Mode, OrganizationId, SiteId, Tenant, site::Site},
     jobs::{
         Job, Pass,
         turns::{Turns, Work},
@@ -220,4 +220,40 @@ async fn a_job_that_panics_goes_on() {
     stop.cancel();
     tasks.close();
     tasks.wait().await;
+}
+
+#[tokio::test]
+async fn looks_at_drafts_are_counted_by_organization() {
+    let world = World::start().await;
+    let organization = world.tenant.organization;
+    let of = |organization, mode| invoices::count_preview(&world.app, Tenant { organization, mode });
+    for look in 0..60 {
+        // Both modes are drawn by the same processes.
+        of(organization, if look % 2 == 0 { Mode::Test } else { Mode::Live }).await.unwrap();
+    }
+    let refused = of(organization, Mode::Test).await.unwrap_err();
+    let AppError::UsedUp { message, wait } = refused else { panic!("{refused:?}") };
+    assert!(message.contains("60 drafts in a minute"), "{message}");
+    assert!(wait > Duration::ZERO && wait <= Duration::from_mins(1), "{wait:?}");
+    of(OrganizationId::generate(), Mode::Test).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_search_that_finds_too_much_takes_the_newest() {
+    let world = World::start().await;
+    let store = world.app.store.for_org(world.tenant);
+    let first = store.get::<Site>(world.site).await.unwrap().unwrap();
+    let mut ids = vec![first.id];
+    for _ in 0..3 {
+        let site = Site { id: SiteId::generate(), ..first.clone() };
+        store.insert(&site).await.unwrap();
+        ids.push(site.id);
+    }
+    // Another tenant's is newer still.
+    let other = Tenant { organization: OrganizationId::generate(), ..world.tenant };
+    let strange = Site { id: SiteId::generate(), org: other.organization, ..first };
+    world.app.store.for_org(other).insert(&strange).await.unwrap();
+    ids.sort_unstable_by_key(|id| std::cmp::Reverse(id.bytes()));
+    assert_eq!(store.newest_ids::<Site>(doc! {}, 2).await.unwrap(), ids[..2]);
+    assert_eq!(store.newest_ids::<Site>(doc! {}, 10).await.unwrap(), ids);
 }

@@ -15,7 +15,7 @@ use crate::{
             InvoiceSettings, PaperKind, SellerProfile, Series, SeriesPeriod,
             guard::SellerKind,
             logo,
-            paper::{PaperLook, Party, TaxCategory},
+            paper::{PaperLook, Party, TaxCategory, TextKind},
             series::{PADDING_MAX, SERIES_MAX, prefix_problem, prefixes_collide},
             settings::{ExchangeRate, Untaxed},
             vat_id,
@@ -34,7 +34,7 @@ const RATES_MAX: usize = 20;
 /// Most lines of a street address.
 const ADDRESS_LINES_MAX: usize = 4;
 /// Each kind of paper in each language, and in all others.
-const TEXTS_MAX: usize = 100;
+const TEXTS_MAX: usize = TextKind::ALL.len() * (LANGUAGES.len() + 1);
 
 /// The settings as a whole, as they are asked for.
 #[derive(Debug, Clone)]

@@ -49,7 +49,7 @@ struct ShowPage {
     test: Pill,
     tested: Option<Html>,
     test_problem: Option<String>,
-    test_is_good: bool,
+    credentials_are_good: bool,
     last_event: Option<Html>,
     /// The API version that the webhook should have.
     webhook_version: Option<&'static str>,
@@ -118,7 +118,8 @@ async fn page(ctx: &Ctx, id: ProviderId, alert: Option<String>) -> Result<ShowPa
         test: test_pill(&account),
         tested: test.map(|test| moment(test.at)),
         test_problem: test.and_then(|test| test.problem.clone()),
-        test_is_good: test.is_some_and(|test| test.problem.is_none()),
+        credentials_are_good: account.kind == ProviderKind::Sandbox
+            || test.is_some_and(|test| test.problem.is_none()),
         last_event: account.last_event_at.map(moment),
         webhook_version: can.webhook_version,
         missing: health.missing.iter().map(|missing| missing.what.clone()).collect(),
