@@ -148,6 +148,7 @@ pub fn install_prometheus() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Full("delivery_lag_seconds".to_owned()), LAG)?
         .install_recorder()?;
     request_id::count_from_zero();
+    gateway_core::app::audit::count_from_zero();
     Ok(handle)
 }
 

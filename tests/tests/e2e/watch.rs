@@ -287,16 +287,19 @@ impl Scene {
         .await;
     }
 
-    /// No bug is at hand that could be provoked, so the values are set where a running worker shows them.
-    fn a_job_fails(quiet: &Scrape) {
+    /// No bug and no intruder is at hand, so the values are set where a running worker shows them.
+    fn what_bugs_and_intruders_do(quiet: &Scrape) {
         let of_worker = |name: &str, label: &str| {
-            let series = format!("{name}{{job=\"tollgate\",instance=\"worker\",{label}}}");
+            let label = if label.is_empty() { String::new() } else { format!(",{label}") };
+            let series = format!("{name}{{job=\"tollgate\",instance=\"worker\"{label}}}");
             assert!(quiet.contains_key(&series), "{series} is not among {quiet:#?}");
             series
         };
         for (series, value, alert) in [
             (of_worker("job_panics_total", "task=\"event_sweep\""), "1", "TollgateJobPanicked"),
             (of_worker("health_check_ok", "check=\"jobs\""), "0", "TollgateJobStandsStill"),
+            (of_worker("health_check_ok", "check=\"keys\""), "0", "TollgateKeyMissing"),
+            (of_worker("audit_chains_broken_total", ""), "1", "TollgateAuditLogBroken"),
         ] {
             let mut failed = quiet.clone();
             failed.insert(series, value.to_owned());
@@ -353,7 +356,7 @@ async fn every_alert_fires_when_its_condition_is_there_and_not_before() {
     scene.pay(None).await;
     let quiet = scrape(&scene.cluster).await;
     judge(std::slice::from_ref(&quiet), &[]);
-    Scene::a_job_fails(&quiet);
+    Scene::what_bugs_and_intruders_do(&quiet);
     scene.receivers_fail(&quiet).await;
     scene.a_payment_needs_review(&quiet).await;
     scene.a_provider_fails().await;

@@ -6,11 +6,12 @@ use crate::Outcome;
 use crate::workspace::root;
 
 /// Sections all of whose blocks must have been run.
-const PROMISED: [&str; 10] = [
+const PROMISED: [&str; 11] = [
     "Install",
     "A MongoDB of your own",
     "Upgrade",
     "Without a gap",
+    "Going back",
     "Backup and restore",
     "Restore on a new machine",
     "Restore over what is there",

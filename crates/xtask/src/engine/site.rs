@@ -161,6 +161,13 @@ impl Site {
         Ok(ids.lines().map(str::to_owned).collect())
     }
 
+    /// The image that a service's one container was made of.
+    pub fn image(&mut self, service: &str) -> Outcome<String> {
+        self.shell(&format!(
+            "docker inspect --format '{{{{.Image}}}}' $(docker compose ps --quiet {service})"
+        ))
+    }
+
     /// Kills the program in a container as the kernel does when memory runs out; Docker then starts it again.
     pub fn kill(&self, container: &str) -> Outcome<()> {
         let init = self.engine.run(&["inspect", "--format", "{{.State.Pid}}", container])?;

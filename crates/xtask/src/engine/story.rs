@@ -62,6 +62,8 @@ async fn install(site: &mut Site) -> Outcome<()> {
     let lines = site.shell("docker compose logs --no-log-prefix admin-api main-backend worker caddy")?;
     let plain: Vec<&str> = lines.lines().filter(|line| !line.starts_with('{')).collect();
     site.check("every line of the logs is JSON", plain.is_empty(), &plain.join("\n"))?;
+    let health = site.follow("Alerts", "healthcheck")?;
+    site.check("a service says how it is", health.contains("\"mongodb\""), &health)?;
     let network = site.engine.run(&["network", "inspect", "--format", "{{.EnableIPv6}}", "tollgate_edge"])?;
     site.check("Caddy's network has IPv6", network == "true", &network)
 }
@@ -114,7 +116,15 @@ async fn upgrade(site: &mut Site, scratch: &Path, creates: usize) -> Outcome<()>
     site.follow("Upgrade", "docker compose build")?;
     meanwhile(site, creates, Bar::Nothing, async |site| site.follow("Without a gap", "--scale")).await?;
     let one = site.containers("admin-api")?;
-    site.check("one of each is left", one.len() == 1, &one.join(" "))
+    site.check("one of each is left", one.len() == 1, &one.join(" "))?;
+
+    say("Going back");
+    let newer = site.image("admin-api")?;
+    site.follow("Going back", "docker tag")?;
+    site.shell("docker compose up -d --no-deps --wait admin-api main-backend worker")?;
+    let older = site.image("admin-api")?;
+    site.check("the images of before run again", newer != older, &older)?;
+    site.shop.opens().await
 }
 
 async fn scale(site: &mut Site, creates: usize) -> Outcome<()> {
@@ -130,7 +140,7 @@ async fn scale(site: &mut Site, creates: usize) -> Outcome<()> {
 }
 
 async fn backup(site: &mut Site) -> Outcome<()> {
-    const NAME: &str = "tollgate-2030-01-31.backup";
+    const NAME: &str = "tollgate-2030-01-31-0400.backup";
     say("Backup and restore");
     site.follow("Backup and restore", "backup -")?;
     let made = site.shell("ls tollgate-*.backup")?;

@@ -76,7 +76,7 @@ async fn settings_say_what_is_missing_and_name_what_is_wrong() {
         (json!({ "exchangeRates": vec![json!({ "currency": "USD", "rate": "0" }); 21] }), "exchangeRates"),
         (json!({ "seller": { "address": vec!["a\tb"; 5] } }), "seller.address"),
         (
-            json!({ "look": { "texts": vec![json!({ "kind": "credit_note", "language": "xx" }); 25] } }),
+            json!({ "look": { "texts": vec![json!({ "kind": "credit_note", "intro": "a" }); 25] } }),
             "look.texts",
         ),
     ] {

@@ -12,7 +12,7 @@ mod running;
 mod sweep;
 pub mod verify;
 
-pub use chain::{HeadLine, heads};
+pub use chain::{HeadLine, count_from_zero, heads};
 pub use log::{Filter, last_change, list};
 pub use running::{
     What, about_person, by, by_one_of_the_installation, by_operator, by_person, fields, known, must_record,
