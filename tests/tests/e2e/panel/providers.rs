@@ -76,7 +76,10 @@ async fn the_answer_to_a_test_is_kept() {
     let admin = Operator::of(&door, &shop, Role::Admin).await;
     let of = |ready: &Option<Ready>| format!("/providers/{}", ready.as_ref().unwrap().id);
     let (sandbox, stripe) = (of(&shop.seed.sandbox), of(&shop.seed.stripe));
-    assert!(admin.page(&sandbox).await.contains("Not tested"));
+    assert!(admin.page(&stripe).await.contains("Not tested"));
+    // There is nothing to test at the sandbox, but who asks is answered.
+    let html = admin.page(&sandbox).await;
+    assert!(html.contains("None needed") && !html.contains("Test the credentials"), "{html}");
     assert_eq!(admin.done(&format!("{sandbox}/test"), &[]).await, format!("{sandbox}?done=accepted"));
     let html = admin.page(&sandbox).await;
     assert!(html.contains("Works") && html.contains("Last tested"), "{html}");
