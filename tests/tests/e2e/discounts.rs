@@ -428,12 +428,15 @@ async fn a_kill_between_claim_and_start_loses_no_use_and_keeps_none() {
 
     // The payment ends, and the worker is killed before it gives the use back.
     let before = deployment.cluster.ends(Service::Worker).await;
-    let off = ("TOLLGATE_WITHOUT", "outbox_poll,claim_sweep");
+    // What the provider's list of events says would end the payment as well.
+    let off = ("TOLLGATE_WITHOUT", "outbox_poll,claim_sweep,catch_up");
     deployment.cluster.set_later(&vec![(off.0.to_owned(), off.1.to_owned())]).await;
-    deployment.restart(Service::Worker, &[("TOLLGATE_FAULT", "claim.before_release")]).await;
+    let fault = ("TOLLGATE_FAULT", "claim.before_release");
+    deployment.restart(Service::Worker, &[fault, ("TOLLGATE_WITHOUT", "catch_up")]).await;
     checkouts::cancel(&world.app, world.tenant, one.id).await.unwrap();
     assert!(deployment.cluster.wait_ended(Service::Worker, before, Duration::from_secs(20)).await);
-    assert!(!deployment.claims_become(0, Duration::from_secs(4)).await, "without recovery it stays for ever");
+    let log = || deployment.cluster.log_tail(Service::Worker, 40);
+    assert!(!deployment.claims_become(0, Duration::from_secs(4)).await, "recovered without: {}", log());
     assert_eq!(deployment.click(&two).await.unwrap(), 422);
     deployment.cluster.set_later(&Vec::new()).await;
     deployment.restart(Service::Worker, &[]).await;
@@ -451,7 +454,7 @@ async fn a_use_claimed_for_a_payment_that_had_ended_is_swept_up() {
     let dead = world.begin(&one).await;
     checkouts::cancel(&world.app, world.tenant, one.id).await.unwrap();
     assert!(deployment.claims_become(0, Duration::from_secs(20)).await, "given back as usual");
-    deployment.restart(Service::Worker, &[("TOLLGATE_WITHOUT", "claim_sweep")]).await;
+    deployment.restart(Service::Worker, &[("TOLLGATE_WITHOUT", "claim_sweep,catch_up")]).await;
     // What the worker had in hand is relayed again, and would give the next claim back, too.
     for _ in 0..100 {
         if world.transaction(dead.id).await.outbox.entries.is_empty() {

@@ -223,6 +223,8 @@ async fn one_trace_leads_from_each_cause_to_what_the_shop_is_told() {
             ("OTEL_EXPORTER_OTLP_HEADERS", "x-collector-key=seeded-key-of-the-collector"),
             ("OTEL_BSP_SCHEDULE_DELAY", "200"),
             ("RUST_LOG", "info,gateway_core::jobs=debug"),
+            // What the shop is told is to come from the webhook and not from the provider's list of events.
+            ("TOLLGATE_WITHOUT", "catch_up"),
         ]),
     )
     .await;

@@ -200,7 +200,10 @@ mod tests {
             "components": { "schemas": { "Site": { "properties": {
                 "origins": { "type": "array" }, "rates": { "type": "array", "items": { "$ref": "#/components/schemas/Rate" } },
                 "page": { "oneOf": [{ "type": "null" }, { "$ref": "#/components/schemas/Page" }] }
-            } }, "Page": { "properties": { "words": { "type": "array" } } } } },
+            } }, "Page": { "properties": { "words": { "type": "array" } } },
+            "Rate": { "type": "object", "properties": {
+                "currency": { "type": ["string", "null"], "example": "USD" }, "rate": { "type": "number" },
+            } } } },
         });
         let trials = trials(&document, &[("organizations", "o"), ("", "s")]);
         assert_eq!(trials.len(), 1 + 4 + 5 + 5);
