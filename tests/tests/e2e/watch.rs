@@ -72,8 +72,12 @@ async fn scrape(cluster: &Cluster) -> Scrape {
 
 /// The value of a worker's gauge without labels.
 fn gauge(scrape: &Scrape, name: &str) -> Option<f64> {
-    let start = format!("{name}{{job=\"tollgate\",instance=\"worker\"}}");
-    scrape.get(&start)?.parse().ok()
+    scrape.get(&of_worker(name, ""))?.parse().ok()
+}
+
+/// The name of a worker's series; labels of its own begin with a comma.
+fn of_worker(name: &str, labels: &str) -> String {
+    format!("{name}{{job=\"tollgate\",instance=\"worker\"{labels}}}")
 }
 
 /// Scrapes until a worker's gauge is above a value.
@@ -289,18 +293,13 @@ impl Scene {
 
     /// No bug and no intruder is at hand, so the values are set where a running worker shows them.
     fn what_bugs_and_intruders_do(quiet: &Scrape) {
-        let of_worker = |name: &str, label: &str| {
-            let label = if label.is_empty() { String::new() } else { format!(",{label}") };
-            let series = format!("{name}{{job=\"tollgate\",instance=\"worker\"{label}}}");
-            assert!(quiet.contains_key(&series), "{series} is not among {quiet:#?}");
-            series
-        };
         for (series, value, alert) in [
-            (of_worker("job_panics_total", "task=\"event_sweep\""), "1", "TollgateJobPanicked"),
-            (of_worker("health_check_ok", "check=\"jobs\""), "0", "TollgateJobStandsStill"),
-            (of_worker("health_check_ok", "check=\"keys\""), "0", "TollgateKeyMissing"),
+            (of_worker("job_panics_total", ",task=\"event_sweep\""), "1", "TollgateJobPanicked"),
+            (of_worker("health_check_ok", ",check=\"jobs\""), "0", "TollgateJobStandsStill"),
+            (of_worker("health_check_ok", ",check=\"keys\""), "0", "TollgateKeyMissing"),
             (of_worker("audit_chains_broken_total", ""), "1", "TollgateAuditLogBroken"),
         ] {
+            assert!(quiet.contains_key(&series), "{series} is not among {quiet:#?}");
             let mut failed = quiet.clone();
             failed.insert(series, value.to_owned());
             judge(&[quiet.clone(), failed], &[alert]);

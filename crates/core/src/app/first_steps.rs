@@ -62,9 +62,7 @@ pub struct ProviderStep {
 impl ProviderStep {
     /// Whether nothing is left to do.
     pub fn is_done(&self) -> bool {
-        self.kind == ProviderKind::Sandbox
-            || self.kind.is_confirmed_by_hand()
-            || (self.is_tested && self.has_events)
+        !self.kind.has_account_elsewhere() || (self.is_tested && self.has_events)
     }
 }
 

@@ -43,6 +43,11 @@ impl ProviderKind {
     pub const fn is_confirmed_by_hand(self) -> bool {
         matches!(self, Self::Wire)
     }
+
+    /// Whether there is an account elsewhere: credentials to store and to test, and a webhook to register.
+    pub const fn has_account_elsewhere(self) -> bool {
+        matches!(self, Self::Stripe | Self::GoCardless)
+    }
 }
 
 super::text_words!(ProviderKind, "a provider type: use sandbox, stripe, gocardless or wire");

@@ -7,7 +7,7 @@ use gateway_core::{
         first_steps::{FirstSteps, ProviderStep},
     },
     crypto::random,
-    domain::{Mode, provider_account::ProviderKind, site::Site},
+    domain::{Mode, site::Site},
     store::list::PageRequest,
 };
 use web_kit::ApiError;
@@ -76,7 +76,7 @@ fn provider(ctx: &Ctx, of: &ProviderStep) -> Provider {
         id: of.id.to_string(),
         name: of.name.clone(),
         url: ctx.url(&format!("/providers/{}", of.id)),
-        is_ready: of.kind == ProviderKind::Sandbox || of.kind.is_confirmed_by_hand(),
+        is_ready: !of.kind.has_account_elsewhere(),
         webhook_url: of.webhook_url.clone(),
         is_tested: of.is_tested,
         has_events: of.has_events,

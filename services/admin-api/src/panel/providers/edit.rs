@@ -61,8 +61,7 @@ pub(super) async fn new(ctx: Ctx) -> Result<Response, ApiError> {
     let allowed = |kind: &ProviderKind| kind.allowed_in(ctx.tenant().mode);
     if let Some(kind) = asked.value("type").parse().ok().filter(allowed) {
         // A real provider is switched on once it works; the sandbox and transfers always do.
-        let works = kind == ProviderKind::Sandbox || kind.is_confirmed_by_hand();
-        let enabled = if works { "true" } else { "" };
+        let enabled = if kind.has_account_elsewhere() { "" } else { "true" };
         let form = FormData::of([
             ("type", kind.as_str().to_owned()),
             ("name", kind_name(kind).to_owned()),

@@ -58,9 +58,7 @@ fn enabled_pill(account: &ProviderAccount) -> Pill {
 
 fn test_pill(account: &ProviderAccount) -> Pill {
     match &account.last_test {
-        None if account.kind == ProviderKind::Sandbox || account.kind.is_confirmed_by_hand() => {
-            Pill::new(Tone::Calm, "None needed")
-        }
+        None if !account.kind.has_account_elsewhere() => Pill::new(Tone::Calm, "None needed"),
         None => Pill::new(Tone::Warn, "Not tested"),
         Some(CredentialsTest { problem: None, .. }) => Pill::new(Tone::Good, "Works"),
         Some(CredentialsTest { problem: Some(_), .. }) => Pill::new(Tone::Bad, "Failed"),

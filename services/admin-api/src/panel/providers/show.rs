@@ -118,7 +118,7 @@ async fn page(ctx: &Ctx, id: ProviderId, alert: Option<String>) -> Result<ShowPa
         test: test_pill(&account),
         tested: test.map(|test| moment(test.at)),
         test_problem: test.and_then(|test| test.problem.clone()),
-        credentials_are_good: account.kind == ProviderKind::Sandbox
+        credentials_are_good: !account.kind.has_account_elsewhere()
             || test.is_some_and(|test| test.problem.is_none()),
         last_event: account.last_event_at.map(moment),
         webhook_version: can.webhook_version,
