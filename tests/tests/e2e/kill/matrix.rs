@@ -165,31 +165,17 @@ async fn put_back(cluster: &Cluster, point: &Point) {
     }
 }
 
-/// Orders that may settle without the recovery: news that happens to come at the right moment carries on what was cut
-/// off. One that does not shows what the recovery is for.
-const LUCKY_MAX: usize = 2;
-
 async fn is_stuck(cluster: &Cluster, point: &Point, recoveries: &[Recovery], habits: Habits) -> String {
-    let mut lucky = 0;
-    let (case, problem) = loop {
-        take_out(cluster, point, recoveries).await;
-        let mut case = order(cluster, point, Habits::good(1)).await;
-        // Whoever does not repeat goes away empty-handed, and that is all right.
-        let lived = live(&mut case, point, 1, habits, true).await;
-        assert!(lived.is_ok() || !habits.clients_repeat, "{}: {lived:?}", point.name);
-        let settled = case.settles_within(point.end(), hopeless_after(recoveries)).await;
-        put_back(cluster, point).await;
-        match settled {
-            Err(problem) => break (case, problem),
-            Ok(_) => lucky += 1,
-        }
-        assert!(
-            lucky <= LUCKY_MAX,
-            "{}: settles without {recoveries:?}: it proves nothing\n{}",
-            point.name,
-            logs(cluster)
-        );
+    take_out(cluster, point, recoveries).await;
+    let mut case = order(cluster, point, Habits::good(1)).await;
+    // Whoever does not repeat goes away empty-handed, and that is all right.
+    let lived = live(&mut case, point, 1, habits, true).await;
+    assert!(lived.is_ok() || !habits.clients_repeat, "{}: {lived:?}", point.name);
+    let problem = case.settles_within(point.end(), hopeless_after(recoveries)).await;
+    let Err(problem) = problem else {
+        panic!("{}: settled without {recoveries:?}: the test proves nothing\n{}", point.name, logs(cluster))
     };
+    put_back(cluster, point).await;
     let settled = case.settles_within(point.end(), SETTLES_WITHIN).await;
     let took = settled.unwrap_or_else(|why| {
         panic!("{}: does not settle with {recoveries:?} back: {why}\n{}", point.name, logs(cluster))
