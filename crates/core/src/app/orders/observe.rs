@@ -91,15 +91,12 @@ fn open_notifications(order: &Order) -> impl Iterator<Item = &Notification> {
 }
 
 /// Whether a shop had made another checkout by the time it answered: one that reads version 2 acts on its newest session
-/// alone, and may have taken the notification for old news. It is said anew (R10).
+/// alone, and may have taken the notification for old news. It is said anew (R10). The checkout may be older than the
+/// request, too: between the last look at the order and the request lie a write and whatever holds a worker up.
 fn was_missed(open: &Notification, delivery: &DeliveryGlance, fresh: &CheckoutGlance) -> bool {
     let Some(answered) = delivery.attempts.last() else { return false };
     let until = answered.started_at.millis() + answered.duration_ms.unwrap_or_default();
-    let meanwhile = answered.started_at.millis()..=until;
-    open.version >= 2
-        && open.waits()
-        && open.checkout != fresh.id
-        && meanwhile.contains(&fresh.created_at.millis())
+    open.version >= 2 && open.waits() && open.checkout != fresh.id && fresh.created_at.millis() <= until
 }
 
 fn progress(app: &App, delivery: &DeliveryGlance) -> Progress {
@@ -126,4 +123,68 @@ fn refusals(app: &App, delivery: &DeliveryGlance) -> i64 {
     let count = i64::try_from(answers.count()).unwrap_or(i64::MAX);
     let first = delivery.attempts.first().map_or(app.now(), |attempt| attempt.started_at);
     if app.now().since(first) < scaled(REFUSED_FOR) { count.min(2) } else { count }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{CheckoutId, DeliveryId, Timestamp, TransactionId},
+        store::orders::AttemptGlance,
+    };
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn what_is_answered_under_an_older_session_is_missed() {
+        let (old, new) = (CheckoutId::generate(), CheckoutId::generate());
+        let notification = |checkout, version, state| Notification {
+            number: 2,
+            payment: TransactionId::generate(),
+            status: 4,
+            dispute: None,
+            opens: false,
+            checkout,
+            version,
+            delivery: None,
+            at: at(0),
+            state,
+            sent: true,
+            refusals: 0,
+        };
+        let attempt = AttemptGlance {
+            started_at: at(1000),
+            outcome: AttemptOutcome::Succeeded,
+            status: Some(200),
+            duration_ms: Some(50),
+        };
+        let delivery = DeliveryGlance {
+            id: DeliveryId::generate(),
+            state: DeliveryState::Delivered,
+            attempts: vec![attempt],
+        };
+        let missed = |open: &Notification, created| {
+            let fresh = CheckoutGlance {
+                id: new,
+                created_at: at(created),
+                status: CheckoutStatus::Open,
+                public_id: String::new(),
+                ipn: None,
+                metadata: crate::domain::Metadata::default(),
+            };
+            was_missed(open, &delivery, &fresh)
+        };
+        let open = notification(old, 2, NotificationState::Waiting);
+        assert!(missed(&open, 1020), "made while the shop was asked");
+        assert!(missed(&open, 990), "made after the last look and before the request");
+        assert!(!missed(&open, 1051), "made afterwards");
+        assert!(!missed(&notification(new, 2, NotificationState::Waiting), 990), "said under it");
+        assert!(
+            !missed(&notification(old, 1, NotificationState::Waiting), 990),
+            "version 1 knows no sessions"
+        );
+        assert!(!missed(&notification(old, 2, NotificationState::Answered), 990), "taken in already");
+    }
 }
