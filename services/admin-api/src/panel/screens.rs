@@ -149,8 +149,8 @@ impl Screens {
         part(self)
     }
 
-    /// Screens that hand out a way in, or say where money and messages go: only for somebody who has proven a moment
-    /// ago who they are. A machine that was left open, or a cookie that was taken, is not enough.
+    /// Screens that hand out a way in or take one away, or say where money and messages go: only for somebody who has
+    /// proven a moment ago who they are. A machine that was left open, or a cookie that was taken, is not enough.
     pub(crate) fn proven(mut self, part: fn(Self) -> Self) -> Self {
         self.proven = true;
         let mut done = part(self);

@@ -97,18 +97,25 @@ async fn no_form_is_taken_without_its_own_token() {
     assert_eq!(admin.see("").await.status, 200, "still signed in: nothing was done");
 }
 
-/// What hands out a way in, or says where money and messages go.
-const PROVEN: [(&str, &str); 20] = [
+/// What hands out a way in or takes one away, or says where money and messages go.
+const PROVEN: [(&str, &str); 27] = [
     ("/o/{org}/{mode}/api-keys/new", "/api-keys/new"),
     ("/o/{org}/{mode}/api-keys/{id}/rotate", "/api-keys/{id}"),
+    ("/o/{org}/{mode}/api-keys/{id}/revoke", "/api-keys/{id}"),
     ("/o/{org}/{mode}/providers/new", "/providers/new"),
     ("/o/{org}/{mode}/providers/{id}/edit", "/providers/{id}/edit"),
+    ("/o/{org}/{mode}/providers/{id}/toggle", "/providers/{id}"),
+    ("/o/{org}/{mode}/providers/{id}/delete", "/providers/{id}"),
     ("/o/{org}/{mode}/webhooks/new", "/webhooks/new"),
     ("/o/{org}/{mode}/webhooks/{id}", "/webhooks/{id}"),
     ("/o/{org}/{mode}/webhooks/{id}/rotate", "/webhooks/{id}"),
+    ("/o/{org}/{mode}/webhooks/{id}/enable", "/webhooks/{id}"),
+    ("/o/{org}/{mode}/webhooks/{id}/disable", "/webhooks/{id}"),
+    ("/o/{org}/{mode}/webhooks/{id}/delete", "/webhooks/{id}"),
     ("/o/{org}/{mode}/sites/{id}/secret", "/sites/{id}"),
     ("/o/{org}/{mode}/sites/{id}/new-secret", "/sites/{id}"),
     ("/o/{org}/{mode}/people/invite", "/people/invite"),
+    ("/o/{org}/{mode}/people/invitations/{id}/revoke", "/people"),
     ("/o/{org}/{mode}/people/{id}/role", "/people"),
     ("/o/{org}/{mode}/people/{id}/remove", "/people"),
     ("/account/password", "/account"),

@@ -23,8 +23,8 @@ pub(super) fn screens(screens: Screens) -> Screens {
                 .get(Scope::ApiKeyWrite, "/api-keys/new", new::show)
                 .post(Scope::ApiKeyWrite, "/api-keys/new", new::create)
                 .post(Scope::ApiKeyWrite, "/api-keys/{id}/rotate", acts::rotate)
+                .post(Scope::ApiKeyWrite, "/api-keys/{id}/revoke", acts::revoke)
         })
-        .post(Scope::ApiKeyWrite, "/api-keys/{id}/revoke", acts::revoke)
 }
 
 /// Whether a key works.

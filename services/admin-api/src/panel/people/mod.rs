@@ -11,16 +11,14 @@ use super::screens::Screens;
 const PATH: &str = "/people";
 
 pub(super) fn screens(screens: Screens) -> Screens {
-    screens
-        .get(Scope::PersonRead, PATH, show::show)
-        .post(Scope::PersonWrite, "/people/invitations/{id}/revoke", acts::revoke)
-        .proven(|screens| {
-            screens
-                .get(Scope::PersonWrite, "/people/invite", invite::new)
-                .post(Scope::PersonWrite, "/people/invite", invite::invite)
-                .post(Scope::PersonWrite, "/people/{id}/role", acts::set_role)
-                .post(Scope::PersonWrite, "/people/{id}/remove", acts::remove)
-        })
+    screens.get(Scope::PersonRead, PATH, show::show).proven(|screens| {
+        screens
+            .get(Scope::PersonWrite, "/people/invite", invite::new)
+            .post(Scope::PersonWrite, "/people/invite", invite::invite)
+            .post(Scope::PersonWrite, "/people/invitations/{id}/revoke", acts::revoke)
+            .post(Scope::PersonWrite, "/people/{id}/role", acts::set_role)
+            .post(Scope::PersonWrite, "/people/{id}/remove", acts::remove)
+    })
 }
 
 /// Roles, as a choice that says what each may do.

@@ -35,11 +35,11 @@ pub(super) fn screens(screens: Screens) -> Screens {
                 .post(Scope::ProviderWrite, "/providers/new", edit::create)
                 .get(Scope::ProviderWrite, "/providers/{id}/edit", edit::edit)
                 .post(Scope::ProviderWrite, "/providers/{id}/edit", edit::update)
+                .post(Scope::ProviderWrite, "/providers/{id}/toggle", acts::toggle)
+                .post(Scope::ProviderWrite, "/providers/{id}/delete", acts::delete)
         })
         .post(Scope::ProviderWrite, "/providers/{id}/test", acts::test)
         .post(Scope::ProviderWrite, "/providers/{id}/catch-up", acts::catch_up)
-        .post(Scope::ProviderWrite, "/providers/{id}/toggle", acts::toggle)
-        .post(Scope::ProviderWrite, "/providers/{id}/delete", acts::delete)
 }
 
 /// What people call a kind.

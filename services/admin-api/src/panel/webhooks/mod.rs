@@ -38,10 +38,10 @@ pub(super) fn screens(screens: Screens) -> Screens {
                 .post(Scope::EndpointWrite, "/webhooks/new", new::create)
                 .post(Scope::EndpointWrite, "/webhooks/{id}", acts::save)
                 .post(Scope::EndpointWrite, "/webhooks/{id}/rotate", acts::rotate)
+                .post(Scope::EndpointWrite, "/webhooks/{id}/enable", acts::enable)
+                .post(Scope::EndpointWrite, "/webhooks/{id}/disable", acts::disable)
+                .post(Scope::EndpointWrite, "/webhooks/{id}/delete", acts::delete)
         })
-        .post(Scope::EndpointWrite, "/webhooks/{id}/enable", acts::enable)
-        .post(Scope::EndpointWrite, "/webhooks/{id}/disable", acts::disable)
-        .post(Scope::EndpointWrite, "/webhooks/{id}/delete", acts::delete)
 }
 
 fn state_pill(endpoint: &WebhookEndpoint) -> Pill {
