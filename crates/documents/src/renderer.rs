@@ -63,6 +63,9 @@ impl Renderer {
 }
 
 fn work(typesetter: &Typesetter, mut queue: mpsc::Receiver<Job>) {
+    // typst hands every run of pages and fonts to a pool. As its only member this thread keeps them, where another
+    // thread would be woken a dozen times a page and have a smaller stack. Kept for as long as the thread.
+    let _pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build();
     while let Some(Job { paper, answer }) = queue.blocking_recv() {
         if answer.is_closed() {
             continue;

@@ -68,8 +68,6 @@ impl Program {
             ("MIMALLOC_ARENA_RESERVE".into(), "16M".into()),
             // The C library would reserve 64 MB of addresses for each thread that asks it for a byte.
             ("MALLOC_ARENA_MAX".into(), "1".into()),
-            // One thread draws: more processes are faster than more threads.
-            ("RAYON_NUM_THREADS".into(), "1".into()),
         ];
         Ok(Self { path: path.into(), environment: environment.into() })
     }
