@@ -1,4 +1,5 @@
-//! How long recovery waits before it steps in, made shorter for tests that wait for it again and again.
+//! How long recovery waits before it steps in, made shorter for tests that wait for it again and again: what the
+//! environment asks for is read here and kept by the domain ([`gateway_domain::pace`]).
 //!
 //! `TOLLGATE_TIMING_SCALE_PERMILLE=100` makes leases, sweeps, take-overs, the reconciler's schedule, the
 //! pauses between attempts and the grace of a stop ten times shorter. It exists in debug builds only; a release build keeps every
@@ -8,9 +9,15 @@
 
 use std::time::Duration;
 
+/// Reads what is asked for; whoever starts a process's work calls it, since the domain reads no environment.
+pub(crate) fn begin() {
+    debug::begin();
+}
+
 /// A duration of recovery code, as this process uses it.
 pub fn scaled(duration: Duration) -> Duration {
-    debug::scaled(duration)
+    begin();
+    gateway_domain::pace::scaled(duration)
 }
 
 /// Milliseconds that this process's clock goes ahead of the machine's.
@@ -20,7 +27,7 @@ pub(crate) fn clock_ahead_ms() -> i64 {
 
 #[cfg(debug_assertions)]
 mod debug {
-    use std::{sync::LazyLock, time::Duration};
+    use std::sync::{LazyLock, Once};
 
     static CLOCK_AHEAD_MS: LazyLock<i64> = LazyLock::new(|| {
         std::env::var("TOLLGATE_CLOCK_AHEAD_MS").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
@@ -30,33 +37,23 @@ mod debug {
         *CLOCK_AHEAD_MS
     }
 
-    static PERMILLE: LazyLock<Option<u32>> =
-        LazyLock::new(|| std::env::var("TOLLGATE_TIMING_SCALE_PERMILLE").ok()?.parse().ok());
+    static READ: Once = Once::new();
 
-    pub(super) fn scaled(duration: Duration) -> Duration {
-        PERMILLE.map_or(duration, |permille| duration.saturating_mul(permille) / 1000)
+    pub(super) fn begin() {
+        READ.call_once(|| {
+            let text = std::env::var("TOLLGATE_TIMING_SCALE_PERMILLE");
+            if let Some(permille) = text.ok().and_then(|text| text.parse().ok()) {
+                gateway_domain::pace::set_permille(permille);
+            }
+        });
     }
 }
 
 #[cfg(not(debug_assertions))]
 mod debug {
-    use std::time::Duration;
-
-    pub(super) const fn scaled(duration: Duration) -> Duration {
-        duration
-    }
+    pub(super) const fn begin() {}
 
     pub(super) const fn clock_ahead_ms() -> i64 {
         0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_is_scaled_unless_asked_for() {
-        assert_eq!(scaled(Duration::from_secs(30)), Duration::from_secs(30));
     }
 }

@@ -117,3 +117,41 @@ mod binary {
         i64::deserialize(deserializer)
     }
 }
+
+#[cfg(feature = "bson")]
+impl From<crate::Mode> for bson::Bson {
+    fn from(mode: crate::Mode) -> Self {
+        Self::String(mode.as_str().to_owned())
+    }
+}
+
+/// Fixed-size bytes: a byte string in BSON, hex in JSON.
+pub mod fixed_bytes {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    use crate::opaque::bytes;
+
+    /// Writes.
+    pub fn serialize<const N: usize, S: Serializer>(
+        value: &[u8; N],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(&hex::encode(value))
+        } else {
+            bytes::serialize(value, serializer)
+        }
+    }
+
+    /// Reads.
+    pub fn deserialize<'de, const N: usize, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<[u8; N], D::Error> {
+        let read = if deserializer.is_human_readable() {
+            hex::decode(String::deserialize(deserializer)?).map_err(D::Error::custom)?
+        } else {
+            bytes::deserialize(deserializer)?
+        };
+        read.try_into().map_err(|_| D::Error::custom(format!("{N} bytes are expected")))
+    }
+}

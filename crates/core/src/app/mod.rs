@@ -72,7 +72,7 @@ use crate::{
     },
     provider::{Account, PaymentProvider, ProviderRegistry},
     store::{ClockSkew, Entity, Store, StoreError, Versioned},
-    telemetry,
+    telemetry, timing,
 };
 use mongodb::bson::doc;
 
@@ -151,6 +151,7 @@ impl App {
         providers: impl FnOnce(&CommonConfig, &Store, &Arc<dyn Clock>) -> ProviderRegistry,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
+        timing::begin();
         let store = Store::connect(&config.store, config.keys.clone()).await?;
         store.refuse_wrong_clock(&*clock).await?;
         // No reason to end: what is sealed for other organizations can be read, and the health check says so, too.

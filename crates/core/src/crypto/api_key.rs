@@ -19,10 +19,10 @@ use rand::CryptoRng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::binary::versioned_digest;
 use super::secret::Secret;
 use super::versioned::{Key32, VersionedKeys};
 use super::{base32, mac};
+use gateway_domain::{hash::framed_hash, opaque::KeyHash};
 
 const SECRET_BYTES: usize = 20;
 const SECRET_CHARACTERS: usize = 32;
@@ -68,13 +68,6 @@ impl fmt::Debug for ApiKeySecret {
         formatter.write_str("ApiKeySecret(redacted)")
     }
 }
-
-versioned_digest!(
-    /// What is stored of a key's secret: HMAC-SHA256 under one version of the pepper. When
-    /// [`KeyHash::version`] is not the pepper's current one, a successful request is the moment to hash anew.
-    KeyHash,
-    32
-);
 
 /// A freshly made key.
 #[derive(Debug)]
@@ -204,7 +197,7 @@ fn digest(pepper: &Key32, key_id: &[u8; 12], secret: &ApiKeySecret) -> [u8; 32] 
 
 fn checksum(mode: KeyMode, key_id_hex: &str, body: &str) -> String {
     let visible = Zeroizing::new(format!("sk_{}_{key_id_hex}.{body}", mode.as_str()));
-    let full = mac::plain_hash("tollgate api key checksum", &[visible.as_bytes()]);
+    let full = framed_hash("tollgate api key checksum", &[visible.as_bytes()]);
     let mut text = base32::encode(&full[..4]);
     text.truncate(CHECKSUM_CHARACTERS);
     text

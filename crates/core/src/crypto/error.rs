@@ -25,3 +25,13 @@ pub enum CryptoError {
     #[error("the key service is unavailable: {0}")]
     KeyServiceUnavailable(String),
 }
+
+impl From<gateway_domain::opaque::MalformedBytes> for CryptoError {
+    fn from(malformed: gateway_domain::opaque::MalformedBytes) -> Self {
+        use gateway_domain::opaque::MalformedBytes;
+        match malformed {
+            MalformedBytes::Length => Self::Malformed,
+            MalformedBytes::Format(format) => Self::UnsupportedFormat(format),
+        }
+    }
+}

@@ -2,19 +2,12 @@
 
 use std::fmt;
 
+use gateway_domain::{hash::framed_hash, opaque::Fingerprint};
 use subtle::ConstantTimeEq;
 
 use super::api_key::KeyMode;
-use super::binary::versioned_digest;
 use super::mac;
 use super::versioned::VersionedKeys;
-
-versioned_digest!(
-    /// The stored fingerprint of a request: a keyed hash, so that the database alone does not let anybody test
-    /// guesses of what was in the body.
-    Fingerprint,
-    32
-);
 
 /// A request reduced to what its fingerprint depends on, taken once from the raw bytes; keep it and forget the
 /// body. It stays in memory: what is stored is the [`Fingerprint`].
@@ -24,7 +17,7 @@ pub struct RequestDigest([u8; 32]);
 impl RequestDigest {
     /// From the method, the full path (with query, as received) and the raw body.
     pub fn of(method: &str, path: &str, body: &[u8]) -> Self {
-        Self(mac::plain_hash("tollgate request", &[method.as_bytes(), path.as_bytes(), body]))
+        Self(framed_hash("tollgate request", &[method.as_bytes(), path.as_bytes(), body]))
     }
 
     /// The fingerprint to store, under the current key.
@@ -56,7 +49,7 @@ impl fmt::Debug for RequestDigest {
 /// memory. `organization` is the id in hex, `route` the route's template, not the concrete path.
 pub fn idempotency_slot(organization: &str, mode: KeyMode, route: &str, key: &str) -> [u8; 16] {
     let parts = [organization, mode.as_str(), route, key].map(str::as_bytes);
-    let full = mac::plain_hash("tollgate idempotency slot", &parts);
+    let full = framed_hash("tollgate idempotency slot", &parts);
     let (slot, _) = full.split_first_chunk().expect("a SHA-256 digest has 32 bytes");
     *slot
 }

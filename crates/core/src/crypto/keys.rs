@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::CryptoError;
 use super::sealed::{gcm_open, gcm_seal};
 use super::versioned::{Key32, VersionedKeys};
-use super::{binary, mac, random};
+use super::{mac, random};
 
 /// The format of [`SystemKeyWrapper`]'s bytes: this byte, nonce (12), encrypted key (32), tag (16).
 const WRAP_FORMAT: u8 = 1;
@@ -20,7 +20,7 @@ pub struct WrappedKey {
     /// The version of the wrapping key, by which rotation finds what is left to wrap again.
     pub system_version: u32,
     /// What only the wrapper understands.
-    #[serde(with = "binary")]
+    #[serde(with = "gateway_domain::opaque::bytes")]
     pub bytes: Vec<u8>,
 }
 

@@ -1,7 +1,8 @@
-//! HMAC-SHA256 and SHA-256 over several parts, shared by everything that signs or hashes.
+//! HMAC-SHA256 over several parts, shared by everything that signs or hashes.
 
+use gateway_domain::hash::for_each_framed;
 use hmac::{Hmac, Mac};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 /// HMAC-SHA256 over the concatenation of `parts`. The caller makes sure that the parts cannot run into each
 /// other, or uses [`keyed_hash`].
@@ -21,26 +22,12 @@ pub(super) fn keyed_hash(key: &[u8], purpose: &str, parts: &[&[u8]]) -> [u8; 32]
     mac.finalize().into_bytes().into()
 }
 
-/// SHA-256 with the same framing as [`keyed_hash`].
-pub(super) fn plain_hash(purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for_each_framed(purpose, parts, |bytes| hash.update(bytes));
-    hash.finalize().into()
-}
-
 /// The framed bytes themselves, for use as associated data.
 pub(super) fn framed(purpose: &str, parts: &[&[u8]]) -> Vec<u8> {
     let mut out =
         Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum::<usize>() + purpose.len() + 8);
     for_each_framed(purpose, parts, |bytes| out.extend_from_slice(bytes));
     out
-}
-
-fn for_each_framed(purpose: &str, parts: &[&[u8]], mut sink: impl FnMut(&[u8])) {
-    for part in std::iter::once(purpose.as_bytes()).chain(parts.iter().copied()) {
-        sink(&(part.len() as u64).to_be_bytes());
-        sink(part);
-    }
 }
 
 #[cfg(test)]
@@ -59,6 +46,5 @@ mod tests {
         assert_ne!(framed("p", &[b"ab", b"c"]), framed("p", &[b"a", b"bc"]));
         assert_ne!(framed("p", &[b"a"]), framed("p", &[b"a", b""]));
         assert_ne!(keyed_hash(b"k", "p", &[b"a"]), keyed_hash(b"k", "q", &[b"a"]));
-        assert_ne!(plain_hash("p", &[b"ab"]), plain_hash("pa", &[b"b"]));
     }
 }

@@ -16,7 +16,6 @@
 
 pub mod api_key;
 mod base32;
-mod binary;
 pub mod chain;
 mod error;
 pub mod fingerprint;
@@ -24,7 +23,6 @@ pub mod jwt;
 pub mod keys;
 mod mac;
 pub mod password;
-mod private_text;
 pub mod random;
 pub mod sealed;
 pub mod search;
@@ -35,16 +33,19 @@ pub mod token;
 pub mod totp;
 pub mod versioned;
 
-pub use api_key::{ApiKeyParseError, ApiKeySecret, ApiKeyToken, KeyHash, KeyMode, NewApiKey, PresentedKey};
-pub use chain::{ChainHash, ChainKeys, ChainMac};
+pub use gateway_domain::opaque::{
+    ChainHash, ChainMac, Fingerprint, KeyHash, PrivateText, Sealed, SearchHash, TokenHash, Vouch,
+};
+
+pub use api_key::{ApiKeyParseError, ApiKeySecret, ApiKeyToken, KeyMode, NewApiKey, PresentedKey};
+pub use chain::ChainKeys;
 pub use error::CryptoError;
-pub use fingerprint::{Fingerprint, RequestDigest, idempotency_slot};
+pub use fingerprint::{RequestDigest, idempotency_slot};
 pub use keys::{KeyWrapper, OrganizationKeys, SystemKeyWrapper, WrappedDataKey, WrappedKey};
-pub use private_text::PrivateText;
-pub use sealed::{FieldContext, Sealed};
-pub use search::{SearchHash, SearchKeys, normalize_email};
+pub use sealed::FieldContext;
+pub use search::{SearchKeys, normalize_email};
 pub use secret::Secret;
 pub use service_token::ServiceTokens;
 pub use signature::SignatureRejection;
-pub use token::{Token, TokenHash, TokenKeys};
+pub use token::{Token, TokenKeys};
 pub use versioned::{Key32, KeyListError, VersionedKeys};

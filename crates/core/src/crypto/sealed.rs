@@ -1,21 +1,16 @@
 //! Single fields, encrypted with AES-256-GCM and bound to the place where they are stored.
 
-use std::fmt;
-
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
+use gateway_domain::opaque::Sealed;
 use zeroize::Zeroizing;
 
-use super::binary::serde_as_bytes;
 use super::error::CryptoError;
 use super::keys::OrganizationKeys;
 use super::versioned::Key32;
 use super::{mac, random};
 
-/// The only format there is: version (4 bytes, big-endian), nonce (12), ciphertext with its tag (16).
-const FORMAT: u8 = 1;
 const NONCE_LENGTH: usize = 12;
-const TAG_LENGTH: usize = 16;
 
 /// Where a sealed value stands. All of it is authenticated, so a value copied into another organization,
 /// document or field does not open.
@@ -40,54 +35,6 @@ impl FieldContext<'_> {
     }
 }
 
-/// An encrypted value. Stored as one byte string: format, key version, nonce, ciphertext with tag.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Sealed {
-    key_version: u32,
-    nonce: [u8; NONCE_LENGTH],
-    ciphertext: Vec<u8>,
-}
-
-impl Sealed {
-    /// The version of the organization's data key that it was sealed with.
-    pub fn key_version(&self) -> u32 {
-        self.key_version
-    }
-
-    /// The stored form.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(1 + 4 + NONCE_LENGTH + self.ciphertext.len());
-        out.push(FORMAT);
-        out.extend_from_slice(&self.key_version.to_be_bytes());
-        out.extend_from_slice(&self.nonce);
-        out.extend_from_slice(&self.ciphertext);
-        out
-    }
-
-    /// Reads the stored form. Says only whether the shape is right; [`OrganizationKeys::open`] authenticates.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CryptoError> {
-        let (&format, rest) = bytes.split_first().ok_or(CryptoError::Malformed)?;
-        if format != FORMAT {
-            return Err(CryptoError::UnsupportedFormat(format));
-        }
-        let (version, rest) = rest.split_first_chunk().ok_or(CryptoError::Malformed)?;
-        let (nonce, ciphertext) = rest.split_first_chunk().ok_or(CryptoError::Malformed)?;
-        if ciphertext.len() < TAG_LENGTH {
-            return Err(CryptoError::Malformed);
-        }
-        Ok(Self { key_version: u32::from_be_bytes(*version), nonce: *nonce, ciphertext: ciphertext.to_vec() })
-    }
-}
-
-/// Shows how long the stored form is, nothing else.
-impl fmt::Debug for Sealed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Sealed({} bytes)", 1 + 4 + NONCE_LENGTH + self.ciphertext.len())
-    }
-}
-
-serde_as_bytes!(Sealed);
-
 impl OrganizationKeys {
     /// Seals `plaintext` for one place with the current data key.
     ///
@@ -97,7 +44,7 @@ impl OrganizationKeys {
         let (key_version, key) = self.keys().current();
         let nonce = random::bytes();
         let ciphertext = gcm_seal(key, &nonce, &context.associated_data(key_version), plaintext);
-        Sealed { key_version, nonce, ciphertext }
+        Sealed::new(key_version, nonce, ciphertext)
     }
 
     /// Opens a value that was sealed for exactly this place.
@@ -106,14 +53,14 @@ impl OrganizationKeys {
         context: &FieldContext<'_>,
         sealed: &Sealed,
     ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-        let version = sealed.key_version;
+        let version = sealed.key_version();
         let key = self.keys().get(version).ok_or(CryptoError::UnknownKeyVersion { version })?;
-        gcm_open(key, &sealed.nonce, &context.associated_data(version), &sealed.ciphertext)
+        gcm_open(key, sealed.nonce(), &context.associated_data(version), sealed.ciphertext())
     }
 
     /// The same value under the current data key; `None` when it is there already.
     pub fn reseal(&self, context: &FieldContext<'_>, sealed: &Sealed) -> Result<Option<Sealed>, CryptoError> {
-        if sealed.key_version == self.current_version() {
+        if sealed.key_version() == self.current_version() {
             return Ok(None);
         }
         let plaintext = self.open(context, sealed)?;
@@ -197,6 +144,10 @@ mod tests {
         assert_eq!(foreign.open(&PLACE, &sealed), Err(CryptoError::NotAuthentic));
     }
 
+    fn open(keys: &OrganizationKeys, stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        keys.open(&PLACE, &Sealed::from_bytes(stored)?)
+    }
+
     #[test]
     fn every_altered_byte_is_noticed() {
         let keys = OrganizationKeys::generate();
@@ -204,11 +155,11 @@ mod tests {
         for index in 0..stored.len() {
             let mut altered = stored.clone();
             altered[index] ^= 1;
-            let opened = Sealed::from_bytes(&altered).and_then(|sealed| keys.open(&PLACE, &sealed));
+            let opened = open(&keys, &altered);
             assert!(opened.is_err(), "byte {index}");
         }
         for length in 0..stored.len() {
-            let opened = Sealed::from_bytes(&stored[..length]).and_then(|sealed| keys.open(&PLACE, &sealed));
+            let opened = open(&keys, &stored[..length]);
             assert!(opened.is_err(), "length {length}");
         }
     }

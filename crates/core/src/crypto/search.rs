@@ -1,14 +1,9 @@
 //! Blind indexes: encrypted values that can still be found by equality.
 
-use super::binary::versioned_digest;
+use gateway_domain::opaque::SearchHash;
+
 use super::mac;
 use super::versioned::VersionedKeys;
-
-versioned_digest!(
-    /// What is stored beside an encrypted value so that it can be looked up: 128 bits of a keyed hash.
-    SearchHash,
-    16
-);
 
 /// The versioned `SYSTEM_SEARCH_HASH_KEY`.
 #[derive(Debug, Clone)]

@@ -3,19 +3,14 @@
 //! A token is random and says nothing. Stored is a keyed hash under a key that is derived from the API keys'
 //! pepper: with 256 random bits (recovery codes: 80) a slow hash would buy nothing and cost every request.
 
-use super::binary::versioned_digest;
+use gateway_domain::opaque::TokenHash;
+
 use super::secret::Secret;
 use super::versioned::VersionedKeys;
 use super::{base32, mac, random};
 
 /// Length of a token as text.
 const TOKEN_CHARACTERS: usize = 52;
-
-versioned_digest!(
-    /// What is stored of a token: HMAC-SHA256 under one version of the key.
-    TokenHash,
-    32
-);
 
 /// A token, to be handed to its holder once: 256 random bits in 52 lower-case letters and digits.
 #[derive(Debug, Clone, PartialEq, Eq)]

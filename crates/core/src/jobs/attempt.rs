@@ -193,7 +193,7 @@ impl Answer {
 }
 
 fn judge(kind: DeliveryKind, outcome: Outcome) -> Answer {
-    let class = FailureClass::of(receiver(kind), &outcome);
+    let class = outcome.failure(receiver(kind));
     let verdict = class.map_or(Verdict::Delivered, Verdict::Failed);
     match outcome {
         Outcome::Answered { status, retry_after, mut body_snippet, elapsed, .. } => {

@@ -24,6 +24,8 @@ use rustls::pki_types::pem::PemObject;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
+use gateway_domain::breaker::{FailureClass, Receiver};
+
 use super::address::Refusal;
 use super::connector::{
     ConnectFailure, Connector, Dial, Peer, Resolve, SharedConnector, SystemResolver, system_dial,
@@ -138,6 +140,20 @@ pub enum Outcome {
         /// False only where it is certain that the receiver saw nothing of the request.
         request_may_have_been_sent: bool,
     },
+}
+
+impl Outcome {
+    /// What it says about the host; `None` if the message has been delivered.
+    pub fn failure(&self, receiver: Receiver) -> Option<FailureClass> {
+        match self {
+            Self::Answered { status, .. } => FailureClass::of_status(receiver, *status),
+            // What is wrong with one URL says nothing about its host.
+            Self::Refused(RefusedTarget::Url(_)) => Some(FailureClass::Refused),
+            Self::Refused(RefusedTarget::Address { .. }) | Self::Failed { .. } => {
+                Some(FailureClass::Unreachable)
+            }
+        }
+    }
 }
 
 /// Why a target is not allowed.

@@ -7,7 +7,6 @@
 //! pure.
 
 pub mod address;
-pub mod breaker;
 pub mod client;
 mod connector;
 pub mod names;
@@ -15,8 +14,8 @@ pub mod policy;
 pub mod target;
 
 pub use address::{Refusal, is_global_unicast};
-pub use breaker::{Breaker, FailureClass, Permit, Verdict};
 pub use client::{FailureKind, GuardedClient, GuardedClientConfig, Outcome, Request, SetupError};
 pub use connector::{Resolve, SystemResolver};
-pub use policy::{Receiver, next_attempt_at, retry_delay};
+pub use gateway_domain::breaker::{self, Breaker, FailureClass, Permit, Receiver, Verdict};
+pub use policy::{next_attempt_at, retry_delay};
 pub use target::{TargetPolicy, TargetRefusal, parse_target};

@@ -2,28 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-/// What is being sent, which decides what counts as delivered and for how long it is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Receiver {
-    /// A site's `ipnUrl`: delivered by exactly 200; tried for 48 hours, as long as receivers keep
-    /// what they need to recognise a repetition.
-    Ipn,
-    /// An organization's webhook endpoint: delivered by any 2xx; tried for the whole schedule.
-    Webhook,
-}
-
-impl Receiver {
-    /// Whether an answer with this status means that the message has been taken.
-    pub fn accepts(self, status: u16) -> bool {
-        match self {
-            Self::Ipn => status == 200,
-            Self::Webhook => (200..300).contains(&status),
-        }
-    }
-}
+use gateway_domain::breaker::Receiver;
 
 /// The wait before each attempt, the first included; 75 h 36 min in all.
 pub const RETRY_SCHEDULE: [Duration; 11] = [

@@ -1,61 +1,19 @@
 //! How the domain's own types are written into BSON; ids and times bring that along.
 
 use mongodb::bson;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::domain::{self, EntityId, image::Jpeg};
+use crate::domain::EntityId;
 
 /// An id as the driver wants it.
 pub fn oid(id: impl EntityId) -> bson::oid::ObjectId {
     bson::oid::ObjectId::from_bytes(id.bytes())
 }
 
-impl Serialize for Jpeg {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        binary::to_bson(&self.0).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Jpeg {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        bson::Binary::deserialize(deserializer).map(|binary| Self(binary.bytes))
-    }
-}
-
-impl From<domain::Mode> for bson::Bson {
-    fn from(mode: domain::Mode) -> Self {
-        Self::String(mode.as_str().to_owned())
-    }
-}
-
 /// Fixed-size bytes as BSON binary, hex in JSON.
 pub mod binary {
-    use super::{Deserialize, Deserializer, Serialize, Serializer, bson};
-    use serde::de::Error as _;
+    pub use gateway_domain::codec::fixed_bytes::{deserialize, serialize};
 
-    /// Writes.
-    pub fn serialize<const N: usize, S: Serializer>(
-        bytes: &[u8; N],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() {
-            serializer.collect_str(&hex::encode(bytes))
-        } else {
-            to_bson(bytes).serialize(serializer)
-        }
-    }
-
-    /// Reads.
-    pub fn deserialize<'de, const N: usize, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<[u8; N], D::Error> {
-        let bytes = if deserializer.is_human_readable() {
-            hex::decode(String::deserialize(deserializer)?).map_err(D::Error::custom)?
-        } else {
-            bson::Binary::deserialize(deserializer)?.bytes
-        };
-        bytes.try_into().map_err(|_| D::Error::custom(format!("{N} bytes are expected")))
-    }
+    use super::bson;
 
     /// As a value for a filter.
     pub fn to_bson(bytes: &[u8]) -> bson::Binary {
@@ -65,6 +23,8 @@ pub mod binary {
 
 #[cfg(test)]
 mod tests {
+    use serde::{Deserialize, Serialize};
+
     use super::*;
     use crate::domain::{SiteId, Timestamp};
 

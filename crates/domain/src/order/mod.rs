@@ -14,6 +14,7 @@ mod notification;
 mod payment;
 mod queue;
 mod rules;
+mod stored;
 #[cfg(test)]
 mod tests;
 #[cfg(any(test, feature = "trial"))]
@@ -25,6 +26,7 @@ pub use attention::{Attention, Effect, Flag};
 pub use notification::{Notification, NotificationState};
 pub use payment::{DisputeStage, DisputeWord, Payment, PaymentFacts, Standing};
 pub use queue::Progress;
+pub use stored::*;
 
 use crate::{CheckoutId, Timestamp, TransactionId};
 
