@@ -12,10 +12,20 @@ pub fn framed_hash(purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
 
 /// Hands the framed bytes of `purpose` and `parts` to `sink`, in order.
 pub fn for_each_framed(purpose: &str, parts: &[&[u8]], mut sink: impl FnMut(&[u8])) {
-    for part in std::iter::once(purpose.as_bytes()).chain(parts.iter().copied()) {
-        sink(&(part.len() as u64).to_be_bytes());
-        sink(part);
-    }
+    frame(purpose.as_bytes(), &mut sink);
+    parts.iter().for_each(|part| frame(part, &mut sink));
+}
+
+/// [`framed_hash`] of parts of which none is a purpose.
+pub(crate) fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    parts.iter().for_each(|part| frame(part, &mut |bytes| hash.update(bytes)));
+    hash.finalize().into()
+}
+
+fn frame(part: &[u8], sink: &mut impl FnMut(&[u8])) {
+    sink(&(part.len() as u64).to_be_bytes());
+    sink(part);
 }
 
 #[cfg(test)]
@@ -27,5 +37,6 @@ mod tests {
         assert_ne!(framed_hash("p", &[b"ab", b"c"]), framed_hash("p", &[b"a", b"bc"]));
         assert_ne!(framed_hash("p", &[b"a"]), framed_hash("p", &[b"a", b""]));
         assert_ne!(framed_hash("p", &[b"ab"]), framed_hash("pa", &[b"b"]));
+        assert_eq!(framed_hash("p", &[b"ab", b"c"]), hash_of(&[b"p", b"ab", b"c"]));
     }
 }

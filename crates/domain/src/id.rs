@@ -169,13 +169,7 @@ entity_id! {
 
 /// An id that follows from its parts, so that doing the same thing twice names the same document.
 pub fn derived_id(parts: &[&[u8]]) -> IdBytes {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part);
-    }
-    let digest = hash.finalize();
+    let digest = crate::hash::hash_of(parts);
     let mut id = IdBytes::default();
     id.copy_from_slice(&digest[..12]);
     id

@@ -113,6 +113,10 @@ fn the_domain_depends_on_nothing_that_acts() {
         after.contains("bson = { workspace = true, optional = true }"),
         "it works without the driver's types"
     );
+    let words = ["mongodb", "bson", "axum", "reqwest", "hyper", "http::"];
+    // How an id and a time of the domain are written down stands beside them: no other crate may say so.
+    let offences = lines_with("crates/domain/src/", &words, |source| source.path.ends_with("/src/codec.rs"));
+    must_be_empty(&offences, "the domain is pure: a BSON shape belongs in store/, a call in app/");
 }
 
 #[test]

@@ -2,15 +2,13 @@
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
-use gateway_domain::opaque::Sealed;
+use gateway_domain::opaque::{NONCE_LENGTH, Sealed};
 use zeroize::Zeroizing;
 
 use super::error::CryptoError;
 use super::keys::OrganizationKeys;
 use super::versioned::Key32;
 use super::{mac, random};
-
-const NONCE_LENGTH: usize = 12;
 
 /// Where a sealed value stands. All of it is authenticated, so a value copied into another organization,
 /// document or field does not open.

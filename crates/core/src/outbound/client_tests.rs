@@ -668,3 +668,26 @@ async fn retry_after_reaches_the_outcome() {
     let wait = Some(Duration::from_secs(30));
     assert!(matches!(outcome, Outcome::Answered { status: 503, retry_after, .. } if retry_after == wait));
 }
+
+#[test]
+fn what_has_no_answer_is_the_hosts_and_a_wrong_url_the_messages() {
+    let answered = |status| Outcome::Answered {
+        status,
+        retry_after: None,
+        body_snippet: Vec::new(),
+        truncated: false,
+        peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 443)),
+        elapsed: Duration::ZERO,
+    };
+    assert_eq!(answered(200).failure(Receiver::Ipn), None);
+    assert_eq!(answered(503).failure(Receiver::Ipn), Some(FailureClass::HostError));
+    let failed = Outcome::Failed {
+        kind: FailureKind::Timeout,
+        detail: String::new(),
+        elapsed: Duration::ZERO,
+        request_may_have_been_sent: true,
+    };
+    assert_eq!(failed.failure(Receiver::Ipn), Some(FailureClass::Unreachable));
+    let refused = Outcome::Refused(RefusedTarget::Url(TargetRefusal::NoHost));
+    assert_eq!(refused.failure(Receiver::Ipn), Some(FailureClass::Refused));
+}

@@ -8,7 +8,7 @@ mod sealed;
 
 pub use digests::{ChainHash, ChainMac, Fingerprint, KeyHash, SearchHash, TokenHash, Vouch};
 pub use private_text::PrivateText;
-pub use sealed::Sealed;
+pub use sealed::{NONCE_LENGTH, Sealed};
 
 /// Stored bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

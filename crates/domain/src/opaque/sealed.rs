@@ -7,7 +7,7 @@ use super::{MalformedBytes, bytes::serde_as_bytes};
 /// The only format there is: version (4 bytes, big-endian), nonce (12), ciphertext with its tag (16).
 const FORMAT: u8 = 1;
 /// Bytes of a nonce.
-const NONCE_LENGTH: usize = 12;
+pub const NONCE_LENGTH: usize = 12;
 const TAG_LENGTH: usize = 16;
 
 /// An encrypted value. Stored as one byte string: format, key version, nonce, ciphertext with tag.
