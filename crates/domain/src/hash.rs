@@ -13,13 +13,17 @@ pub fn framed_hash(purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
 /// Hands the framed bytes of `purpose` and `parts` to `sink`, in order.
 pub fn for_each_framed(purpose: &str, parts: &[&[u8]], mut sink: impl FnMut(&[u8])) {
     frame(purpose.as_bytes(), &mut sink);
-    parts.iter().for_each(|part| frame(part, &mut sink));
+    for part in parts {
+        frame(part, &mut sink);
+    }
 }
 
 /// [`framed_hash`] of parts of which none is a purpose.
 pub(crate) fn hash_of(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    parts.iter().for_each(|part| frame(part, &mut |bytes| hash.update(bytes)));
+    for part in parts {
+        frame(part, &mut |bytes| hash.update(bytes));
+    }
     hash.finalize().into()
 }
 
